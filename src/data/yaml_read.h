@@ -1,0 +1,34 @@
+/*
+ * yaml_read.h - YAML (or JSON) documents turned into JSON text, by libfyaml's event interface.
+ *
+ * Used for kubeconfigs, eci-profile files and `ecilet explain` only: at start and in offline
+ * commands. libfyaml keeps its own heap (os/heap.c bounds it); inputs are capped, aliases are
+ * refused beyond a bound (alias bombs), and the document interface, quadratic in keys, is not used.
+ */
+#ifndef ECILET_DATA_YAML_READ_H
+#define ECILET_DATA_YAML_READ_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define YAML_BYTES_MAX (256 * 1024) /* one file; a kubeconfig has 5 KB, an eci-profile less */
+#define YAML_DEPTH_MAX 48
+
+struct yaml_fault {
+    uint32_t line, column; /* from 1 */
+    char what[160];
+};
+
+/*
+ * Converts document number `index` (from 0) of a YAML stream into JSON, appended to out.
+ * Plain scalars follow YAML 1.2 core schema (null, true/false, ints, floats; the rest is text);
+ * anchors and aliases of scalars and small subtrees are supported by re-emission.
+ *
+ * first_line   may be NULL; receives the line on which the document starts
+ * Errors: ERR_END when there is no such document; ERR_BAD_INPUT (fault filled);
+ * ERR_TOO_BIG; ERR_FULL when out is too small.
+ */
+MUST_USE enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
+                               struct yaml_fault *fault);
+
+#endif

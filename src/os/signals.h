@@ -1,0 +1,21 @@
+/*
+ * signals.h - signals as events of the loop (signalfd).
+ */
+#ifndef ECILET_OS_SIGNALS_H
+#define ECILET_OS_SIGNALS_H
+
+#include "os/loop.h"
+
+enum signals_event {
+    SIGNALS_STOP,   /* SIGTERM, SIGINT */
+    SIGNALS_RELOAD, /* SIGHUP */
+    SIGNALS_REPORT  /* SIGUSR1: print status to the log */
+};
+
+typedef void signals_handler(enum signals_event event, void *owner);
+
+/* Blocks these signals for the process (threads created later inherit that) and SIGPIPE is ignored.
+ * Errors: ERR_SYSTEM. */
+MUST_USE enum err signals_init(struct loop *loop, signals_handler *handler, void *owner);
+
+#endif
