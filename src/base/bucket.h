@@ -14,6 +14,7 @@ struct bucket {
     uint32_t burst;          /* most tokens that can be saved up, >= 1 */
     int64_t per_minute_now;  /* <= per_minute_max, >= 1 */
     int64_t tokens_milli;    /* thousandths of a token */
+    int64_t tokens_rest;     /* sixtieths of that, so that no filling is lost to rounding */
     msec filled_at_ms;
     msec slowed_at_ms; /* last bucket_slow() or recovery step */
     uint64_t taken, refused;

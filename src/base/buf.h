@@ -37,6 +37,7 @@ void buf_put_text(struct buf *buf, const char *text); /* NUL-terminated */
 void buf_put_char(struct buf *buf, char c);
 void buf_put_u64(struct buf *buf, uint64_t number);
 void buf_put_i64(struct buf *buf, int64_t number);
+/* printf writes a NUL too, so these need room for one byte more than they add. */
 void buf_put_fmt(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_put_vfmt(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));

@@ -20,6 +20,10 @@ void codec_put_percent(struct buf *out, str text);
 MUST_USE enum err codec_get_percent(struct buf *out, str text, bool plus_is_space);
 
 bool codec_is_utf8(str text); /* RFC 3629: no surrogates, no overlong forms, <= U+10FFFF */
+/* Size of the character at the front of text, 1 to 4; 0 when it is invalid, cut or not there. */
+size_t codec_utf8_char(str text);
+/* UTF-8 of a code point <= U+10FFFF; surrogates become U+FFFD. Returns its size. */
+size_t codec_utf8_encode(char out[static 4], uint32_t code_point);
 /* Longest prefix of at most bytes_max bytes that does not cut a UTF-8 character. */
 str codec_utf8_prefix(str text, size_t bytes_max);
 

@@ -68,8 +68,10 @@ enum fate err_fate(enum err err);
 const char *fate_name(enum fate fate); /* "later" */
 
 /*
- * What a failed *write* means for the brain: a passing trouble whose request may have left this
- * machine becomes ERR_LOST_WRITE (fate unknown); everything else stays as it is.
+ * What a failed *write* means for the brain: when the request may have left this machine and no
+ * definite answer came back (time-out, broken connection, 5xx, malformed reply, or a limit of ours
+ * hit while reading it), the error becomes ERR_LOST_WRITE (fate unknown). Definite answers such as
+ * throttling, a conflict or a refusal stay as they are.
  *
  * was_sent   at least one byte of the request was handed to the kernel
  */

@@ -31,6 +31,9 @@ struct region {
 /*
  * Two passes over the same code: with memory == NULL the region only adds up (carve returns NULL)
  * and region->used is the size to map; with memory it hands out the parts, 64-byte aligned.
+ *
+ * memory   64-byte aligned and zero-filled, as os_map() gives it: what has not been used yet is not
+ *          touched, so a generous budget costs no resident memory
  */
 void region_init(struct region *region, void *memory, size_t bytes_max);
 void *region_carve(struct region *region, const char *name, size_t count, size_t each_bytes);

@@ -25,7 +25,7 @@ enum split_event {
     SPLIT_ITEM,     /* *piece is one object; valid until the next call */
     SPLIT_TOO_BIG,  /* an object was larger than the buffer; *piece is its beginning */
     SPLIT_ENVELOPE, /* SPLIT_LIST only: the list without its items; the stream is complete */
-    SPLIT_BAD       /* not this shape; sticky */
+    SPLIT_BAD       /* not this shape, or the envelope does not fit; sticky */
 };
 
 struct json_split {
@@ -34,7 +34,7 @@ struct json_split {
     struct buf envelope; /* caller's memory; SPLIT_LIST only, 4 KiB is plenty */
     uint32_t state;      /* below: the engine's own */
     uint32_t depth;
-    bool in_string, is_escaped, is_skipping, is_items_key;
+    bool in_string, is_escaped, is_skipping;
 };
 
 void json_split_init(struct json_split *split, enum split_shape shape, struct buf piece,

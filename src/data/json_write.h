@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 
-#define JSON_WRITE_DEPTH_MAX 32
+#define JSON_WRITE_DEPTH_MAX 64 /* levels; as many as json_read.h reads */
 
 struct json_write {
     struct buf *out;
@@ -19,6 +19,7 @@ struct json_write {
     uint64_t has_items_bits;
     uint32_t depth;
     bool has_key; /* a key was written and waits for its value */
+    bool has_root;
     bool is_bad;
 };
 
@@ -33,7 +34,8 @@ void json_put_text(struct json_write *w, str value);
 void json_put_i64(struct json_write *w, int64_t value);
 void json_put_bool(struct json_write *w, bool value);
 void json_put_null(struct json_write *w);
-/* Already valid JSON, e.g. json_raw() of something read. */
+/* Already valid JSON, e.g. json_raw() of something read; the empty text (it was not there) gives
+ * null. */
 void json_put_raw(struct json_write *w, str value);
 
 /* Key and value in one go. */

@@ -24,6 +24,8 @@
 
 #define HTTP_HEAD_BYTES_MAX (16 * 1024) /* status line and headers of a reply; more is ERR_BAD_REPLY */
 #define HTTP_CONNECT_MS 5000            /* TCP and TLS together */
+#define HTTP_KEEP_MS 60000              /* an idle connection is kept so long */
+#define HTTP_WHY_BYTES 160              /* longer reasons end in "..." */
 
 struct tls_trust;    /* tls.h: anchors, parsed once */
 struct tls_identity; /* tls.h: our certificate and key, or NULL */
@@ -60,7 +62,7 @@ struct http_call {
     str path;               /* path and query, already encoded */
     str headers;            /* complete lines with CRLF, or empty: Content-Type, Authorization, ... */
     str body;               /* empty: none */
-    msec deadline_ms;       /* for the whole call, from start (queueing included); 0 = none (watch) */
+    msec deadline_ms;       /* how long the whole call may take, queueing included; 0 = none (watch) */
     msec idle_max_ms;       /* no byte received for so long while waiting: ERR_TIMEOUT; 0 = off */
     http_on_head *on_head;  /* may be NULL */
     http_on_body *on_body;  /* may be NULL; body pieces as they come, de-chunked */
@@ -69,7 +71,7 @@ struct http_call {
     /* filled by the client */
     struct http_reply_head head; /* content_type is cleared after on_head */
     bool was_sent;               /* at least one byte of the request was given to the kernel */
-    char why[96];                /* what failed, for people: "connect 10.0.0.1:6443: refused" */
+    char why[HTTP_WHY_BYTES];    /* what failed, for people: "connect 10.0.0.1:6443: refused" */
     /* the client's own */
     struct list_node queue_node;
     struct http_conn *conn;
@@ -84,7 +86,8 @@ struct http_client {
     struct http_conn *conns;
     uint32_t conns_count;
     struct list queue;
-    uint32_t in_flight;
+    struct loop_timer kick; /* set when the queue should be looked at, in a turn of the loop */
+    uint32_t in_flight;     /* calls that hold a connection */
     uint64_t calls, connects, failures; /* counters for metrics */
 };
 

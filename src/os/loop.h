@@ -10,6 +10,7 @@
 #define ECILET_OS_LOOP_H
 
 #include "base/due.h"
+#include "base/err.h"
 
 #define LOOP_EVENTS_MAX 256 /* descriptors looked at in one turn; the rest come in the next turn */
 
@@ -25,7 +26,7 @@ typedef void loop_ready(struct loop_watch *watch, uint32_t events);
 typedef void loop_due(struct loop_timer *timer);
 
 struct loop_watch {
-    int fd; /* -1 when not watched */
+    int fd; /* -1 when not watched; a zeroed watch is not watched either (on_ready is NULL) */
     uint32_t events;
     loop_ready *on_ready;
     void *owner;
@@ -45,7 +46,8 @@ struct loop {
     struct loop_watch *turn_watches[LOOP_EVENTS_MAX];
     uint32_t turn_count;
     uint64_t turns;
-    uint64_t turn_us_max; /* longest turn so far, without the sleep */
+    uint64_t woke_at_us;  /* 0 before the first sleep */
+    uint64_t turn_us_max; /* longest time from one sleep to the next: handlers and what follows */
     bool is_stopping;
 };
 

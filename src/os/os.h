@@ -13,14 +13,16 @@ msec os_now_ms(void);
 uint64_t os_now_us(void);
 int64_t os_wall_ms(void); /* since 1970, UTC */
 
-/* entropy.c: getrandom(); never fails (CHECKs: without entropy there is no TLS). */
+/* entropy.c: getrandom(), or /dev/urandom on kernels before 3.17; never fails (CHECKs: without
+ * entropy there is no TLS). */
 void os_random(void *out, size_t bytes);
 
 /* file.c */
 /* Reads a whole file into out. Errors: ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_TOO_BIG (more than fits),
  * ERR_SYSTEM (errno_text has the reason, static text). */
 MUST_USE enum err os_file_read(const char *path, struct buf *out);
-/* Replaces a file atomically (temporary name, fsync, rename), mode as given. */
+/* Replaces a file atomically (PATH.new, fsync, rename), mode as given. Errors: ERR_FORBIDDEN,
+ * ERR_NOT_FOUND (no such folder), ERR_TOO_BIG (path too long), ERR_SYSTEM. */
 MUST_USE enum err os_file_replace(const char *path, str content, unsigned mode);
 /* Changes whenever the file is replaced or rewritten; 0 when unreadable. */
 uint64_t os_file_stamp(const char *path);
@@ -30,8 +32,11 @@ const char *os_errno_text(void); /* of the last failed call here */
 void *os_map(size_t bytes);
 /* Gives the pages back to the kernel but keeps the range (content becomes zero). */
 void os_map_release_pages(void *memory, size_t bytes);
-/* Resident and largest resident size of this process in bytes (0 when unknown). */
+
+/* usage.c: what this process uses now. */
+/* Resident and largest resident size in bytes (0 when unknown). */
 size_t os_resident_bytes(void);
+size_t os_resident_bytes_peak(void);
 /* CPU time used by this process, microseconds. */
 uint64_t os_cpu_us(void);
 uint32_t os_descriptors_open(void);

@@ -1,0 +1,55 @@
+/*
+ * cli.h - the command line: which command, which options, what they print.
+ *
+ *     ecilet [COMMAND] [OPTIONS]        without a command: run
+ *
+ * One table of commands and one of options (cli.c) serve parsing, help and tests. Commands write
+ * into two buffers (standard output and standard error), so tests see what a user would see.
+ *
+ * Exit codes: 0 well; 1 it did not work, or a check failed; 2 wrong usage or configuration.
+ */
+#ifndef ECILET_APP_CLI_H
+#define ECILET_APP_CLI_H
+
+#include "app/config.h"
+
+#define CLI_OUT_BYTES (64 * 1024)
+#define CLI_ERR_BYTES (24 * 1024)
+#define CLI_WORDS_MAX 4 /* words after the options: more are an error */
+
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* One run of the program. */
+struct cli {
+    char *const *environment;
+    struct buf out, err;
+    struct config_source source;      /* file and arguments as given by options */
+    const char *words[CLI_WORDS_MAX]; /* after the command's name */
+    uint32_t words_count;
+    bool wants_help;
+    bool wants_version;
+    bool print_budget;
+    struct config *config;
+    struct config_secrets *secrets;
+    struct arena *scratch;
+};
+
+/* The whole program but for main(): parses, runs the command, writes what it said, returns the exit
+ * code. `run` calls run_main() (run.h) with a valid configuration. */
+int cli_main(int argc, char **argv, char **envp);
+
+/* The same without writing: what was said is in cli->out and cli->err. cli->config, secrets,
+ * scratch, out, err and environment are set by the caller. */
+enum cli_exit cli_run(struct cli *cli, int argc, char *const *argv);
+
+/* Loads the configuration for a command; problems go to cli->err. False: do not go on. */
+bool cli_load_config(struct cli *cli);
+
+/* ---- the commands, one file each ------------------------------------------------------------- */
+
+enum cli_exit cli_check(struct cli *cli);
+enum cli_exit cli_manifests(struct cli *cli);
+enum cli_exit cli_version(struct cli *cli);
+enum cli_exit cli_config_doc(struct cli *cli);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * `ecilet check`: could `run` start here? Reads only; one line per check:
+ *
+ *     ok    configuration   /etc/ecilet/ecilet.conf
+ *     FAIL  kubeconfig      /etc/ecilet/kubeconfig: cannot be read: Permission denied
+ *
+ * The table below is the place for further checks.
+ */
+#include "app/cli.h"
+
+#include <sys/stat.h>
+
+#include "base/codec.h"
+#include "os/os.h"
+
+enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL, VERDICT_SKIP };
+
+/* What a check looks at; `detail` receives what is shown behind its name. */
+struct inspection {
+    struct cli *cli;
+    const struct config *config;
+    bool is_loaded; /* the configuration is valid; else fields hold defaults */
+    struct buf detail;
+};
+
+static enum verdict check_configuration(struct inspection *inspection);
+static enum verdict check_clock(struct inspection *inspection);
+static enum verdict check_kubeconfig(struct inspection *inspection);
+static enum verdict check_authorities(struct inspection *inspection);
+
+static const struct check {
+    const char *name;
+    enum verdict (*look)(struct inspection *inspection);
+} checks[] = {
+    {"configuration", check_configuration},
+    {"clock", check_clock},
+    {"kubeconfig", check_kubeconfig},
+    {"authorities", check_authorities},
+};
+
+enum cli_exit cli_check(struct cli *cli)
+{
+    static const char *const marks[] = {[VERDICT_OK] = "ok",
+                                        [VERDICT_WARN] = "warn",
+                                        [VERDICT_FAIL] = "FAIL",
+                                        [VERDICT_SKIP] = "-"};
+    char detail[1024];
+    struct inspection inspection = {.cli = cli, .config = cli->config};
+    bool is_well = true;
+    inspection.is_loaded = cli_load_config(cli);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        buf_init(&inspection.detail, detail, sizeof(detail));
+        enum verdict verdict = checks[i].look(&inspection);
+        is_well = is_well && verdict != VERDICT_FAIL;
+        buf_put_fmt(&cli->out, "%-5s %-14s %s\n", marks[verdict], checks[i].name,
+                    buf_cstr(&inspection.detail));
+    }
+    return !inspection.is_loaded ? CLI_USAGE : is_well ? CLI_OK : CLI_FAILED;
+}
+
+static enum verdict check_configuration(struct inspection *inspection)
+{
+    str file = inspection->config->file;
+    buf_put(&inspection->detail, str_is_empty(file) ? S("no file, environment only") : file);
+    if (inspection->is_loaded) {
+        return str_is_empty(buf_str(&inspection->cli->err)) ? VERDICT_OK : VERDICT_WARN;
+    }
+    buf_put_text(&inspection->detail, ": see below");
+    return VERDICT_FAIL;
+}
+
+/* The cloud refuses signatures that are 15 minutes off (eci-api 1.3), certificates have dates. Here
+ * only a clock that was never set can be seen. */
+static enum verdict check_clock(struct inspection *inspection)
+{
+    const int64_t year_2024 = 1704067200;
+    int64_t now = os_wall_ms() / 1000;
+    codec_put_time(&inspection->detail, now);
+    if (now < year_2024) {
+        buf_put_text(&inspection->detail, ": the clock is not set");
+        return VERDICT_FAIL;
+    }
+    return VERDICT_OK;
+}
+
+/* Reads a file to see that it can be read and holds `needle`; its text is forgotten again. */
+static enum verdict look_at_file(struct inspection *inspection, str path, str needle)
+{
+    struct arena *scratch = inspection->cli->scratch;
+    size_t mark = arena_mark(scratch);
+    size_t bytes = 0;
+    struct buf text;
+    char *memory = arena_rest(scratch, &bytes);
+    buf_init(&text, memory, bytes);
+    buf_put(&inspection->detail, path);
+    enum err err = os_file_read(path.ptr, &text);
+    bool is_found = err == ERR_TOO_BIG || str_find(buf_str(&text), needle) >= 0;
+    if (text.bytes > 0) {
+        memset(text.ptr, 0, text.bytes);
+    }
+    arena_rewind(scratch, mark);
+    if (err != ERR_OK && err != ERR_TOO_BIG) {
+        buf_put_fmt(&inspection->detail, ": cannot be read: %s", os_errno_text());
+        return VERDICT_FAIL;
+    }
+    if (!is_found) {
+        buf_put_fmt(&inspection->detail, ": does not hold \"%.*s\"", STR_ARG(needle));
+        return VERDICT_FAIL;
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict check_kubeconfig(struct inspection *inspection)
+{
+    const struct config *config = inspection->config;
+    if (str_is_empty(config->kubeconfig)) {
+        bool is_inside = !str_is_empty(config->kubernetes_service_host);
+        buf_put_text(&inspection->detail,
+                     is_inside ? "none: the pod's service account is used" : "none given");
+        return is_inside ? VERDICT_OK : VERDICT_SKIP;
+    }
+    enum verdict verdict = look_at_file(inspection, config->kubeconfig, S("clusters"));
+    struct stat status;
+    if (verdict == VERDICT_OK && stat(config->kubeconfig.ptr, &status) == 0 &&
+        (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        buf_put_text(&inspection->detail, ": others may open it: chmod 600");
+        return VERDICT_WARN;
+    }
+    return verdict;
+}
+
+static enum verdict check_authorities(struct inspection *inspection)
+{
+    const struct config *config = inspection->config;
+    if (str_is_empty(config->eci_ca_file)) {
+        buf_put_text(&inspection->detail, "none needed or given");
+        return VERDICT_SKIP;
+    }
+    return look_at_file(inspection, config->eci_ca_file, S("-----BEGIN CERTIFICATE-----"));
+}

@@ -1,0 +1,134 @@
+/*
+ * `ecilet manifests`: what the user of the gateway's kubeconfig must be allowed, and no more.
+ *
+ * One table of rules; each says why it is needed. RBAC cannot restrict "create" to a name, because
+ * the name is not known when the request is judged; everything else about the node and its lease is
+ * bound to our node's name (lists and watches of one name carry a field selector, which RBAC
+ * understands as that name).
+ */
+#include "app/cli.h"
+#include "app/config_key.h"
+#include "app/config_value.h"
+
+#define ACCOUNT "ecilet"
+#define ACCOUNT_NAMESPACE "kube-system"
+#define LEASE_NAMESPACE "kube-node-lease"
+
+struct rule {
+    bool is_lease_role; /* in the Role of kube-node-lease; else in the ClusterRole */
+    bool is_named;      /* only our node's name */
+    const char *group;  /* API group */
+    const char *resource;
+    const char *verbs;
+    const char *why;
+};
+
+static const struct rule rules[] = {
+    {.resource = "nodes", .verbs = "create", .why = "register the virtual node"},
+    {.resource = "nodes",
+     .is_named = true,
+     .verbs = "get, list, watch, patch",
+     .why = "keep its labels and taint; notice when somebody deletes it"},
+    {.resource = "nodes/status",
+     .is_named = true,
+     .verbs = "patch",
+     .why = "capacity, addresses, conditions"},
+    {.resource = "pods",
+     .verbs = "get, list, watch, delete",
+     .why = "see the pods of the node; remove a pod after its instance is gone"},
+    {.resource = "pods/status", .verbs = "patch", .why = "phase, containers, addresses"},
+    {.resource = "events",
+     .verbs = "create, patch",
+     .why = "tell users what happens to their pods"},
+    {.is_lease_role = true,
+     .group = "coordination.k8s.io",
+     .resource = "leases",
+     .verbs = "create",
+     .why = "the node's heartbeat"},
+    {.is_lease_role = true,
+     .is_named = true,
+     .group = "coordination.k8s.io",
+     .resource = "leases",
+     .verbs = "get, patch",
+     .why = "renew it"},
+};
+
+static void put_rules(struct buf *out, bool is_lease_role, str node)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->is_lease_role != is_lease_role) {
+            continue;
+        }
+        buf_put_fmt(out, "  # %s\n  - apiGroups: [\"%s\"]\n    resources: [\"%s\"]\n", rule->why,
+                    rule->group != NULL ? rule->group : "", rule->resource);
+        if (rule->is_named) {
+            buf_put_fmt(out, "    resourceNames: [\"%.*s\"]\n", STR_ARG(node));
+        }
+        buf_put_fmt(out, "    verbs: [%s]\n", rule->verbs);
+    }
+}
+
+static void put_head(struct buf *out, const char *version, const char *kind, const char *name_space)
+{
+    buf_put_fmt(out, "---\napiVersion: %s\nkind: %s\nmetadata:\n  name: " ACCOUNT "\n", version,
+                kind);
+    if (name_space != NULL) {
+        buf_put_fmt(out, "  namespace: %s\n", name_space);
+    }
+}
+
+static void put_binding(struct buf *out, bool is_lease_role)
+{
+    put_head(out, "rbac.authorization.k8s.io/v1",
+             is_lease_role ? "RoleBinding" : "ClusterRoleBinding",
+             is_lease_role ? LEASE_NAMESPACE : NULL);
+    buf_put_fmt(out,
+                "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: %s\n  name: " ACCOUNT
+                "\nsubjects:\n  - kind: ServiceAccount\n    name: " ACCOUNT
+                "\n    namespace: " ACCOUNT_NAMESPACE "\n",
+                is_lease_role ? "Role" : "ClusterRole");
+}
+
+/* --nodename or the default; NULL when it is no name for a node. */
+static const char *node_name(const struct cli *cli)
+{
+    const struct config_key *row = config_key_find(S("NODE_NAME"));
+    const char *name = row->otherwise;
+    for (uint32_t i = 0; i < cli->source.args_count; i++) {
+        if (strcmp(cli->source.args[i].key, row->key) == 0) {
+            name = cli->source.args[i].value;
+        }
+    }
+    return row->form->fits(str_of(name)) ? name : NULL;
+}
+
+enum cli_exit cli_manifests(struct cli *cli)
+{
+    struct buf *out = &cli->out;
+    const char *node = node_name(cli);
+    if (node == NULL) {
+        buf_put_fmt(&cli->err, "ecilet manifests: --nodename must be %s\n",
+                    config_form_node_name.says);
+        return CLI_USAGE;
+    }
+    buf_put_fmt(
+        out,
+        "# Permissions of ecilet for the node %s. Not for Secrets or ConfigMaps: this version\n"
+        "# reads none. For a gateway outside the cluster, put a token of this account into its\n"
+        "# kubeconfig (kubectl -n " ACCOUNT_NAMESPACE " create token " ACCOUNT
+        " --duration=..., or a Secret of type\n"
+        "# kubernetes.io/service-account-token), or bind the roles to the user of its client\n"
+        "# certificate instead.\n",
+        node);
+    put_head(out, "v1", "ServiceAccount", ACCOUNT_NAMESPACE);
+    put_head(out, "rbac.authorization.k8s.io/v1", "ClusterRole", NULL);
+    buf_put_text(out, "rules:\n");
+    put_rules(out, false, str_of(node));
+    put_binding(out, false);
+    put_head(out, "rbac.authorization.k8s.io/v1", "Role", LEASE_NAMESPACE);
+    buf_put_text(out, "rules:\n");
+    put_rules(out, true, str_of(node));
+    put_binding(out, true);
+    return CLI_OK;
+}

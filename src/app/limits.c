@@ -1,0 +1,24 @@
+/* see limits.h */
+#include "limits.h"
+
+#include "app/config.h"
+
+static uint32_t at_most(uint32_t value, uint32_t max)
+{
+    return value < max ? value : max;
+}
+
+void limits_of_config(const struct config *config, struct limits *out)
+{
+    uint32_t connections =
+        config->api_connections + config->cloud_connections + LIMITS_CONNECTIONS_OTHER;
+    *out = (struct limits){
+        .pods_max = config->pods_max,
+        .groups_max = config->pods_max + config->pods_max / 8 + 64,
+        .kube_calls_max = 4 * config->api_connections,
+        .cloud_calls_max = config->cloud_connections,
+        .event_writes_max = at_most(64 + config->pods_max / 64, 512),
+    };
+    out->timers_max = 2 * out->kube_calls_max + 2 * out->cloud_calls_max + 2 * connections +
+                      LIMITS_TIMERS_OTHER;
+}

@@ -1,0 +1,164 @@
+/*
+ * run.c - the life of the node's process: memory is sized and sealed, both sides are connected, the
+ * loop turns until a signal says stop.
+ */
+#include "app/run.h"
+
+#include <stdio.h>
+
+#include "app/wire.h"
+#include "base/check.h"
+#include "os/heap.h"
+#include "os/os.h"
+#include "os/signals.h"
+
+#define RUN_EXIT_FAILED 1
+#define RUN_EXIT_CONFIG 2 /* as cli.h: the configuration cannot work */
+#define RUN_REPORT_BYTES (16 * 1024)
+
+/* Static: one per process, too big for a stack. Everything variable is in the region. */
+static struct wire wire;
+static struct loop loop;
+static struct region region;
+static struct arena arena;
+static bool is_stop_wanted;
+
+/* Everything that is carved, in one place: run twice, first to add up, then for real. */
+static enum err plan(const struct config *config, bool is_real)
+{
+    struct limits limits;
+    limits_of_config(config, &limits);
+    arena_init(&arena, region_carve(&region, "event arena", 1, config->arena_bytes),
+               config->arena_bytes);
+    log_init(&region, LIMITS_LOG_RING_BYTES);
+    if (is_real) {
+        enum err err = loop_init(&loop, &region, limits.timers_max);
+        if (err != ERR_OK) {
+            return err;
+        }
+    } else {
+        (void)region_carve(&region, "loop timers", limits.timers_max, sizeof(void *));
+    }
+    return wire_init(&wire, config, &loop, &region, &arena, is_real);
+}
+
+static void print_budget(const struct config *config)
+{
+    static char memory[RUN_REPORT_BYTES];
+    struct buf out;
+    buf_init(&out, memory, sizeof memory);
+    region_print(&region, &out);
+    buf_put_fmt(&out, "\nthird-party heap: at most %zu KiB (HEAP_BYTES)\n",
+                config->heap_bytes / 1024);
+    (void)fwrite(out.ptr, 1, out.bytes, stdout);
+}
+
+static enum err make_memory(const struct config *config)
+{
+    region_init(&region, NULL, 0);
+    enum err err = plan(config, false);
+    if (err != ERR_OK) {
+        return err;
+    }
+    size_t bytes = region.used + 4096; /* rounding of the first part */
+    if (config->print_budget) {
+        print_budget(config);
+        return ERR_OK;
+    }
+    void *memory = os_map(bytes);
+    if (memory == NULL) {
+        log_line(LOG_ERROR, "start", "%zu KiB of memory are not to be had: lower PODS_MAX",
+                 bytes / 1024);
+        return ERR_SYSTEM;
+    }
+    region_init(&region, memory, bytes);
+    err = plan(config, true);
+    if (err == ERR_OK) {
+        region_seal(&region);
+        heap_limit(config->heap_bytes);
+    }
+    return err;
+}
+
+/* ---- signals ------------------------------------------------------------------------------- */
+
+static void reload(const struct config *config)
+{
+    static char memory[RUN_REPORT_BYTES];
+    struct config_report report;
+    uint32_t changed = 0;
+    config_report_init(&report, memory, sizeof memory);
+    size_t mark = arena_mark(&arena);
+    enum err err = config_reload_secrets(config, &arena, &report, &changed);
+    arena_rewind(&arena, mark);
+    str rest = buf_str(&report.text), line;
+    while (str_cut(&rest, '\n', &line)) {
+        log_line(err == ERR_OK ? LOG_INFO : LOG_WARN, "config", "%.*s", STR_ARG(line));
+    }
+    log_line(LOG_INFO, "config", "SIGHUP: %u credentials changed", changed);
+    wire_reload(&wire);
+}
+
+static void on_signal(enum signals_event event, void *owner)
+{
+    (void)owner;
+    switch (event) {
+    case SIGNALS_STOP:
+        is_stop_wanted = true;
+        break;
+    case SIGNALS_RELOAD:
+        reload(wire.config);
+        break;
+    case SIGNALS_REPORT:
+        wire_report(&wire);
+        break;
+    }
+}
+
+/* Container groups keep running; replies under way are waited for, but not long. */
+static void stop(void)
+{
+    log_line(LOG_INFO, "stop", "stopping; container groups keep running");
+    wire_stop(&wire);
+    msec until_ms = os_now_ms() + WIRE_STOP_MS;
+    while (!wire_is_idle(&wire) && os_now_ms() < until_ms && loop_turn(&loop, until_ms)) {
+    }
+    eci_client_stop(&wire.cloud);
+    kube_calls_stop(&wire.calls);
+}
+
+int run_main(const struct config *config)
+{
+    log_set_level(config->log_level);
+    uint64_t keys[2];
+    os_random(keys, sizeof keys);
+    str_hash_seed(keys[0], keys[1]);
+    enum err err = make_memory(config);
+    if (err != ERR_OK || config->print_budget) {
+        if (err != ERR_OK) {
+            log_line(LOG_ERROR, "start", "%s", err_text(err));
+        }
+        return err == ERR_OK ? 0 : RUN_EXIT_CONFIG;
+    }
+    log_attach(&loop);
+    if (signals_init(&loop, on_signal, NULL) != ERR_OK) {
+        log_line(LOG_ERROR, "start", "signals: %s", os_errno_text());
+        return RUN_EXIT_FAILED;
+    }
+    static char why_memory[1024];
+    struct buf why;
+    buf_init(&why, why_memory, sizeof why_memory);
+    log_line(LOG_INFO, "start", "ecilet %s", ECILET_VERSION);
+    err = wire_start(&wire, &why);
+    if (err != ERR_OK) {
+        log_line(LOG_ERROR, "start", "%.*s", STR_ARG(buf_str(&why)));
+        return RUN_EXIT_CONFIG;
+    }
+    do {
+        wire_turn(&wire);
+    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted);
+    stop();
+    log_line(LOG_INFO, "stop", "stopped");
+    log_flush(200);
+    return 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * wire.c - one turn of the program: facts were collected, the brain says what follows, this performs
+ * it. See wire.h for the other files; the table below is the way from an effect to its code.
+ */
+#include "app/wire.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "data/group_read.h"
+#include "os/heap.h"
+#include "os/os.h"
+
+typedef void perform(struct wire *wire, const struct effect *effect);
+
+static void relist(struct wire *wire, const struct effect *effect)
+{
+    (void)effect;
+    kube_watch_relist(&wire->pods);
+}
+
+static perform *const performers[EFFECT_KIND_COUNT] = {
+    [EFFECT_DELETE] = cloud_delete,  [EFFECT_FINISH] = cluster_finish,
+    [EFFECT_PROVE] = cluster_prove,  [EFFECT_READ] = cloud_read,
+    [EFFECT_READ_DETAIL] = cloud_read_detail, [EFFECT_SAY] = cluster_say,
+    [EFFECT_CREATE] = cloud_create,  [EFFECT_DELTA] = cloud_poll,
+    [EFFECT_SWEEP] = cloud_poll,     [EFFECT_RELIST] = relist,
+};
+
+void wire_turn(struct wire *wire)
+{
+    struct effect effect;
+    while (!wire->is_stopping && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
+        CHECK(performers[effect.kind] != NULL);
+        if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
+            const struct pod *pod = brain_pod(&wire->brain, effect.pod);
+            log_line(LOG_DEBUG, "brain", "%s %s/%s: %s", effect_name(effect.kind),
+                     pod != NULL ? pod->name_space : "-", pod != NULL ? pod->name : "-",
+                     effect.why);
+        }
+        performers[effect.kind](wire, &effect);
+    }
+    cluster_post_events(wire);
+    node_turn(wire);
+    msec wake_ms = brain_wake_ms(&wire->brain, wire_now_ms(wire));
+    if (wake_ms == INT64_MAX || wire->is_stopping) {
+        loop_timer_clear(wire->loop, &wire->wake);
+    } else {
+        loop_timer_set(wire->loop, &wire->wake, wake_ms);
+    }
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect)
+{
+    handle h;
+    if (pool_take(&wire->jobs, &h) != ERR_OK) {
+        brain_undo(&wire->brain, effect, wire_now_ms(wire));
+        return NULL;
+    }
+    struct wire_job *job = pool_at(&wire->jobs, h);
+    job->wire = wire;
+    job->effect = *effect;
+    return job;
+}
+
+handle wire_job_handle(const struct wire_job *job)
+{
+    return pool_handle_of(&job->wire->jobs, job);
+}
+
+struct wire_job *wire_job_at(struct wire *wire, handle h)
+{
+    return pool_at(&wire->jobs, h);
+}
+
+void wire_job_give(struct wire_job *job)
+{
+    pool_give(&job->wire->jobs, wire_job_handle(job));
+}
+
+msec wire_now_ms(const struct wire *wire)
+{
+    return wire->loop->now_ms;
+}
+
+int64_t wire_now_s(const struct wire *wire)
+{
+    (void)wire;
+    return os_wall_ms() / 1000;
+}
+
+/* ---- start and stop ------------------------------------------------------------------------ */
+
+static void on_wake(struct loop_timer *timer)
+{
+    (void)timer; /* the turn that follows does the work */
+}
+
+static void brain_config_of(const struct wire *wire, uint64_t seed, struct brain_config *out)
+{
+    const struct config *config = wire->config;
+    *out = (struct brain_config){
+        .pods_max = wire->limits.pods_max,
+        .groups_max = wire->limits.groups_max,
+        .poll_fast_ms = config->poll_fast_ms,
+        .poll_slow_ms = config->poll_slow_ms,
+        .sweep_ms = (msec)config->sweep_seconds * 1000,
+        .absence_ms = (msec)config->absence_seconds * 1000,
+        .absence_sweeps = config->absence_sweeps,
+        .young_ms = WIRE_YOUNG_MS,
+        .brake_percent = config->orphan_brake_percent,
+        .brake_min = config->orphan_brake_min,
+        .create_per_minute = config->create_per_minute,
+        .delete_per_minute = config->delete_per_minute,
+        .describe_per_minute = config->describe_per_minute,
+        .status_per_minute = config->status_per_minute,
+        .cloud_calls_max = wire->limits.cloud_calls_max,
+        .kube_calls_max = wire->limits.kube_calls_max,
+        .seed = seed,
+    };
+}
+
+static void spec_config_of(struct wire *wire, struct buf *vswitches)
+{
+    const struct config *config = wire->config;
+    for (uint32_t i = 0; i < config->eci_vswitch.count; i++) {
+        buf_put_text(vswitches, i > 0 ? "," : "");
+        buf_put(vswitches, config->eci_vswitch.items[i]);
+    }
+    wire->spec = (struct spec_config){
+        .cluster_id = config->aliyun_clusterid,
+        .node_name = config->node_name,
+        .region_id = config->eci_region,
+        .vswitch_ids = buf_str(vswitches),
+        .security_group_id = config->eci_security_group,
+        .resource_group_id = config->eci_resource_group,
+    };
+}
+
+static enum err cloud_init(struct wire *wire, struct region *region)
+{
+    const struct config *config = wire->config;
+    arena_init(&wire->anchors_memory, region_carve(region, "cloud CA anchors", 1, WIRE_ANCHORS_BYTES),
+               WIRE_ANCHORS_BYTES);
+    const struct eci_call_config cloud = {
+        .endpoint = config->eci_endpoint,
+        .region_id = config->eci_region,
+        .proxy = config->eci_proxy,
+        .anchors = &wire->anchors,
+        .arena = wire->arena,
+        .small_count = wire->limits.cloud_calls_max,
+        .small_bytes = 64 * 1024,
+        .page_count = wire->limits.cloud_page_calls,
+        .page_bytes = 2 * 1024 * 1024,
+        .kept_max = wire->limits.cloud_calls_max,
+    };
+    return eci_client_init(&wire->cloud, wire->loop, region, &cloud);
+}
+
+enum err wire_init(struct wire *wire, const struct config *config, struct loop *loop,
+                   struct region *region, struct arena *arena, bool is_real)
+{
+    wire->config = config;
+    wire->loop = loop;
+    wire->arena = arena;
+    limits_of_config(config, &wire->limits);
+    uint64_t seed = 1;
+    if (is_real) {
+        os_random(&seed, sizeof seed);
+    }
+    struct brain_config brain;
+    brain_config_of(wire, seed, &brain);
+    brain_init(&wire->brain, &brain, region, os_now_ms());
+    prng_seed(&wire->prng, seed);
+    pool_init(&wire->jobs, region, "jobs",
+              wire->limits.kube_calls_max + wire->limits.cloud_calls_max + 8,
+              sizeof(struct wire_job));
+    char *body = region_carve(region, "status body", 1, WIRE_BODY_BYTES);
+    char *vswitches = region_carve(region, "vSwitch list", 1, 1024);
+    if (is_real) {
+        buf_init(&wire->body, body, WIRE_BODY_BYTES);
+        struct buf list;
+        buf_init(&list, vswitches, 1024);
+        spec_config_of(wire, &list);
+        const char *fault = spec_config_fault(&wire->spec);
+        if (fault != NULL) {
+            log_line(LOG_ERROR, "config", "%s", fault);
+            return ERR_INVALID;
+        }
+    }
+    cluster_init(wire, region);
+    node_init(wire, region);
+    loop_timer_init(&wire->wake, on_wake, wire);
+    return cloud_init(wire, region);
+}
+
+/* The CA bundle for the cloud: read into the arena once, only its anchors stay. */
+static enum err load_trust(struct wire *wire, struct buf *why)
+{
+    const struct config *config = wire->config;
+    if (str_is_empty(config->eci_ca_file)) {
+        return ERR_OK;
+    }
+    size_t mark = arena_mark(wire->arena);
+    size_t room;
+    char *memory = arena_rest(wire->arena, &room);
+    struct buf pem;
+    buf_init(&pem, memory, room);
+    enum err err = os_file_read(config->eci_ca_file.ptr, &pem);
+    if (err != ERR_OK) {
+        buf_put_fmt(why, "ECI_CA_FILE %s: %s", config->eci_ca_file.ptr,
+                    err == ERR_TOO_BIG ? err_text(err) : os_errno_text());
+    } else {
+        err = x509_anchors_load(&wire->anchors, buf_str(&pem), &wire->anchors_memory);
+        if (err != ERR_OK) {
+            buf_put_fmt(why, "ECI_CA_FILE %s: no usable certificate authority in it: %s",
+                        config->eci_ca_file.ptr, err_text(err));
+        }
+    }
+    arena_rewind(wire->arena, mark);
+    return err;
+}
+
+static enum err set_keys(struct wire *wire)
+{
+    const struct config_secrets *secrets = wire->config->secrets;
+    return eci_client_set_keys(&wire->cloud, config_secret_str(&secrets->eci_access_key),
+                               config_secret_str(&secrets->eci_secret_key),
+                               config_secret_str(&secrets->eci_security_token));
+}
+
+enum err wire_start(struct wire *wire, struct buf *why)
+{
+    const struct config *config = wire->config;
+    const struct kube_auth_config auth = {.kubeconfig = config->kubeconfig,
+                                          .context = config->kube_context,
+                                          .agent = S("ecilet/" ECILET_VERSION)};
+    enum err err = kube_auth_load(&wire->auth, &auth);
+    if (err != ERR_OK) {
+        buf_put_text(why, wire->auth.why);
+        return err;
+    }
+    if (wire->auth.why[0] != '\0') {
+        log_line(LOG_WARN, "kube", "%s", wire->auth.why);
+    }
+    err = load_trust(wire, why);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = set_keys(wire);
+    if (err != ERR_OK) {
+        buf_put_fmt(why, "ECI_ACCESS_KEY/ECI_SECRET_KEY: %s", err_text(err));
+        return err;
+    }
+    log_line(LOG_INFO, "start", "cluster %s, cloud %s region %s, node %s", wire->auth.url,
+             config->eci_endpoint.ptr, config->eci_region.ptr, config->node_name.ptr);
+    brain_start(&wire->brain, wire_now_ms(wire));
+    kube_watch_start(&wire->pods);
+    node_start(wire);
+    return ERR_OK;
+}
+
+void wire_reload(struct wire *wire)
+{
+    if (set_keys(wire) != ERR_OK) {
+        log_line(LOG_WARN, "config", "the new cloud keys cannot be used; keeping the old ones");
+    }
+    if (kube_auth_reload(&wire->auth)) {
+        log_line(LOG_INFO, "kube", "credentials changed");
+    }
+}
+
+bool wire_is_idle(const struct wire *wire)
+{
+    return wire->jobs.count == 0;
+}
+
+void wire_stop(struct wire *wire)
+{
+    wire->is_stopping = true;
+    kube_watch_stop(&wire->pods);
+    node_stop(wire);
+}
+
+/* ---- for people ---------------------------------------------------------------------------- */
+
+void wire_report(struct wire *wire)
+{
+    const struct brain *brain = &wire->brain;
+    struct heap_stats heap;
+    heap_stats(&heap);
+    log_line(LOG_INFO, "report",
+             "pods %u/%u, groups %u/%u, cloud %s, sweeps %llu, effects: create %llu delete %llu "
+             "patch %llu finish %llu, resident %zu KiB, heap %zu/%zu KiB, cpu %llu ms",
+             brain->pods.count, brain->pods.count_max, brain->groups.count,
+             brain->groups.count_max, brain->cloud.is_reachable ? "reachable" : "unreachable",
+             (unsigned long long)brain->counters.sweeps,
+             (unsigned long long)brain->counters.effects[EFFECT_CREATE],
+             (unsigned long long)brain->counters.effects[EFFECT_DELETE],
+             (unsigned long long)brain->counters.effects[EFFECT_PATCH],
+             (unsigned long long)brain->counters.effects[EFFECT_FINISH],
+             os_resident_bytes() / 1024, heap.bytes_used / 1024, heap.bytes_max / 1024,
+             (unsigned long long)(os_cpu_us() / 1000));
+    uint32_t shown = 0;
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h) && shown < 50;
+         h = pool_after(&brain->pods, h)) {
+        const struct pod *pod = brain_pod(brain, h);
+        const struct group *group = brain_group(brain, pod->group);
+        bool is_quiet = group != NULL && group->status == ECI_STATUS_RUNNING && !pod->is_leaving;
+        if (!is_quiet && !pod_phase_is_terminal(pod->phase)) {
+            log_line(LOG_INFO, "report", "%s/%s %s %s: %s", pod->name_space, pod->name,
+                     group != NULL ? group->id : "-",
+                     group != NULL ? eci_status_name(group->status) : "-", brain_pod_why(pod));
+            shown++;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+/*
+ * wire.h - where both sides meet: effects of the brain become calls, replies become facts.
+ *
+ * This is the main path of the program. One turn (wire_turn): the loop's handlers have collected
+ * facts; now every effect that the brain wants and its budgets allow is performed. wire.c holds the
+ * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses), wire_cloud.c
+ * the cloud's side, wire_node.c our node and its lease.
+ *
+ * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs as
+ * calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
+ */
+#ifndef ECILET_APP_WIRE_H
+#define ECILET_APP_WIRE_H
+
+#include "app/config.h"
+#include "core/brain.h"
+#include "core/node.h"
+#include "eci/eci_call.h"
+#include "kube/event.h"
+#include "kube/lease.h"
+#include "kube/watch.h"
+#include "limits.h"
+#include "net/x509_verify.h"
+#include "os/loop.h"
+#include "spec/pod_to_eci.h"
+
+#define WIRE_TOKEN_BYTES 1024   /* NextToken of the cloud; a longer one ends that sweep as failed */
+#define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
+#define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
+#define WIRE_POD_BYTES_MAX (320 * 1024) /* ... this much. Larger pods are refused with an event */
+#define WIRE_ANCHORS_BYTES (256 * 1024) /* 72 KB for Debian's 144 roots; more: refused at start */
+#define WIRE_YOUNG_MS 60000     /* a created group may be invisible so long (eci-api A-24) */
+#define WIRE_STOP_MS 1500       /* SIGTERM: longest wait for replies under way */
+
+struct wire;
+
+/* One effect under way. */
+struct wire_job {
+    struct wire *wire;
+    struct effect effect;
+    /* EFFECT_PATCH, EFFECT_SAY: the status that is being written */
+    struct pod_status_past past;
+    uint64_t row_hash;
+    bool is_init;
+    /* EFFECT_READ...: which groups the reply showed */
+    bool was_found[READ_BATCH_MAX];
+    /* EFFECT_DELTA, EFFECT_SWEEP */
+    uint32_t rows;
+    uint32_t pages;
+    bool is_complete;
+    char next_token[WIRE_TOKEN_BYTES];
+    /* reading a pod: the larger reply room is in use */
+    bool is_large;
+};
+
+/* Our node object and what is said about it; wire_node.c. */
+struct wire_node {
+    struct kube_watch watch; /* of this one node: it is made again when somebody deletes it */
+    struct kube_lease lease;
+    struct loop_timer timer; /* next status */
+    struct node_facts facts;
+    char uid[KUBE_UID_BYTES_MAX + 1];
+    bool is_busy;        /* a request of ours is under way */
+    bool is_there;       /* the watch (or our own write) has shown it */
+    bool needs_spec;     /* labels and taint have not been looked at since the start */
+    bool was_listed;     /* the list under way has shown it */
+    bool lease_failed;   /* the newest try did */
+    bool is_registered;  /* written at least once since the start: the log has said so */
+    uint32_t failures;
+};
+
+struct wire {
+    const struct config *config;
+    struct limits limits;
+    struct loop *loop;
+    struct arena *arena; /* one event: JSON, parameters, status bodies */
+    struct buf body;     /* one status patch */
+    struct brain brain;
+    struct pool jobs;
+
+    struct kube_auth auth;
+    struct kube_calls calls;
+    struct kube_watch pods;
+    struct kube_events events;
+    struct wire_node node;
+
+    struct arena anchors_memory;
+    struct x509_anchors anchors; /* whom we believe on the cloud's side */
+    struct eci_client cloud;
+    struct spec_config spec;
+    struct loop_timer wake;
+    struct prng prng;
+
+    bool is_stopping;
+    uint64_t pods_unreadable;
+};
+
+/* Carves everything (twice: planning and for real); connects nothing. `real` is false while
+ * planning. Errors: see eci_client_init. */
+MUST_USE enum err wire_init(struct wire *wire, const struct config *config, struct loop *loop,
+                            struct region *region, struct arena *arena, bool is_real);
+/* Credentials, trust anchors, first list, lease. why receives one line on failure. */
+MUST_USE enum err wire_start(struct wire *wire, struct buf *why);
+/* Performs what the brain wants; sets the wake-up timer. Once per turn of the loop. */
+void wire_turn(struct wire *wire);
+/* New credentials were read (SIGHUP). */
+void wire_reload(struct wire *wire);
+/* No new work. True when nothing is under way any more. */
+bool wire_is_idle(const struct wire *wire);
+void wire_stop(struct wire *wire);
+/* One table of what is going on, to the log (SIGUSR1). */
+void wire_report(struct wire *wire);
+
+/* ---- between the files of wire ---- */
+
+/* A job for this effect, or NULL: then the effect has been given back to the brain. */
+struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect);
+void wire_job_give(struct wire_job *job);
+handle wire_job_handle(const struct wire_job *job);
+struct wire_job *wire_job_at(struct wire *wire, handle h);
+msec wire_now_ms(const struct wire *wire);
+int64_t wire_now_s(const struct wire *wire);
+
+void cluster_init(struct wire *wire, struct region *region);
+void cluster_prove(struct wire *wire, const struct effect *effect);
+void cluster_finish(struct wire *wire, const struct effect *effect);
+void cluster_say(struct wire *wire, const struct effect *effect);
+/* Reads a pod; the handler gets the job back as reply->about. */
+MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
+                                   kube_call_done *on_done);
+/* Gives a pod object to the brain as facts. */
+MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
+/* Whether this row is news; if so it is translated and written. */
+void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row);
+void cluster_report_init(struct wire *wire, struct group *group, const struct eci_group_row *row);
+void cluster_post_events(struct wire *wire);
+
+void cloud_create(struct wire *wire, const struct effect *effect);
+void cloud_delete(struct wire *wire, const struct effect *effect);
+void cloud_read(struct wire *wire, const struct effect *effect);
+void cloud_read_detail(struct wire *wire, const struct effect *effect);
+void cloud_poll(struct wire *wire, const struct effect *effect);
+
+void node_init(struct wire *wire, struct region *region);
+void node_start(struct wire *wire);
+void node_turn(struct wire *wire);
+void node_stop(struct wire *wire);
+
+#endif

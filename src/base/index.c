@@ -1,0 +1,100 @@
+/* see index.h. Linear probing at a load of at most one half; deletion after Knuth, TAOCP vol. 3,
+ * 6.4, algorithm R. */
+#include "base/index.h"
+
+#include "base/check.h"
+#include "base/region.h"
+
+void index_init(struct index *ix, struct region *region, const char *name, uint32_t count_max)
+{
+    CHECK(count_max <= UINT32_MAX / 4);
+    uint32_t cells_count = 2;
+    while (cells_count < 2 * count_max) {
+        cells_count *= 2;
+    }
+    /* The region's memory is zeroed, and a zeroed cell is free. */
+    *ix = (struct index){
+        .cells = region_carve(region, name, cells_count, sizeof(struct index_cell)),
+        .cells_count = cells_count,
+        .count_max = count_max,
+    };
+}
+
+static bool is_free(const struct index *ix, uint32_t at)
+{
+    return handle_is_none(ix->cells[at].value);
+}
+
+static uint32_t next_cell(const struct index *ix, uint32_t at)
+{
+    return (at + 1) & (ix->cells_count - 1);
+}
+
+/* Multiplied (Fibonacci hashing), so that poor hashes such as small numbers spread too. */
+static uint32_t home_cell(const struct index *ix, uint64_t hash)
+{
+    return (uint32_t)(hash * 0x9E3779B97F4A7C15ULL >> 32) & (ix->cells_count - 1);
+}
+
+/* How far the entry at `at` has been pushed from its home. */
+static uint32_t distance_from_home(const struct index *ix, uint32_t at)
+{
+    return (at - home_cell(ix, ix->cells[at].hash)) & (ix->cells_count - 1);
+}
+
+enum err index_add(struct index *ix, uint64_t hash, handle value)
+{
+    CHECK(!handle_is_none(value));
+    if (ix->count == ix->count_max) {
+        return ERR_FULL;
+    }
+    uint32_t at = home_cell(ix, hash);
+    while (!is_free(ix, at)) {
+        CHECK(ix->cells[at].hash != hash || !handle_eq(ix->cells[at].value, value));
+        at = next_cell(ix, at);
+    }
+    ix->cells[at] = (struct index_cell){hash, value};
+    ix->count++;
+    return ERR_OK;
+}
+
+bool index_find(const struct index *ix, uint64_t hash, uint32_t *at, handle *value)
+{
+    CHECK(*at == INDEX_START || *at < ix->cells_count);
+    uint32_t cell = *at == INDEX_START ? home_cell(ix, hash) : next_cell(ix, *at);
+    for (; !is_free(ix, cell); cell = next_cell(ix, cell)) {
+        if (ix->cells[cell].hash == hash) {
+            *at = cell;
+            *value = ix->cells[cell].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Frees a cell and closes the gap: entries further on that may move nearer to their home do. */
+static void remove_cell(struct index *ix, uint32_t gap)
+{
+    for (uint32_t at = next_cell(ix, gap); !is_free(ix, at); at = next_cell(ix, at)) {
+        uint32_t distance_to_gap = (at - gap) & (ix->cells_count - 1);
+        if (distance_from_home(ix, at) >= distance_to_gap) {
+            ix->cells[gap] = ix->cells[at];
+            gap = at;
+        }
+    }
+    ix->cells[gap] = (struct index_cell){0, HANDLE_NONE};
+    ix->count--;
+}
+
+bool index_remove(struct index *ix, uint64_t hash, handle value)
+{
+    uint32_t at = INDEX_START;
+    handle found;
+    while (index_find(ix, hash, &at, &found)) {
+        if (handle_eq(found, value)) {
+            remove_cell(ix, at);
+            return true;
+        }
+    }
+    return false;
+}

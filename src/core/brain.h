@@ -1,0 +1,392 @@
+/*
+ * brain.h - what ecilet believes, and what it wants done next. Pure: no I/O, no clock.
+ *
+ * Facts come in (this header's brain_* functions, called by app/wire or by the simulator), rules
+ * look at them (pod_rules.c, group_rules.c), effects go out (plan.c: brain_next). An effect is
+ * performed by somebody else, and its outcome is one more fact. There are no continuations: create,
+ * wait, report, delete, finalise happen because each reply changes a fact and the rules then find
+ * the next step. A restart is the same code with fewer facts.
+ *
+ * Two kinds of objects live here:
+ *   pod     one per pod UID that is bound to our node, or that a container group claims to be for
+ *   group   one per container group that carries our tags (or might: not yet looked at)
+ * One request is in flight per object.
+ *
+ * Times are milliseconds of one monotonic clock, given by the caller; they never go back.
+ *
+ * What is believed when (reliability.md I1-I5):
+ *   - Nothing is created before the pods were listed completely and one complete sweep of our tagged
+ *     groups was read, including the tags of every group in it.
+ *   - A create with an unknown outcome leaves a doubt on the pod. It is settled by the group turning
+ *     up, or by enough complete sweeps that do not show it; only then is it created again, with the
+ *     same client token.
+ *   - A group is gone when a read by id does not find it *and* either a delete was accepted, or
+ *     enough complete non-empty sweeps over enough time did not show it either.
+ *   - A pod object is gone when an authoritative read says so, never because a list or a watch does.
+ *   - Deleting for pods that vanished without our having seen their deletion has a brake.
+ */
+#ifndef ECILET_CORE_BRAIN_H
+#define ECILET_CORE_BRAIN_H
+
+#include "base/bucket.h"
+#include "base/due.h"
+#include "base/err.h"
+#include "base/index.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/prng.h"
+#include "base/trace.h"
+#include "data/group_rows.h"
+#include "spec/pod_status.h"
+
+#define POD_UID_BYTES 40       /* a UID has 36; a longer one is refused as unreadable */
+#define POD_NAMESPACE_BYTES 64 /* RFC 1123 label: 63 */
+#define POD_NAME_BYTES 254     /* RFC 1123 subdomain: 253 */
+#define POD_MESSAGE_BYTES 288  /* why it does not progress; longer ones are cut */
+#define GROUP_ID_BYTES 48      /* "eci-" and about 20 characters */
+#define READ_BATCH_MAX 20      /* ids in one read (eci-api 2.3, 2.4) */
+#define BRAIN_EVENTS_MAX 512   /* waiting to be taken; when full the oldest is dropped and counted */
+
+/* What we know of the pod object in the API server. */
+enum object_state {
+    OBJECT_CLAIMED, /* never seen here; a group's tags name it */
+    OBJECT_SEEN,    /* listed or watched */
+    OBJECT_MISSING, /* was seen; a complete list or a DELETED event says it is not there */
+    OBJECT_GONE     /* proven by an authoritative read, or deleted by us */
+};
+
+/* What somebody shall do. One row per kind in plan.c says what it needs and how urgent it is. */
+enum effect_kind {
+    EFFECT_NONE,
+    EFFECT_DELETE,      /* DeleteContainerGroup of effect.groups[0] */
+    EFFECT_FINISH,      /* delete the pod object: grace 0, UID precondition */
+    EFFECT_PROVE,       /* authoritative read of the pod object: is it still there? */
+    EFFECT_READ,        /* DescribeContainerGroupStatus by ids */
+    EFFECT_READ_DETAIL, /* DescribeContainerGroups by ids: tags, init containers */
+    EFFECT_PATCH,       /* write the status made from the row at hand (see brain_report) */
+    EFFECT_SAY,         /* write a status of our own: pod->say with pod->say_reason, pod->message */
+    EFFECT_CREATE,      /* read the pod afresh, translate it, CreateContainerGroup */
+    EFFECT_DELTA,       /* DescribeContainerGroupStatus since effect.since_s, all pages */
+    EFFECT_SWEEP,       /* the same without since: a complete listing */
+    EFFECT_RELIST,      /* list the pods again (a slot became free after the pool was full) */
+    EFFECT_KIND_COUNT
+};
+
+const char *effect_name(enum effect_kind kind);
+
+enum say_kind {
+    SAY_NOTHING,
+    SAY_PENDING, /* phase Pending with reason and message: held back, will be tried again */
+    SAY_FAILED,  /* phase Failed: refused for good, or ended so and the details are gone */
+    SAY_LOST,    /* phase Failed, reason NotFound: its group is gone in the cloud */
+    SAY_SUCCEEDED /* phase Succeeded: it ended so, but the cloud has forgotten the details */
+};
+
+struct pod {
+    char uid[POD_UID_BYTES];
+    char name_space[POD_NAMESPACE_BYTES];
+    char name[POD_NAME_BYTES];
+
+    /* facts from the API server */
+    enum object_state object;
+    enum pod_phase phase;
+    bool is_leaving;         /* deletionTimestamp is set */
+    bool is_forced;          /* ... with a grace period of 0 */
+    bool is_daemon;          /* owned by a DaemonSet */
+    bool is_controlled;      /* has a controller that would replace it */
+    bool is_never_restarted; /* restartPolicy Never */
+    bool has_init;           /* has init containers */
+    bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
+    bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
+    uint32_t list_epoch;     /* last list in which it appeared */
+
+    /* facts from the cloud */
+    handle group;        /* the group that counts; none when there is none or it is not known */
+    uint32_t attempt;    /* of the next create, or of the group that counts */
+    msec doubt_ms;       /* it may have a group that we do not see, since; 0 = no doubt */
+    uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
+    bool is_lost;        /* its group is confirmed gone although nobody asked for that */
+    bool init_is_settled; /* the final statuses of the init containers were written */
+
+    /* what has been told */
+    struct pod_status_past past; /* the status the API server has, with its content hashes */
+    uint64_t reported_row;       /* hash of the row that `past` covers; 0 = none */
+    msec init_read_at_ms;   /* next look at the init containers */
+    enum say_kind say;      /* a status of our own waits to be written */
+    bool was_said;          /* ... and this one was written already */
+    bool is_refused;        /* will never be created as it is */
+    const char *say_reason; /* static text, e.g. "ProviderFailed" */
+    char message[POD_MESSAGE_BYTES];
+    uint64_t message_told; /* hash of the message an event was emitted for */
+
+    /* work */
+    enum effect_kind busy; /* in flight */
+    msec busy_since_ms;
+    uint32_t failures; /* in a row */
+    msec retry_at_ms;  /* nothing before this time */
+    uint8_t rule;      /* index of the rule that held last (explains why it waits) */
+    enum effect_kind queued;
+    struct list_node queue_node;
+    struct due_item due;
+    msec seen_at_ms;    /* first seen */
+    msec create_due_ms; /* since when it wants a group, for latency figures */
+};
+
+struct group {
+    char id[GROUP_ID_BYTES];
+    char uid[POD_UID_BYTES]; /* from the tags; empty until they were read */
+    char claim_name_space[POD_NAMESPACE_BYTES]; /* likewise: whom it claims to be for */
+    char claim_name[POD_NAME_BYTES];
+    enum eci_status status;
+    handle pod;            /* whose group this is; none: unlinked */
+    uint32_t attempt;      /* from the tags */
+    int64_t created_unix_s;
+    bool has_tags;         /* the tags were read */
+    bool is_foreign;       /* the tags are not ours: never touched */
+    bool was_seen;         /* the cloud has shown it at least once */
+    bool is_extra;         /* a twin, or a former attempt: to be removed */
+    msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
+    bool is_suspect;       /* sweeps say it is gone: a read by id decides */
+    msec known_since_ms;   /* create accepted or first shown */
+    msec seen_at_ms;       /* start of the newest reading that showed it */
+    msec missing_since_ms; /* first complete sweep that did not show it; 0 = none */
+    uint32_t missing_sweeps;
+    uint64_t row_hash;     /* of the newest status row */
+
+    enum effect_kind busy;
+    msec busy_since_ms;
+    uint32_t failures;
+    msec retry_at_ms;
+    uint8_t rule;
+    enum effect_kind queued;
+    struct list_node queue_node;
+    struct due_item due;
+};
+
+/* What to do. Handles, not pointers: look them up when performing; they may have become stale. */
+struct effect {
+    enum effect_kind kind;
+    handle pod; /* of pod effects */
+    handle groups[READ_BATCH_MAX];
+    uint32_t groups_count;
+    uint32_t since_s;     /* EFFECT_DELTA */
+    msec started_ms;      /* when brain_next gave it out; give it back with readings */
+    bool is_forced;       /* EFFECT_DELETE: skip the grace period */
+    const char *why;      /* static sentence of the rule */
+};
+
+/* An event for people, about a pod (or about the node when the pod is none). */
+struct brain_event {
+    handle pod;
+    bool is_warning;
+    const char *reason; /* static */
+    char message[POD_MESSAGE_BYTES];
+};
+
+/* From the config; see config.def for the keys. Everything > 0. */
+struct brain_config {
+    uint32_t pods_max;
+    uint32_t groups_max;       /* >= pods_max: room for orphans and twins */
+    msec poll_fast_ms;         /* between deltas while something is in transition */
+    msec poll_slow_ms;         /* ... while nothing is */
+    msec sweep_ms;             /* between complete sweeps */
+    msec absence_ms;           /* sweeps must miss a group for so long ... */
+    uint32_t absence_sweeps;   /* ... and so often before a read by id may decide */
+    msec young_ms;             /* a group created since is not believed absent before it was shown */
+    uint32_t brake_percent;    /* orphans above max(brake_min, percent of groups) stop deletion */
+    uint32_t brake_min;
+    uint32_t create_per_minute, delete_per_minute, describe_per_minute, status_per_minute;
+    uint32_t cloud_calls_max;  /* in flight together; creates leave a quarter of it free */
+    uint32_t kube_calls_max;   /* in flight together; creates and status leave some for deletes */
+    uint64_t seed;             /* jitter */
+};
+
+/* Whether the cloud answers; a condition of the node, never a reason to fail a pod. */
+struct cloud_state {
+    bool is_reachable; /* optimistic until proven otherwise */
+    bool was_told;     /* an event was emitted for this outage */
+    enum err err;      /* newest failure */
+    uint32_t failures; /* in a row */
+    msec failed_since_ms;
+    msec changed_at_ms;
+    msec retry_at_ms; /* next probe while unreachable */
+    char message[POD_MESSAGE_BYTES];
+};
+
+struct brain_counters {
+    uint64_t effects[EFFECT_KIND_COUNT];
+    uint64_t outcomes[EFFECT_KIND_COUNT][6]; /* by enum fate */
+    uint64_t doubts;        /* creates with unknown outcome */
+    uint64_t twins;         /* doubles found and removed */
+    uint64_t orphans;       /* groups removed whose pod was gone */
+    uint64_t lost;          /* groups that vanished under a pod */
+    uint64_t refused_pods;  /* pods not taken: pool full */
+    uint64_t refused_groups;
+    uint64_t events_dropped;
+    uint64_t sweeps, deltas, relists;
+};
+
+struct brain {
+    struct brain_config config;
+    struct pool pods, groups;
+    struct index pod_by_uid, group_by_id, group_by_uid;
+    struct due pod_due, group_due;
+    struct list dirty_pods, dirty_groups;
+    struct list waiting[EFFECT_KIND_COUNT];
+    uint32_t in_flight[EFFECT_KIND_COUNT];
+    struct bucket create_bucket, delete_bucket, describe_bucket, status_bucket;
+    struct cloud_state cloud;
+    struct prng prng;
+    struct trace trace;
+    struct brain_counters counters;
+
+    uint32_t list_epoch;
+    bool is_listing;
+    bool pods_are_listed;   /* one complete list was applied since the start */
+    bool pods_were_refused; /* pool was full; a relist is due when a slot is free */
+    msec relist_at_ms;
+
+    uint32_t sweeps_digested;  /* complete sweeps whose every group's tags are known */
+    msec sweep_digesting_ms;   /* start of a complete sweep that waits for tags; 0 = none */
+    bool sweep_was_empty;
+    msec sweep_started_ms;     /* of the newest digested sweep */
+    uint32_t untagged;         /* groups whose tags were not read yet */
+    uint32_t in_transition;    /* pods on their way up or down, counted when a delta is planned */
+    uint32_t orphan_suspects;  /* pods not seen deleted, whose object is missing, with a live group */
+    uint32_t groups_ours_live; /* live groups with our tags */
+    bool brake_is_stale;       /* the two counts above must be made again */
+    bool brake_is_on;
+    msec sweep_at_ms, delta_at_ms; /* when the next is due */
+    bool delta_is_paced;           /* delta_at_ms has its pause added */
+    msec delta_since_ms;           /* start of the newest successful delta or sweep */
+    uint32_t delta_failures, sweep_failures;
+    bool polls_are_on; /* brain_start was called */
+
+    struct brain_event events[BRAIN_EVENTS_MAX];
+    uint32_t events_first, events_count;
+};
+
+/* Two passes like everything in the region (region.h): plans or carves. */
+void brain_init(struct brain *brain, const struct brain_config *config, struct region *region,
+                msec now_ms);
+
+/* ---- facts from the API server ------------------------------------------------------------ */
+
+/* What a pod object says; texts are borrowed for the call. Over-long texts: ERR_TOO_BIG. */
+struct pod_news {
+    str uid, name_space, name;
+    enum pod_phase phase;
+    bool is_leaving, is_forced, is_daemon, is_controlled, is_never_restarted, has_init;
+    /* The status it has, for a pod not seen before (after a restart nothing is written twice); may
+     * be NULL. Borrowed for the call. */
+    const struct pod_status_past *past;
+};
+
+/* ERR_FULL: no slot (the pod is told by an event of the caller's, and a relist follows later);
+ * ERR_TOO_BIG: a text does not fit. *out (may be NULL) receives the pod. */
+MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms,
+                                 handle *out);
+/* A DELETED event of a live watch. Unknown UIDs are ignored. */
+void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
+void brain_list_begin(struct brain *brain, msec now_ms);
+/* Only after a complete list: pods that were not in it are missing. */
+void brain_list_end(struct brain *brain, msec now_ms);
+
+/* ---- facts from the cloud ------------------------------------------------------------------ */
+
+/*
+ * A status row showed this group. read_ms is when that reading started. row_hash must change when
+ * anything in the row changes. Returns the group, or NULL when there is no slot for it (counted; the
+ * sweep it belongs to then counts as incomplete).
+ */
+struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status, uint64_t row_hash,
+                             msec read_ms, msec now_ms);
+
+/* The tags of a group (from a detail row). is_ours: cluster id and node name match. */
+struct tag_facts {
+    str uid, name_space, name;
+    uint32_t attempt;
+    int64_t created_unix_s;
+    bool is_ours;
+};
+void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_facts *tags,
+                     msec now_ms);
+
+/* A further page of a delta or sweep is asked for: it counts against the rate. */
+void brain_page_asked(struct brain *brain, msec now_ms);
+/* A delta or sweep ended. is_complete: all pages came and every row was taken. rows: how many. */
+void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec now_ms);
+void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint32_t rows,
+                      msec started_ms, msec now_ms);
+
+/* A read by ids ended. For each group of the effect: was it in a well-formed reply? Call after the
+ * rows themselves were given in. */
+void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
+                     const bool *was_found, msec now_ms);
+
+/* Every cloud call's outcome, for reachability. why: for people; may be empty. */
+void brain_cloud_answered(struct brain *brain, enum err err, str why, msec now_ms);
+
+/* ---- outcomes of effects ------------------------------------------------------------------- */
+
+enum create_outcome {
+    CREATE_ACCEPTED,    /* id is valid */
+    CREATE_UNKNOWN,     /* the call may have landed */
+    CREATE_LATER,       /* nothing happened; try again (err says why) */
+    CREATE_REFUSED,     /* for good: message says what and why */
+    CREATE_POD_GONE,    /* the fresh read says: no such pod, or another UID */
+    CREATE_POD_CHANGED  /* the fresh read says: leaving, ended or not ours any more; facts follow */
+};
+void brain_create_done(struct brain *brain, handle pod, enum create_outcome outcome, enum err err,
+                       str id, str message, msec now_ms);
+void brain_delete_done(struct brain *brain, handle group, enum err err, msec now_ms);
+/* ERR_OK and ERR_NOT_FOUND both mean: the object with this UID is gone. ERR_CONFLICT: another UID
+ * holds the name, so ours is gone too. */
+void brain_finish_done(struct brain *brain, handle pod, enum err err, msec now_ms);
+/* ERR_OK: it is there (facts were given by brain_pod_seen); ERR_NOT_FOUND: it is gone. */
+void brain_prove_done(struct brain *brain, handle pod, enum err err, msec now_ms);
+/* past: the status that was written; needed when err is ERR_OK. */
+void brain_say_done(struct brain *brain, handle pod, enum err err,
+                    const struct pod_status_past *past, msec now_ms);
+
+/*
+ * Reporting. After brain_row_seen the caller asks whether this row is news for the pod; if so it
+ * translates the row and calls brain_report with the content's hash. True means: write it now
+ * (EFFECT_PATCH is in flight); the outcome comes by brain_patch_done. False: nothing to write.
+ * is_init: the init containers' part, from a detail row.
+ */
+bool brain_wants_report(const struct brain *brain, const struct group *group, bool is_init);
+bool brain_report(struct brain *brain, struct group *group, uint64_t content_hash, bool is_init,
+                  bool init_is_settled, msec now_ms);
+/* past: the status that was written (with its hash); row_hash: of the row it was made from. */
+void brain_patch_done(struct brain *brain, handle pod, enum err err,
+                      const struct pod_status_past *past, uint64_t row_hash, bool is_init,
+                      msec now_ms);
+
+/* ---- effects and waiting ------------------------------------------------------------------- */
+
+/* From now on sweeps and deltas are due. */
+void brain_start(struct brain *brain, msec now_ms);
+
+/* The next thing to do within the budgets; false when there is nothing now. Call until false. */
+bool brain_next(struct brain *brain, msec now_ms, struct effect *out);
+/* An effect that could not be performed for a local reason (no slot): it comes again soon. */
+void brain_undo(struct brain *brain, const struct effect *effect, msec now_ms);
+/* When brain_next should be called again even if no fact comes: <= now when at once. */
+msec brain_wake_ms(struct brain *brain, msec now_ms);
+
+/* A warning about the node from outside the brain, among the brain's own. reason: static. */
+void brain_warn(struct brain *brain, const char *reason, const char *message);
+bool brain_take_event(struct brain *brain, struct brain_event *out);
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+struct pod *brain_pod(const struct brain *brain, handle h);
+struct group *brain_group(const struct brain *brain, handle h);
+struct pod *brain_find_pod(const struct brain *brain, str uid);
+struct group *brain_find_group(const struct brain *brain, str id);
+/* The sentence of the rule that holds the pod now. Static text. */
+const char *brain_pod_why(const struct pod *pod);
+const char *brain_group_why(const struct group *group);
+
+#endif

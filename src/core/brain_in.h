@@ -1,0 +1,78 @@
+/*
+ * brain_in.h - what the files of the brain share among themselves; nobody else includes it.
+ */
+#ifndef ECILET_CORE_BRAIN_IN_H
+#define ECILET_CORE_BRAIN_IN_H
+
+#include "base/backoff.h"
+#include "base/check.h"
+#include "core/brain.h"
+
+#define RETRY_BASE_MS 1000      /* first back-off after a failure */
+#define RETRY_CAP_MS 60000      /* ... and the longest */
+#define RETRY_SLOT_MS 200       /* no local slot: look again soon */
+#define GONE_POLL_MS 1000       /* between reads of a group that is being deleted */
+#define GONE_POLL_CAP_MS 5000   /* ... growing to this */
+#define DELETE_AGAIN_MS 120000  /* a group still there so long after its delete gets another one */
+#define INIT_POLL_MS 2000       /* between looks at init containers while they run */
+#define STOCK_RETRY_CAP_MS 300000 /* back-off after asynchronous lack of stock */
+#define PROBE_CAP_MS 4000       /* between probes while the cloud does not answer; with jitter 5 s:
+                                   the first call comes so soon after the line is back */
+#define RELIST_MS 30000         /* between lists asked for because the pool was full */
+#define REACH_FAILURES 3        /* failures in a row that make the cloud unreachable */
+#define REACH_FAILING_MS 10000  /* ... or failing for so long */
+
+/* pod_rules.c, group_rules.c: which effect, by the first rule that holds; *rule is its index. */
+enum effect_kind pod_decide(const struct brain *brain, const struct pod *pod, msec now_ms,
+                            uint8_t *rule);
+enum effect_kind group_decide(const struct brain *brain, const struct group *group, msec now_ms,
+                              uint8_t *rule);
+/* The reason of the event that is due when a pod comes under this rule, or NULL. */
+const char *pod_rule_tells(uint8_t rule);
+
+/* brain.c: mark for the rules. pod_touch also touches its group, group_touch its pod. */
+void pod_touch(struct brain *brain, struct pod *pod);
+void group_touch(struct brain *brain, struct group *group);
+void pod_retry_at(struct brain *brain, struct pod *pod, msec at_ms);
+void group_retry_at(struct brain *brain, struct group *group, msec at_ms);
+/* Counts a failure and backs off. */
+void pod_back_off(struct brain *brain, struct pod *pod, msec cap_ms, msec now_ms);
+void group_back_off(struct brain *brain, struct group *group, msec base_ms, msec cap_ms,
+                    msec now_ms);
+/* Ends the effect in flight, if it is this kind. */
+void pod_idle(struct brain *brain, struct pod *pod, enum effect_kind kind);
+void group_idle(struct brain *brain, struct group *group, enum effect_kind kind);
+void pod_forget(struct brain *brain, struct pod *pod);
+void group_forget(struct brain *brain, struct group *group);
+
+struct pod *pod_of_group(const struct brain *brain, const struct group *group);
+struct group *group_of_pod(const struct brain *brain, const struct pod *pod);
+handle pod_handle(const struct brain *brain, const struct pod *pod);
+handle group_handle(const struct brain *brain, const struct group *group);
+/* A new, empty pod or group with its key in the index; NULL when the pool is full. */
+struct pod *pod_new(struct brain *brain, str uid, msec now_ms);
+struct group *group_new(struct brain *brain, str id, msec now_ms);
+
+/* link.c: which group counts for which pod. */
+void link_group(struct brain *brain, struct group *group, msec now_ms);
+void unlink_group(struct brain *brain, struct group *group);
+void link_pod(struct brain *brain, struct pod *pod, msec now_ms);
+/* Unlinked groups with our tags get a pod that waits for proof. */
+void claim_orphans(struct brain *brain, msec now_ms);
+void group_is_gone(struct brain *brain, struct group *group, msec now_ms);
+void brake_refresh(struct brain *brain, msec now_ms);
+
+/* say.c: statuses of our own and events. */
+/* False when this was said already: silence when nothing changes. */
+bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const char *reason,
+             str message);
+void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, const char *reason,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* plan.c: the server throttled this kind of call. */
+void budget_slow(struct brain *brain, enum effect_kind kind, enum err err, msec now_ms);
+
+/* sweep.c */
+void sweep_digest(struct brain *brain, msec now_ms);
+
+#endif

@@ -1,0 +1,155 @@
+/*
+ * group_rules.c - what a container group needs next. See pod_rules.c for the form.
+ *
+ * Nothing that is not proven to be ours is ever touched, and nothing of ours is deleted without one
+ * of four positive reasons: its pod is leaving, its pod is proven gone, its pod has ended, or it is an
+ * extra one beside the group that counts.
+ */
+#include "core/brain_in.h"
+
+struct look {
+    const struct brain *brain;
+    const struct group *group;
+    const struct pod *pod; /* NULL: unlinked */
+    msec now_ms;
+};
+
+static bool is_busy(const struct look *l)
+{
+    return l->group->busy != EFFECT_NONE;
+}
+
+static bool is_backing_off(const struct look *l)
+{
+    return l->group->retry_at_ms > l->now_ms;
+}
+
+static bool is_foreign(const struct look *l)
+{
+    return l->group->is_foreign;
+}
+
+static bool has_no_tags(const struct look *l)
+{
+    return !l->group->has_tags;
+}
+
+static bool is_being_deleted(const struct look *l)
+{
+    return l->group->delete_accepted_ms != 0;
+}
+
+static bool is_suspect(const struct look *l)
+{
+    return l->group->is_suspect;
+}
+
+static bool is_extra(const struct look *l)
+{
+    return l->group->is_extra;
+}
+
+static bool is_unlinked(const struct look *l)
+{
+    return l->pod == NULL;
+}
+
+/* Gone without our having seen its deletion: the brake looks at how many of these there are. */
+static bool gone_under_brake(const struct look *l)
+{
+    return l->pod->object == OBJECT_GONE && !l->pod->saw_deletion && l->brain->brake_is_on;
+}
+
+static bool pod_is_gone(const struct look *l)
+{
+    return l->pod->object == OBJECT_GONE;
+}
+
+static bool pod_is_unproven(const struct look *l)
+{
+    return l->pod->object != OBJECT_SEEN;
+}
+
+static bool pod_is_leaving(const struct look *l)
+{
+    return l->pod->is_leaving;
+}
+
+static bool runs_for_an_ended_pod(const struct look *l)
+{
+    return pod_phase_is_terminal(l->pod->phase) && eci_status_is_live(l->group->status);
+}
+
+static bool pod_has_ended(const struct look *l)
+{
+    return pod_phase_is_terminal(l->pod->phase);
+}
+
+static bool pod_is_busy(const struct look *l)
+{
+    return l->pod->busy != EFFECT_NONE || l->pod->retry_at_ms > l->now_ms;
+}
+
+static bool has_news(const struct look *l)
+{
+    return l->group->row_hash != 0 && l->group->row_hash != l->pod->reported_row;
+}
+
+static bool has_init_news(const struct look *l)
+{
+    return l->pod->has_init && !l->pod->init_is_settled &&
+           l->group->status != ECI_STATUS_SCHEDULING && l->group->was_seen &&
+           l->pod->init_read_at_ms <= l->now_ms;
+}
+
+static bool always(const struct look *l)
+{
+    (void)l;
+    return true;
+}
+
+static const struct group_rule {
+    const char *why;
+    bool (*when)(const struct look *look);
+    enum effect_kind then;
+} group_rules[] = {
+    {"a request for it is under way", is_busy, EFFECT_NONE},
+    {"waiting before the next try", is_backing_off, EFFECT_NONE},
+    {"its tags are not ours", is_foreign, EFFECT_NONE},
+    {"whose it is must be read from its tags", has_no_tags, EFFECT_READ_DETAIL},
+    {"being deleted; is it gone?", is_being_deleted, EFFECT_READ},
+    {"missing from complete sweeps; is it gone?", is_suspect, EFFECT_READ},
+    {"an extra group beside the one that counts", is_extra, EFFECT_DELETE},
+    {"its pod is not known yet", is_unlinked, EFFECT_NONE},
+    {"its pod is gone, but too many are: the brake is on", gone_under_brake, EFFECT_NONE},
+    {"its pod is gone", pod_is_gone, EFFECT_DELETE},
+    {"whether its pod exists is not proven yet", pod_is_unproven, EFFECT_NONE},
+    {"its pod is leaving", pod_is_leaving, EFFECT_DELETE},
+    {"its pod has ended but it has not", runs_for_an_ended_pod, EFFECT_DELETE},
+    {"its pod has ended", pod_has_ended, EFFECT_NONE},
+    {"its pod has a request under way", pod_is_busy, EFFECT_NONE},
+    {"the cluster has not seen this status", has_news, EFFECT_READ},
+    {"its init containers must be looked at", has_init_news, EFFECT_READ_DETAIL},
+    {"all is well", always, EFFECT_NONE},
+};
+
+#define GROUP_RULES_COUNT (sizeof group_rules / sizeof group_rules[0])
+
+enum effect_kind group_decide(const struct brain *brain, const struct group *group, msec now_ms,
+                              uint8_t *rule)
+{
+    const struct look look = {brain, group, pod_of_group(brain, group), now_ms};
+    uint8_t i = 0;
+    while (!group_rules[i].when(&look)) {
+        i++;
+        CHECK(i < GROUP_RULES_COUNT); /* the last rule always holds */
+    }
+    *rule = i;
+    return group_rules[i].then;
+}
+
+const char *brain_group_why(const struct group *group)
+{
+    CHECK(group->rule < GROUP_RULES_COUNT);
+    return group_rules[group->rule].why;
+}

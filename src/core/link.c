@@ -1,0 +1,234 @@
+/*
+ * link.c - which container group counts for which pod, what happens when a group is gone, and the
+ * brake on deleting orphans (reliability.md row 48).
+ */
+#include "core/brain_in.h"
+
+/* Of two groups of one pod, the one that counts: the later attempt (attempts grow only after the one
+ * before has ended), else a live one, else the older, else the smaller id. A total order, so that two
+ * gateways and every restart choose the same. */
+static bool counts_more(const struct group *a, const struct group *b)
+{
+    if (a->attempt != b->attempt) {
+        return a->attempt > b->attempt;
+    }
+    bool a_lives = eci_status_is_live(a->status), b_lives = eci_status_is_live(b->status);
+    if (a_lives != b_lives) {
+        return a_lives;
+    }
+    if (a->created_unix_s != b->created_unix_s) {
+        return a->created_unix_s < b->created_unix_s;
+    }
+    return str_cmp(str_of(a->id), str_of(b->id)) < 0;
+}
+
+static void make_extra(struct brain *brain, struct group *group, struct pod *pod)
+{
+    if (!group->is_extra && eci_status_is_live(group->status)) {
+        brain->counters.twins++;
+        brain_tell(brain, pod, true, "DuplicateInstance",
+                   "container group %s is a second one for this pod and will be removed",
+                   group->id);
+    }
+    group->is_extra = true;
+    group_touch(brain, group);
+}
+
+static void link_these(struct brain *brain, struct pod *pod, struct group *group)
+{
+    pod->group = group_handle(brain, group);
+    group->pod = pod_handle(brain, pod);
+    group->is_extra = false;
+    if (group->attempt > pod->attempt) {
+        pod->attempt = group->attempt;
+    }
+    pod->doubt_ms = 0;
+    pod->doubt_sweeps = 0;
+    brain->brake_is_stale = true;
+    group_touch(brain, group);
+}
+
+void link_group(struct brain *brain, struct group *group, msec now_ms)
+{
+    CHECK(group->has_tags && !group->is_foreign && group->uid[0] != '\0');
+    struct pod *pod = brain_find_pod(brain, str_of(group->uid));
+    if (pod == NULL) {
+        if (brain->pods_are_listed && brain->sweeps_digested > 0) {
+            claim_orphans(brain, now_ms);
+        }
+        return;
+    }
+    struct group *other = group_of_pod(brain, pod);
+    if (other == group) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "link", pod_handle(brain, pod).slot,
+              group_handle(brain, group).slot);
+    if (other == NULL) {
+        link_these(brain, pod, group);
+    } else if (counts_more(group, other)) {
+        link_these(brain, pod, group);
+        make_extra(brain, other, pod);
+    } else {
+        group->pod = pod_handle(brain, pod);
+        make_extra(brain, group, pod);
+    }
+}
+
+void unlink_group(struct brain *brain, struct group *group)
+{
+    struct pod *pod = pod_of_group(brain, group);
+    if (pod != NULL && handle_eq(pod->group, group_handle(brain, group))) {
+        pod->group = HANDLE_NONE;
+        pod->reported_row = 0;
+        pod_touch(brain, pod);
+    }
+    group->pod = HANDLE_NONE;
+    brain->brake_is_stale = true;
+}
+
+void link_pod(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    uint32_t at = INDEX_START;
+    handle h;
+    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
+        struct group *group = brain_group(brain, h);
+        if (group != NULL && !group->is_foreign &&
+            str_eq(str_of(group->uid), str_of(pod->uid))) {
+            link_group(brain, group, now_ms);
+        }
+    }
+}
+
+/* The tags name a pod that we have never seen: it gets a slot, and proof is asked for. */
+static void claim(struct brain *brain, struct group *group, msec now_ms)
+{
+    struct pod *pod = brain_find_pod(brain, str_of(group->uid));
+    if (pod == NULL) {
+        pod = pod_new(brain, str_of(group->uid), now_ms);
+        if (pod == NULL) {
+            return; /* comes again with the next sweep */
+        }
+        pod->object = OBJECT_CLAIMED;
+        pod->list_epoch = brain->list_epoch;
+        CHECK(str_copy(pod->name_space, sizeof pod->name_space, str_of(group->claim_name_space)));
+        CHECK(str_copy(pod->name, sizeof pod->name, str_of(group->claim_name)));
+    }
+    link_group(brain, group, now_ms);
+    pod_touch(brain, pod);
+}
+
+void claim_orphans(struct brain *brain, msec now_ms)
+{
+    if (!brain->pods_are_listed || brain->sweeps_digested == 0) {
+        return;
+    }
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        struct group *group = brain_group(brain, h);
+        if (group->has_tags && !group->is_foreign && pod_of_group(brain, group) == NULL) {
+            claim(brain, group, now_ms);
+        }
+    }
+    brain->brake_is_stale = true;
+}
+
+/* ---- the end of a group -------------------------------------------------------------------- */
+
+/* Its pod lives on, and nobody asked for the group to go. */
+static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status last_status,
+                           const char *id, msec now_ms)
+{
+    brain->counters.lost++;
+    pod->reported_row = 0;
+    if (last_status == ECI_STATUS_SUCCEEDED) {
+        (void)pod_say(brain, pod, SAY_SUCCEEDED, "Completed",
+                S("the container group ended successfully; its details are no longer kept"));
+    } else if (last_status == ECI_STATUS_FAILED || last_status == ECI_STATUS_EXPIRED) {
+        (void)pod_say(brain, pod, SAY_FAILED, last_status == ECI_STATUS_EXPIRED ? "Expired" : "Failed",
+                S("the container group ended; its details are no longer kept"));
+    } else if (pod->phase == POD_PHASE_RUNNING) {
+        pod->is_lost = true;
+        (void)pod_say(brain, pod, SAY_LOST, "NotFound",
+                S("The pod status was not found and may have been deleted from the provider"));
+        brain_tell(brain, pod, true, "InstanceLost",
+                   "container group %s is gone in the cloud although nobody here deleted it", id);
+    } else {
+        pod->attempt++; /* it never ran: the next one is a new attempt with a new token */
+        brain_tell(brain, pod, true, "InstanceLost",
+                   "container group %s is gone in the cloud before it ran; creating another one",
+                   id);
+        pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+    }
+}
+
+void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
+{
+    trace_add(&brain->trace, now_ms, "group gone", group_handle(brain, group).slot,
+              (uint32_t)group->status);
+    struct pod *pod = pod_of_group(brain, group);
+    bool counts = pod != NULL && handle_eq(pod->group, group_handle(brain, group));
+    bool was_asked_for = group->delete_accepted_ms != 0;
+    enum eci_status last_status = group->status;
+    char id[GROUP_ID_BYTES];
+    memcpy(id, group->id, sizeof id);
+    group_forget(brain, group);
+    if (!counts) {
+        return;
+    }
+    pod_touch(brain, pod);
+    if (was_asked_for) {
+        brain_tell(brain, pod, false, "ProviderDeleteSuccess", "container group %s is gone", id);
+    } else if (pod->object == OBJECT_SEEN && !pod->is_leaving &&
+               !pod_phase_is_terminal(pod->phase)) {
+        pod_lost_group(brain, pod, last_status, id, now_ms);
+    }
+}
+
+/* ---- the brake ----------------------------------------------------------------------------- */
+
+/* A live group whose pod is missing, without our having seen that pod's deletion. */
+static bool is_orphan_suspect(const struct pod *pod)
+{
+    return pod != NULL && pod->object != OBJECT_SEEN && !pod->saw_deletion;
+}
+
+void brake_refresh(struct brain *brain, msec now_ms)
+{
+    if (!brain->brake_is_stale) {
+        return;
+    }
+    brain->brake_is_stale = false;
+    uint32_t live = 0, suspects = 0;
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        const struct group *group = brain_group(brain, h);
+        if (group->has_tags && !group->is_foreign && eci_status_is_live(group->status)) {
+            live++;
+            suspects += is_orphan_suspect(pod_of_group(brain, group)) ? 1u : 0u;
+        }
+    }
+    brain->groups_ours_live = live;
+    brain->orphan_suspects = suspects;
+    uint64_t allowed = (uint64_t)live * brain->config.brake_percent / 100;
+    allowed = allowed > brain->config.brake_min ? allowed : brain->config.brake_min;
+    bool is_on = suspects > allowed;
+    if (is_on == brain->brake_is_on) {
+        return;
+    }
+    brain->brake_is_on = is_on;
+    trace_add(&brain->trace, now_ms, "brake", suspects, live);
+    if (is_on) {
+        brain_tell(brain, NULL, true, "OrphanBrake",
+                   "%u of %u container groups have no pod in the cluster; not deleting them. If "
+                   "that is right, raise ORPHAN_BRAKE_PERCENT and restart", suspects, live);
+    } else {
+        brain_tell(brain, NULL, false, "OrphanBrakeReleased",
+                   "%u of %u container groups have no pod in the cluster; deleting them again",
+                   suspects, live);
+    }
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        group_touch(brain, brain_group(brain, h));
+    }
+}

@@ -1,0 +1,321 @@
+/*
+ * outcomes.c - what the outcome of each effect means. Looks only at the fate of an error (err.h).
+ */
+#include "core/brain_in.h"
+
+static void count_outcome(struct brain *brain, enum effect_kind kind, enum err err)
+{
+    brain->counters.outcomes[kind][err_fate(err)]++;
+}
+
+/* Something moves now: do not wait for a slow poll. */
+static void poll_soon(struct brain *brain, msec now_ms)
+{
+    if (brain->delta_at_ms > now_ms + brain->config.poll_fast_ms) {
+        brain->delta_at_ms = now_ms + brain->config.poll_fast_ms;
+    }
+}
+
+/* ---- create -------------------------------------------------------------------------------- */
+
+static void create_was_accepted(struct brain *brain, struct pod *pod, str id, msec now_ms)
+{
+    struct group *group = brain_find_group(brain, id);
+    if (group != NULL && (group->has_tags || id.bytes >= GROUP_ID_BYTES)) {
+        if (!group->is_foreign) {
+            link_group(brain, group, now_ms); /* a reading was faster than the reply */
+        }
+    } else {
+        if (group == NULL) {
+            group = id.bytes < GROUP_ID_BYTES ? group_new(brain, id, now_ms) : NULL;
+            if (group == NULL) { /* no slot: the tags will bring it back with a later sweep */
+                pod->doubt_ms = now_ms;
+                return;
+            }
+            brain->untagged++;
+        }
+        const struct tag_facts tags = {.uid = str_of(pod->uid),
+                                       .name_space = str_of(pod->name_space),
+                                       .name = str_of(pod->name),
+                                       .attempt = pod->attempt,
+                                       .is_ours = true};
+        brain_tags_seen(brain, group, &tags, now_ms);
+    }
+    pod->failures = 0;
+    pod->say = SAY_NOTHING;
+    poll_soon(brain, now_ms);
+    brain_tell(brain, pod, false, "ProviderCreateSuccess",
+               "created ECI container group %.*s (attempt %u)", STR_ARG(id), pod->attempt);
+}
+
+/* No reply, or the token was used for something else: look before the next write. */
+static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err err, str message,
+                               msec now_ms)
+{
+    pod->doubt_ms = now_ms;
+    pod->doubt_sweeps = 0;
+    brain->counters.doubts++;
+    poll_soon(brain, now_ms);
+    if (brain->sweep_at_ms > now_ms + RETRY_BASE_MS) {
+        brain->sweep_at_ms = now_ms + RETRY_BASE_MS;
+    }
+    if (err == ERR_TOKEN_CLASH) {
+        pod->attempt++; /* the old token cannot be used any more */
+    }
+    brain_tell(brain, pod, true, "ProviderCreateUnknown",
+               "CreateContainerGroup may have happened (%.*s); looking for its group",
+               STR_ARG(message));
+}
+
+/* Tell once per message, in an event and in the status. */
+static void explain(struct brain *brain, struct pod *pod, enum say_kind kind, const char *reason,
+                    str message)
+{
+    uint64_t hash = str_hash(message);
+    if (hash != pod->message_told) {
+        pod->message_told = hash;
+        brain_tell(brain, pod, true, "ProviderCreateFailed", "%.*s", STR_ARG(message));
+    }
+    (void)pod_say(brain, pod, kind, reason, message);
+}
+
+static void create_was_refused(struct brain *brain, struct pod *pod, str message)
+{
+    pod->is_refused = true;
+    /* A controller would replace a Failed pod at once and for ever: such a pod waits, visibly. */
+    bool waits = pod->is_controlled && !pod->is_never_restarted;
+    explain(brain, pod, waits ? SAY_PENDING : SAY_FAILED, "ProviderFailed", message);
+}
+
+void brain_create_done(struct brain *brain, handle h, enum create_outcome outcome, enum err err,
+                       str id, str message, msec now_ms)
+{
+    if (err == ERR_TOKEN_CLASH) {
+        outcome = CREATE_UNKNOWN;
+    }
+    count_outcome(brain, EFFECT_CREATE, err);
+    budget_slow(brain, EFFECT_CREATE, err, now_ms);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return; /* forgotten meanwhile: impossible while busy, harmless all the same */
+    }
+    trace_add(&brain->trace, now_ms, "create done", h.slot,
+              (uint32_t)outcome << 16 | (uint32_t)err);
+    pod_idle(brain, pod, EFFECT_CREATE);
+    switch (outcome) {
+    case CREATE_ACCEPTED:
+        create_was_accepted(brain, pod, id, now_ms);
+        break;
+    case CREATE_UNKNOWN:
+        create_is_in_doubt(brain, pod, err, message, now_ms);
+        break;
+    case CREATE_LATER:
+        explain(brain, pod, SAY_PENDING, "ProviderFailed", message);
+        pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+        break;
+    case CREATE_REFUSED:
+        create_was_refused(brain, pod, message);
+        break;
+    case CREATE_POD_GONE:
+        pod->object = OBJECT_GONE;
+        brain->brake_is_stale = true;
+        break;
+    case CREATE_POD_CHANGED:
+        pod_back_off(brain, pod, RETRY_BASE_MS, now_ms);
+        break;
+    }
+    pod_touch(brain, pod);
+}
+
+/* ---- delete -------------------------------------------------------------------------------- */
+
+void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
+{
+    count_outcome(brain, EFFECT_DELETE, err);
+    budget_slow(brain, EFFECT_DELETE, err, now_ms);
+    struct group *group = brain_group(brain, h);
+    if (group == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "delete done", h.slot, (uint32_t)err);
+    group_idle(brain, group, EFFECT_DELETE);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) { /* deleting twice is harmless: just again */
+        struct pod *pod = pod_of_group(brain, group);
+        if (group->failures == 0 && pod != NULL) {
+            brain_tell(brain, pod, true, "ProviderDeleteFailed",
+                       "container group %s could not be deleted yet: %s", group->id,
+                       err_text(err));
+        }
+        group_back_off(brain, group, RETRY_BASE_MS, RETRY_CAP_MS, now_ms);
+        return;
+    }
+    struct pod *pod = pod_of_group(brain, group);
+    if (pod != NULL && !pod->was_seen) {
+        brain->counters.orphans++;
+    }
+    group->delete_accepted_ms = now_ms;
+    group->failures = 0;
+    poll_soon(brain, now_ms);
+    group_back_off(brain, group, GONE_POLL_MS / 4, GONE_POLL_CAP_MS, now_ms);
+}
+
+/* ---- the pod object ------------------------------------------------------------------------ */
+
+static void object_is_gone(struct brain *brain, struct pod *pod)
+{
+    pod->object = OBJECT_GONE;
+    pod->failures = 0;
+    pod->retry_at_ms = 0;
+    brain->brake_is_stale = true;
+    pod_touch(brain, pod);
+}
+
+void brain_finish_done(struct brain *brain, handle h, enum err err, msec now_ms)
+{
+    count_outcome(brain, EFFECT_FINISH, err);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "finish done", h.slot, (uint32_t)err);
+    pod_idle(brain, pod, EFFECT_FINISH);
+    if (err == ERR_OK || err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
+        object_is_gone(brain, pod);
+    } else {
+        pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
+    }
+}
+
+void brain_prove_done(struct brain *brain, handle h, enum err err, msec now_ms)
+{
+    count_outcome(brain, EFFECT_PROVE, err);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "prove done", h.slot, (uint32_t)err);
+    pod_idle(brain, pod, EFFECT_PROVE);
+    if (err == ERR_NOT_FOUND) {
+        object_is_gone(brain, pod);
+    } else if (err != ERR_OK) {
+        pod_back_off(brain, pod, RETRY_CAP_MS / 2, now_ms);
+    }
+}
+
+void brain_say_done(struct brain *brain, handle h, enum err err,
+                    const struct pod_status_past *past, msec now_ms)
+{
+    count_outcome(brain, EFFECT_SAY, err);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "say done", h.slot, (uint32_t)err);
+    pod_idle(brain, pod, EFFECT_SAY);
+    if (err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
+        pod->object = OBJECT_MISSING;
+        brain->brake_is_stale = true;
+    } else if (err != ERR_OK && err_fate(err) != FATE_NEVER) {
+        pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+        return;
+    }
+    pod->was_said = true;
+    pod->reported_row = 0; /* whatever was reported before is overwritten */
+    if (err == ERR_OK) {
+        CHECK(past != NULL);
+        pod->past = *past;
+        pod->phase = past->phase > pod->phase ? past->phase : pod->phase;
+    }
+    pod_touch(brain, pod);
+}
+
+/* ---- reporting the cloud's status ---------------------------------------------------------- */
+
+bool brain_wants_report(const struct brain *brain, const struct group *group, bool is_init)
+{
+    const struct pod *pod = pod_of_group(brain, group);
+    if (pod == NULL || !handle_eq(pod->group, group_handle(brain, group)) ||
+        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE) {
+        return false;
+    }
+    if (is_init) {
+        return pod->has_init && !pod->init_is_settled;
+    }
+    return !pod_phase_is_terminal(pod->phase) && group->row_hash != pod->reported_row;
+}
+
+/* Lack of stock that arrived asynchronously: the next attempt is a new group with a new token. */
+static void try_elsewhere(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    struct group *group = group_of_pod(brain, pod);
+    if (group == NULL || group->status != ECI_STATUS_SCHEDULE_FAILED ||
+        pod_phase_is_terminal(pod->phase) || pod->is_leaving) {
+        return;
+    }
+    brain_tell(brain, pod, true, "FailedScheduling",
+               "container group %s could not be scheduled; trying again (attempt %u)", group->id,
+               pod->attempt + 1);
+    unlink_group(brain, group);
+    group->pod = pod_handle(brain, pod);
+    group->is_extra = true;
+    pod->attempt++;
+    pod->say = SAY_NOTHING;
+    pod_back_off(brain, pod, STOCK_RETRY_CAP_MS, now_ms);
+    group_touch(brain, group);
+}
+
+bool brain_report(struct brain *brain, struct group *group, uint64_t content_hash, bool is_init,
+                  bool init_is_settled, msec now_ms)
+{
+    struct pod *pod = pod_of_group(brain, group);
+    CHECK(pod != NULL && pod->busy == EFFECT_NONE);
+    if (is_init && init_is_settled && content_hash == pod->past.init_hash) {
+        pod->init_is_settled = true;
+    }
+    if (content_hash == (is_init ? pod->past.init_hash : pod->past.hash)) {
+        if (!is_init) {
+            pod->reported_row = group->row_hash;
+            try_elsewhere(brain, pod, now_ms);
+        }
+        pod_touch(brain, pod);
+        return false;
+    }
+    pod->busy = EFFECT_PATCH;
+    pod->busy_since_ms = now_ms;
+    brain->in_flight[EFFECT_PATCH]++;
+    brain->counters.effects[EFFECT_PATCH]++;
+    pod_touch(brain, pod);
+    return true;
+}
+
+void brain_patch_done(struct brain *brain, handle h, enum err err,
+                      const struct pod_status_past *past, uint64_t row_hash, bool is_init,
+                      msec now_ms)
+{
+    count_outcome(brain, EFFECT_PATCH, err);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "patch done", h.slot, (uint32_t)err);
+    pod_idle(brain, pod, EFFECT_PATCH);
+    if (err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
+        pod->object = OBJECT_MISSING;
+        brain->brake_is_stale = true;
+        pod_touch(brain, pod);
+        return;
+    }
+    if (err != ERR_OK) {
+        pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
+        return;
+    }
+    pod->past = *past;
+    if (is_init) {
+        return;
+    }
+    pod->failures = 0;
+    pod->reported_row = row_hash;
+    pod->say = SAY_NOTHING;
+    pod->phase = past->phase > pod->phase ? past->phase : pod->phase;
+    try_elsewhere(brain, pod, now_ms);
+}

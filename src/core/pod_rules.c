@@ -1,0 +1,172 @@
+/*
+ * pod_rules.c - what a pod needs next. The first rule that holds names one effect, and its sentence
+ * is what `ecilet status`, the log and the pod's message give as the reason.
+ *
+ * Order matters: what is under way and what is proven comes first, then the way out (leaving), then
+ * what must be said, then the way in (creating). Rules only look; nothing changes here.
+ */
+#include "core/brain_in.h"
+
+struct look {
+    const struct brain *brain;
+    const struct pod *pod;
+    bool has_group;
+    msec now_ms;
+};
+
+static bool is_busy(const struct look *l)
+{
+    return l->pod->busy != EFFECT_NONE;
+}
+
+static bool is_backing_off(const struct look *l)
+{
+    return l->pod->retry_at_ms > l->now_ms;
+}
+
+static bool gone_with_group(const struct look *l)
+{
+    return l->pod->object == OBJECT_GONE && l->has_group;
+}
+
+static bool gone_in_doubt(const struct look *l)
+{
+    return l->pod->object == OBJECT_GONE && l->pod->doubt_ms != 0;
+}
+
+static bool gone(const struct look *l)
+{
+    return l->pod->object == OBJECT_GONE;
+}
+
+static bool unproven_too_early(const struct look *l)
+{
+    return l->pod->object != OBJECT_SEEN &&
+           (!l->brain->pods_are_listed || l->brain->sweeps_digested == 0);
+}
+
+static bool unproven(const struct look *l)
+{
+    return l->pod->object != OBJECT_SEEN;
+}
+
+static bool leaving_in_doubt(const struct look *l)
+{
+    return l->pod->is_leaving && l->pod->doubt_ms != 0;
+}
+
+static bool leaving_with_group(const struct look *l)
+{
+    return l->pod->is_leaving && l->has_group;
+}
+
+static bool leaving_unread(const struct look *l)
+{
+    return l->pod->is_leaving && l->brain->sweeps_digested == 0;
+}
+
+static bool leaving(const struct look *l)
+{
+    return l->pod->is_leaving;
+}
+
+static bool must_say(const struct look *l)
+{
+    return l->pod->say != SAY_NOTHING && !l->pod->was_said && !pod_phase_is_terminal(l->pod->phase);
+}
+
+static bool has_ended(const struct look *l)
+{
+    return pod_phase_is_terminal(l->pod->phase);
+}
+
+static bool is_refused(const struct look *l)
+{
+    return l->pod->is_refused;
+}
+
+static bool has_group(const struct look *l)
+{
+    return l->has_group;
+}
+
+static bool nothing_read_yet(const struct look *l)
+{
+    return !l->brain->pods_are_listed || l->brain->sweeps_digested == 0;
+}
+
+static bool in_doubt(const struct look *l)
+{
+    return l->pod->doubt_ms != 0;
+}
+
+static bool cloud_is_away(const struct look *l)
+{
+    return !l->brain->cloud.is_reachable;
+}
+
+static bool always(const struct look *l)
+{
+    (void)l;
+    return true;
+}
+
+static const struct pod_rule {
+    const char *why;
+    bool (*when)(const struct look *look);
+    enum effect_kind then;
+    const char *tells; /* reason of an event when a pod comes under this rule */
+} pod_rules[] = {
+    {"a request for it is under way", is_busy, EFFECT_NONE, NULL},
+    {"waiting before the next try", is_backing_off, EFFECT_NONE, NULL},
+    {"the object is gone; its container group is removed first", gone_with_group, EFFECT_NONE,
+     NULL},
+    {"the object is gone; whether a container group was created is not known yet", gone_in_doubt,
+     EFFECT_NONE, NULL},
+    {"nothing is left of it", gone, EFFECT_NONE, NULL},
+    {"not seen in the cluster; waiting for complete readings", unproven_too_early, EFFECT_NONE,
+     NULL},
+    {"not seen in the cluster; asking the API server", unproven, EFFECT_PROVE, NULL},
+    {"leaving; whether a container group was created is not known yet", leaving_in_doubt,
+     EFFECT_NONE, NULL},
+    {"leaving; its container group is removed first", leaving_with_group, EFFECT_NONE, NULL},
+    {"leaving; the cloud has not been read completely yet", leaving_unread, EFFECT_NONE, NULL},
+    {"its container group is gone, the object may go", leaving, EFFECT_FINISH, NULL},
+    {"its status must be written", must_say, EFFECT_SAY, NULL},
+    {"it has ended", has_ended, EFFECT_NONE, NULL},
+    {"refused: it cannot run here as it is", is_refused, EFFECT_NONE, NULL},
+    {"its container group exists", has_group, EFFECT_NONE, NULL},
+    {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
+     EFFECT_NONE, NULL},
+    {"it may have a container group that is not visible yet; waiting for complete sweeps",
+     in_doubt, EFFECT_NONE, NULL},
+    {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
+    {"it wants a container group and has none", always, EFFECT_CREATE, NULL},
+};
+
+#define POD_RULES_COUNT (sizeof pod_rules / sizeof pod_rules[0])
+
+enum effect_kind pod_decide(const struct brain *brain, const struct pod *pod, msec now_ms,
+                            uint8_t *rule)
+{
+    const struct look look = {brain, pod, group_of_pod(brain, pod) != NULL, now_ms};
+    uint8_t i = 0;
+    while (!pod_rules[i].when(&look)) {
+        i++;
+        CHECK(i < POD_RULES_COUNT); /* the last rule always holds */
+    }
+    *rule = i;
+    return pod_rules[i].then;
+}
+
+const char *brain_pod_why(const struct pod *pod)
+{
+    CHECK(pod->rule < POD_RULES_COUNT);
+    return pod_rules[pod->rule].why;
+}
+
+const char *pod_rule_tells(uint8_t rule)
+{
+    CHECK(rule < POD_RULES_COUNT);
+    return pod_rules[rule].tells;
+}

@@ -1,0 +1,386 @@
+/*
+ * sweep.c - facts from readings of the cloud: rows, tags, complete sweeps, reads by id.
+ *
+ * Absence is the difficult fact. A row proves presence at once; absence is believed only as brain.h
+ * says, because listings lag, pages get lost, and a caller without permission gets an empty list.
+ */
+#include "core/brain_in.h"
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static void group_is_there(struct group *group, msec read_ms)
+{
+    group->was_seen = true;
+    if (read_ms > group->seen_at_ms) {
+        group->seen_at_ms = read_ms;
+    }
+    group->missing_since_ms = 0;
+    group->missing_sweeps = 0;
+    group->is_suspect = false;
+}
+
+struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status,
+                             uint64_t row_hash, msec read_ms, msec now_ms)
+{
+    if (id.bytes == 0 || id.bytes >= GROUP_ID_BYTES) {
+        brain->counters.refused_groups++;
+        return NULL;
+    }
+    struct group *group = brain_find_group(brain, id);
+    if (group == NULL) {
+        group = group_new(brain, id, now_ms);
+        if (group == NULL) {
+            return NULL;
+        }
+        brain->untagged++;
+        trace_add(&brain->trace, now_ms, "group found", group_handle(brain, group).slot,
+                  (uint32_t)status);
+    }
+    if (read_ms < group->seen_at_ms) {
+        return group; /* an older reading: what we know is newer */
+    }
+    bool was_suspect = group->is_suspect;
+    group_is_there(group, read_ms);
+    /* What has ended stays ended: a late row of an eventually consistent service changes nothing. */
+    bool is_news = group->row_hash != row_hash &&
+                   (!eci_status_is_terminal(group->status) || eci_status_is_terminal(status));
+    if (is_news) {
+        trace_add(&brain->trace, now_ms, "row", group_handle(brain, group).slot,
+                  (uint32_t)status);
+        if (eci_status_is_live(group->status) != eci_status_is_live(status)) {
+            brain->brake_is_stale = true;
+        }
+        group->row_hash = row_hash;
+        group->status = status;
+    }
+    if (is_news || was_suspect || !group->has_tags) {
+        group_touch(brain, group);
+    }
+    return group;
+}
+
+void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_facts *tags,
+                     msec now_ms)
+{
+    if (group->has_tags) {
+        return;
+    }
+    group->has_tags = true;
+    CHECK(brain->untagged > 0);
+    brain->untagged--;
+    group->attempt = tags->attempt;
+    group->created_unix_s = tags->created_unix_s;
+    bool fits = tags->uid.bytes > 0 && str_copy(group->uid, sizeof group->uid, tags->uid) &&
+                tags->name.bytes > 0 && tags->name_space.bytes > 0 &&
+                str_copy(group->claim_name, sizeof group->claim_name, tags->name) &&
+                str_copy(group->claim_name_space, sizeof group->claim_name_space,
+                         tags->name_space);
+    if (!tags->is_ours || !fits) {
+        group->is_foreign = true;
+        group->uid[0] = '\0';
+    } else {
+        enum err err = index_add(&brain->group_by_uid, str_hash(tags->uid),
+                                 group_handle(brain, group));
+        CHECK(err == ERR_OK);
+        link_group(brain, group, now_ms);
+    }
+    group_touch(brain, group);
+    brain->brake_is_stale = true;
+    sweep_digest(brain, now_ms);
+}
+
+/* ---- complete sweeps ----------------------------------------------------------------------- */
+
+/* Enough complete sweeps did not show a group for this pod: it has none. */
+static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    trace_add(&brain->trace, now_ms, "doubt settled", pod_handle(brain, pod).slot, 0);
+    pod->doubt_ms = 0;
+    pod->doubt_sweeps = 0;
+    pod_touch(brain, pod);
+    if (pod->object == OBJECT_SEEN && !pod->is_leaving && pod->phase == POD_PHASE_RUNNING) {
+        pod->is_lost = true;
+        brain->counters.lost++;
+        (void)pod_say(brain, pod, SAY_LOST, "NotFound",
+                S("The pod status was not found and may have been deleted from the provider"));
+        brain_tell(brain, pod, true, "InstanceLost",
+                   "no container group of this running pod exists in the cloud");
+    }
+}
+
+static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
+{
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
+         h = pool_after(&brain->pods, h)) {
+        struct pod *pod = brain_pod(brain, h);
+        bool fails_it = pod->phase == POD_PHASE_RUNNING; /* an empty sweep fails nobody */
+        if (pod->doubt_ms == 0 || started_ms < pod->doubt_ms || (is_empty && fails_it)) {
+            continue;
+        }
+        pod->doubt_sweeps++;
+        if (pod->doubt_sweeps >= brain->config.absence_sweeps &&
+            now_ms - pod->doubt_ms >= brain->config.absence_ms) {
+            doubt_is_settled(brain, pod, now_ms);
+        }
+    }
+}
+
+static void groups_after_sweep(struct brain *brain, msec started_ms, msec now_ms)
+{
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        struct group *group = brain_group(brain, h);
+        bool is_young = !group->was_seen && now_ms - group->known_since_ms < brain->config.young_ms;
+        if (group->seen_at_ms >= started_ms || group->known_since_ms >= started_ms || is_young) {
+            continue;
+        }
+        if (group->is_foreign) {
+            group_forget(brain, group);
+            continue;
+        }
+        if (group->missing_sweeps++ == 0) {
+            group->missing_since_ms = now_ms;
+        }
+        if (group->missing_sweeps >= brain->config.absence_sweeps &&
+            now_ms - group->missing_since_ms >= brain->config.absence_ms && !group->is_suspect) {
+            group->is_suspect = true;
+            trace_add(&brain->trace, now_ms, "suspect", group_handle(brain, group).slot, 0);
+            group_touch(brain, group);
+        }
+    }
+}
+
+/* Every group of a complete sweep has shown its tags: now it counts. */
+void sweep_digest(struct brain *brain, msec now_ms)
+{
+    if (brain->sweep_digesting_ms == 0 || brain->untagged > 0) {
+        return;
+    }
+    msec started_ms = brain->sweep_digesting_ms;
+    bool is_empty = brain->sweep_was_empty;
+    brain->sweep_digesting_ms = 0;
+    brain->sweep_started_ms = started_ms;
+    bool is_first = brain->sweeps_digested++ == 0;
+    trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested,
+              brain->groups.count);
+    pods_after_sweep(brain, started_ms, is_empty, now_ms);
+    if (!is_empty) { /* an empty listing is what a missing permission looks like */
+        groups_after_sweep(brain, started_ms, now_ms);
+    }
+    claim_orphans(brain, now_ms);
+    if (is_first) {
+        for (handle h = pool_first(&brain->pods); !handle_is_none(h);
+             h = pool_after(&brain->pods, h)) {
+            pod_touch(brain, brain_pod(brain, h));
+        }
+    }
+}
+
+static bool waits_for_evidence(const struct brain *brain)
+{
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
+         h = pool_after(&brain->pods, h)) {
+        if (brain_pod(brain, h)->doubt_ms != 0) {
+            return true;
+        }
+    }
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        if (brain_group(brain, h)->missing_sweeps > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sooner when somebody waits for the evidence of complete sweeps. */
+static msec sweep_pause_ms(const struct brain *brain)
+{
+    msec evidence_ms = brain->config.absence_ms / brain->config.absence_sweeps;
+    bool is_urgent = waits_for_evidence(brain) && evidence_ms < brain->config.sweep_ms;
+    return is_urgent ? evidence_ms : brain->config.sweep_ms;
+}
+
+void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint32_t rows,
+                      msec started_ms, msec now_ms)
+{
+    CHECK(brain->in_flight[EFFECT_SWEEP] > 0);
+    brain->in_flight[EFFECT_SWEEP]--;
+    budget_slow(brain, EFFECT_SWEEP, err, now_ms);
+    if (err != ERR_OK || !is_complete) {
+        brain->sweep_failures++;
+        brain->sweep_at_ms = now_ms + backoff_ms(brain->sweep_failures, RETRY_BASE_MS,
+                                                 PROBE_CAP_MS, &brain->prng);
+        return;
+    }
+    brain->counters.sweeps++;
+    brain->sweep_failures = 0;
+    brain->delta_failures = 0;
+    brain->delta_since_ms = started_ms;
+    brain->sweep_digesting_ms = started_ms;
+    brain->sweep_was_empty = rows == 0;
+    sweep_digest(brain, now_ms);
+    brain->sweep_at_ms = now_ms + sweep_pause_ms(brain);
+    if (brain->delta_at_ms < now_ms) {
+        brain->delta_at_ms = now_ms + brain->config.poll_fast_ms;
+    }
+}
+
+void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec now_ms)
+{
+    CHECK(brain->in_flight[EFFECT_DELTA] > 0);
+    brain->in_flight[EFFECT_DELTA]--;
+    budget_slow(brain, EFFECT_DELTA, err, now_ms);
+    if (err != ERR_OK) {
+        brain->delta_failures++;
+        brain->delta_at_ms = now_ms + backoff_ms(brain->delta_failures, RETRY_BASE_MS,
+                                                 PROBE_CAP_MS, &brain->prng);
+        return;
+    }
+    brain->counters.deltas++;
+    brain->delta_failures = 0;
+    brain->delta_since_ms = started_ms;
+    brain->delta_at_ms = now_ms; /* the pause is added when the next one is planned */
+    brain->delta_is_paced = false;
+}
+
+/* ---- reads by id --------------------------------------------------------------------------- */
+
+static bool absence_is_believed(const struct brain *brain, const struct group *group, msec now_ms)
+{
+    bool is_young = !group->was_seen && now_ms - group->known_since_ms < brain->config.young_ms;
+    return !is_young && (group->delete_accepted_ms != 0 || group->is_suspect || !group->has_tags);
+}
+
+static void group_was_read(struct brain *brain, struct group *group, bool was_found,
+                           msec started_ms, msec now_ms)
+{
+    if (!was_found) {
+        if (absence_is_believed(brain, group, now_ms)) {
+            group_is_gone(brain, group, now_ms);
+        } else { /* not listed yet, perhaps; sweeps will tell */
+            group_back_off(brain, group, RETRY_BASE_MS, GONE_POLL_CAP_MS, now_ms);
+        }
+        return;
+    }
+    group_is_there(group, started_ms);
+    if (group->delete_accepted_ms == 0) {
+        group->failures = 0;
+        return;
+    }
+    if (now_ms - group->delete_accepted_ms > DELETE_AGAIN_MS) {
+        group->delete_accepted_ms = 0; /* the cloud forgot about it: ask again */
+        group->failures = 0;
+        return;
+    }
+    group_back_off(brain, group, GONE_POLL_MS / 2, GONE_POLL_CAP_MS, now_ms);
+}
+
+void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
+                     const bool *was_found, msec now_ms)
+{
+    CHECK(effect->kind == EFFECT_READ || effect->kind == EFFECT_READ_DETAIL);
+    CHECK(brain->in_flight[effect->kind] > 0);
+    brain->in_flight[effect->kind]--;
+    budget_slow(brain, effect->kind, err, now_ms);
+    for (uint32_t i = 0; i < effect->groups_count; i++) {
+        struct group *group = brain_group(brain, effect->groups[i]);
+        if (group == NULL) {
+            continue;
+        }
+        group_idle(brain, group, effect->kind);
+        if (err != ERR_OK) {
+            group_back_off(brain, group, RETRY_BASE_MS, GONE_POLL_CAP_MS, now_ms);
+            continue;
+        }
+        struct pod *pod = pod_of_group(brain, group);
+        if (pod != NULL && effect->kind == EFFECT_READ_DETAIL) {
+            pod->init_read_at_ms = now_ms + INIT_POLL_MS;
+        }
+        group_was_read(brain, group, was_found[i], effect->started_ms, now_ms);
+    }
+    sweep_digest(brain, now_ms); /* a group without tags may just have left */
+}
+
+/* ---- does the cloud answer at all ---------------------------------------------------------- */
+
+/* Errors that say something about the way to the cloud or about our standing there; everything else
+ * is an answer to one request. */
+static bool is_about_the_cloud(enum err err)
+{
+    switch (err) {
+    case ERR_TIMEOUT:
+    case ERR_REFUSED_CONN:
+    case ERR_UNREACHABLE:
+    case ERR_RESOLVE:
+    case ERR_CLOSED:
+    case ERR_LOST_WRITE:
+    case ERR_TLS:
+    case ERR_TLS_TRUST:
+    case ERR_SERVER:
+    case ERR_AUTH:
+    case ERR_CLOCK:
+    case ERR_BAD_REPLY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void touch_all_pods(struct brain *brain)
+{
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
+         h = pool_after(&brain->pods, h)) {
+        pod_touch(brain, brain_pod(brain, h));
+    }
+}
+
+static void cloud_is_back(struct brain *brain, msec now_ms)
+{
+    struct cloud_state *cloud = &brain->cloud;
+    cloud->is_reachable = true;
+    cloud->changed_at_ms = now_ms;
+    cloud->message[0] = '\0';
+    brain_tell(brain, NULL, false, "ECIReachable", "the ECI API answers again");
+    trace_add(&brain->trace, now_ms, "cloud back", 0, 0);
+    brain->sweep_at_ms = now_ms; /* whatever happened meanwhile */
+    touch_all_pods(brain);
+}
+
+static void cloud_is_away(struct brain *brain, msec now_ms)
+{
+    struct cloud_state *cloud = &brain->cloud;
+    cloud->is_reachable = false;
+    cloud->changed_at_ms = now_ms;
+    brain_tell(brain, NULL, true, "ECIUnreachable",
+               "the ECI API does not answer (%s); running pods are untouched, new ones wait",
+               cloud->message);
+    trace_add(&brain->trace, now_ms, "cloud away", (uint32_t)cloud->err, cloud->failures);
+    touch_all_pods(brain);
+}
+
+void brain_cloud_answered(struct brain *brain, enum err err, str why, msec now_ms)
+{
+    struct cloud_state *cloud = &brain->cloud;
+    if (!is_about_the_cloud(err)) {
+        cloud->failures = 0;
+        cloud->failed_since_ms = 0;
+        if (!cloud->is_reachable) {
+            cloud_is_back(brain, now_ms);
+        }
+        return;
+    }
+    if (cloud->failures++ == 0) {
+        cloud->failed_since_ms = now_ms;
+    }
+    cloud->err = err;
+    (void)str_copy(cloud->message, sizeof cloud->message,
+                   str_is_empty(why) ? str_of(err_text(err)) : why);
+    cloud->retry_at_ms =
+        now_ms + backoff_ms(cloud->failures, RETRY_BASE_MS, PROBE_CAP_MS, &brain->prng);
+    bool is_away = err == ERR_AUTH || err == ERR_TLS_TRUST || cloud->failures >= REACH_FAILURES ||
+                   now_ms - cloud->failed_since_ms >= REACH_FAILING_MS;
+    if (is_away && cloud->is_reachable) {
+        cloud_is_away(brain, now_ms);
+    }
+}

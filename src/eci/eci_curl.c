@@ -1,0 +1,582 @@
+/* see eci_curl.h */
+#include "eci/eci_curl.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "net/x509_verify.h"
+#include "os/os.h"
+#include "os/sock.h"
+
+#define RESOLVER_AGAIN_S 60L /* a name is looked up again after so long */
+#define KEEP_ALIVE_S 30L     /* idle time before TCP probes; a dead line is noticed early */
+
+/* One easy handle and what belongs to its present transfer. */
+struct eci_curl_easy {
+    CURL *handle;
+    struct eci_curl *curl;
+    struct eci_curl_transfer *transfer; /* NULL while free */
+    struct x509_verifier *verifier;     /* of the handshake this transfer drives, if any */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+/*
+ * Every result libcurl can give. None of them is the request's fault, so none has the fate never;
+ * those that stem from protocols and options we do not use are ERR_SYSTEM: they would be a
+ * surprise.
+ */
+static const enum err curl_errs[CURL_LAST] = {
+    [CURLE_OK] = ERR_OK,
+    [CURLE_COULDNT_RESOLVE_PROXY] = ERR_RESOLVE,
+    [CURLE_COULDNT_RESOLVE_HOST] = ERR_RESOLVE,
+    [CURLE_COULDNT_CONNECT] = ERR_REFUSED_CONN, /* or ERR_UNREACHABLE, by errno */
+    [CURLE_PROXY] = ERR_UNREACHABLE,
+    [CURLE_OPERATION_TIMEDOUT] = ERR_TIMEOUT,
+
+    [CURLE_SEND_ERROR] = ERR_CLOSED,
+    [CURLE_RECV_ERROR] = ERR_CLOSED,
+    [CURLE_GOT_NOTHING] = ERR_CLOSED,
+    [CURLE_PARTIAL_FILE] = ERR_CLOSED,
+    [CURLE_SEND_FAIL_REWIND] = ERR_CLOSED,
+    [CURLE_SSL_SHUTDOWN_FAILED] = ERR_CLOSED,
+
+    [CURLE_SSL_CONNECT_ERROR] = ERR_TLS,
+    [CURLE_SSL_CIPHER] = ERR_TLS,
+    [CURLE_SSL_CERTPROBLEM] = ERR_TLS,
+    [CURLE_SSL_CLIENTCERT] = ERR_TLS,
+    [CURLE_SSL_ENGINE_NOTFOUND] = ERR_TLS,
+    [CURLE_SSL_ENGINE_SETFAILED] = ERR_TLS,
+    [CURLE_SSL_ENGINE_INITFAILED] = ERR_TLS,
+    [CURLE_USE_SSL_FAILED] = ERR_TLS,
+    [CURLE_ECH_REQUIRED] = ERR_TLS,
+    [CURLE_PEER_FAILED_VERIFICATION] = ERR_TLS_TRUST,
+    [CURLE_SSL_CACERT_BADFILE] = ERR_TLS_TRUST,
+    [CURLE_SSL_CRL_BADFILE] = ERR_TLS_TRUST,
+    [CURLE_SSL_ISSUER_ERROR] = ERR_TLS_TRUST,
+    [CURLE_SSL_PINNEDPUBKEYNOTMATCH] = ERR_TLS_TRUST,
+    [CURLE_SSL_INVALIDCERTSTATUS] = ERR_TLS_TRUST,
+
+    [CURLE_WEIRD_SERVER_REPLY] = ERR_BAD_REPLY,
+    [CURLE_UNSUPPORTED_PROTOCOL] = ERR_BAD_REPLY, /* "HTTP/0.9 not allowed" comes as this */
+    [CURLE_BAD_CONTENT_ENCODING] = ERR_BAD_REPLY,
+    [CURLE_CHUNK_FAILED] = ERR_BAD_REPLY,
+    [CURLE_HTTP_RETURNED_ERROR] = ERR_BAD_REPLY,
+    [CURLE_TOO_MANY_REDIRECTS] = ERR_BAD_REPLY,
+    [CURLE_RANGE_ERROR] = ERR_BAD_REPLY,
+    [CURLE_HTTP2] = ERR_BAD_REPLY,
+    [CURLE_HTTP2_STREAM] = ERR_BAD_REPLY,
+    [CURLE_HTTP3] = ERR_BAD_REPLY,
+    [CURLE_QUIC_CONNECT_ERROR] = ERR_BAD_REPLY,
+    [CURLE_TOO_LARGE] = ERR_BAD_REPLY, /* a header beyond all measure */
+    [CURLE_WRITE_ERROR] = ERR_TOO_BIG, /* our on_body refused: the buffer is full */
+    [CURLE_FILESIZE_EXCEEDED] = ERR_TOO_BIG,
+
+    [CURLE_OUT_OF_MEMORY] = ERR_NO_MEMORY,
+    [CURLE_NO_CONNECTION_AVAILABLE] = ERR_FULL,
+    [CURLE_AUTH_ERROR] = ERR_AUTH, /* the proxy's */
+    [CURLE_LOGIN_DENIED] = ERR_AUTH,
+};
+
+enum err eci_curl_err(int code)
+{
+    if (code == CURLE_OK) {
+        return ERR_OK;
+    }
+    bool is_known = code > 0 && code < CURL_LAST && curl_errs[code] != ERR_OK;
+    return is_known ? curl_errs[code] : ERR_SYSTEM;
+}
+
+/* "Connection refused" and "no route to host" are one result of libcurl. */
+static enum err err_of(const struct eci_curl_easy *easy, CURLcode result)
+{
+    long os_errno = 0;
+    if (result == CURLE_COULDNT_CONNECT) {
+        (void)curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &os_errno);
+        return os_errno == ECONNREFUSED ? ERR_REFUSED_CONN : ERR_UNREACHABLE;
+    }
+    return eci_curl_err((int)result);
+}
+
+/* One line for people. The verifier knows better than libcurl why a certificate was refused. */
+static void explain(const struct eci_curl_easy *easy, CURLcode result, enum err err, char *why)
+{
+    struct buf line;
+    const char *text = easy->error[0] != '\0' ? easy->error : curl_easy_strerror(result);
+    if (err == ERR_TLS_TRUST && easy->verifier->why[0] != '\0') {
+        text = easy->verifier->why;
+    }
+    buf_init(&line, why, ECI_CURL_WHY_BYTES);
+    buf_put_fmt(&line, "%.*s: ", 80, easy->curl->host);
+    buf_put(&line, codec_utf8_prefix(str_of(text), ECI_CURL_WHY_BYTES - line.bytes - 1));
+    (void)buf_cstr(&line);
+}
+
+/* ---- callbacks of one transfer --------------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t each_bytes, size_t count, void *owner)
+{
+    const struct eci_curl_easy *easy = owner;
+    struct buf *reply = &easy->transfer->reply;
+    size_t bytes = each_bytes * count;
+    buf_put(reply, str_make(data, bytes));
+    return buf_ok(reply) ? bytes : CURL_WRITEFUNC_ERROR;
+}
+
+static bool header_is(str line, str name, str *value)
+{
+    if (!str_eq_nocase(str_sub(line, 0, name.bytes), name)) {
+        return false;
+    }
+    *value = str_trim(str_sub(line, name.bytes, line.bytes));
+    return true;
+}
+
+static size_t on_header(char *data, size_t each_bytes, size_t count, void *owner)
+{
+    const struct eci_curl_easy *easy = owner;
+    struct eci_curl_transfer *transfer = easy->transfer;
+    str line = str_make(data, each_bytes * count), value;
+    if (str_starts(line, S("HTTP/"))) { /* a new head; the one before was 1xx */
+        transfer->date_unix_s = 0;
+        transfer->retry_after_s = -1;
+    } else if (header_is(line, S("Date:"), &value)) {
+        (void)codec_get_http_date(value, &transfer->date_unix_s);
+    } else if (header_is(line, S("Retry-After:"), &value)) {
+        int64_t seconds;
+        if (str_to_i64(value, &seconds) && seconds >= 0) {
+            transfer->retry_after_s = seconds;
+        }
+    }
+    return line.bytes;
+}
+
+/*
+ * Called by libcurl just before each handshake, with BearSSL's own context. libcurl was given no CA
+ * file, so if this were not called, nothing would be trusted.
+ */
+static CURLcode on_handshake(CURL *handle, void *context, void *owner)
+{
+    struct eci_curl_easy *easy = owner;
+    br_ssl_client_context *tls = context;
+    uint8_t seed[32];
+    (void)handle;
+    x509_verifier_init(easy->verifier, &(struct x509_check){
+                                           .anchors = easy->curl->anchors,
+                                           .purpose = X509_SERVER,
+                                           .host = str_of(easy->curl->host),
+                                           .now_s = os_wall_ms() / 1000,
+                                       });
+    br_ssl_engine_set_x509(&tls->eng, &easy->verifier->vtable);
+    br_ssl_engine_set_versions(&tls->eng, BR_TLS12, BR_TLS12);
+    br_ssl_engine_add_flags(&tls->eng, BR_OPT_NO_RENEGOTIATION);
+    os_random(seed, sizeof seed);
+    br_ssl_engine_inject_entropy(&tls->eng, seed, sizeof seed);
+    return CURLE_OK;
+}
+
+/* ---- the end of a transfer ------------------------------------------------------------------- */
+
+static void release(struct eci_curl_easy *easy)
+{
+    (void)curl_multi_remove_handle(easy->curl->multi, easy->handle);
+    easy->transfer->easy = NULL;
+    easy->transfer = NULL;
+}
+
+static void finish(struct eci_curl_easy *easy, CURLcode result)
+{
+    struct eci_curl_transfer *transfer = easy->transfer;
+    struct eci_curl *curl = easy->curl;
+    long status = 0, sent_bytes = 0, connects = 0;
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &connects);
+    enum err err = err_of(easy, result);
+    transfer->http_status = (int)status;
+    transfer->was_sent = sent_bytes > 0;
+    if (err != ERR_OK) {
+        explain(easy, result, err, transfer->why);
+        curl->counters.failures++;
+    }
+    curl->counters.transfers++;
+    curl->counters.connects += (uint64_t)connects;
+    release(easy);
+    transfer->on_done(transfer, err);
+}
+
+/* Ends what libcurl says is done. on_done may start and cancel transfers, but not stop us. */
+static void collect(struct eci_curl *curl)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(curl->multi, &left)) != NULL) {
+        if (message->msg == CURLMSG_DONE) {
+            void *owner = NULL;
+            CURLcode result = message->data.result;
+            (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+            finish(owner, result);
+        }
+    }
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static void act(struct eci_curl *curl, curl_socket_t fd, int what)
+{
+    int running;
+    (void)curl_multi_socket_action(curl->multi, fd, what, &running);
+    collect(curl);
+}
+
+static void on_ready(struct loop_watch *watch, uint32_t events)
+{
+    int what = ((events & LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+               ((events & LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
+               ((events & LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    act(watch->owner, watch->fd, what);
+}
+
+static void on_due(struct loop_timer *timer)
+{
+    act(timer->owner, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_timer_wanted(CURLM *multi, long wait_ms, void *owner)
+{
+    struct eci_curl *curl = owner;
+    (void)multi;
+    if (wait_ms < 0) {
+        loop_timer_clear(curl->loop, &curl->timer);
+    } else {
+        loop_timer_set(curl->loop, &curl->timer, os_now_ms() + wait_ms);
+    }
+    return 0;
+}
+
+static struct loop_watch *find_watch(struct eci_curl *curl, int fd)
+{
+    for (uint32_t i = 0; i < curl->watches_count; i++) {
+        if (curl->watches[i].fd == fd) {
+            return &curl->watches[i];
+        }
+    }
+    return NULL;
+}
+
+/* A descriptor for which there is no watch just stays silent: its transfer ends by its deadline.
+ * (Saying -1 here would make libcurl give up all transfers for ever.) */
+static int on_socket_wanted(CURL *handle, curl_socket_t fd, int what, void *owner,
+                            void *socket_owner)
+{
+    struct eci_curl *curl = owner;
+    struct loop_watch *watch = find_watch(curl, fd);
+    uint32_t events =
+        (what != CURL_POLL_OUT ? LOOP_READ : 0) | (what != CURL_POLL_IN ? LOOP_WRITE : 0);
+    (void)handle;
+    (void)socket_owner;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch != NULL) {
+            loop_watch_remove(curl->loop, watch);
+        }
+    } else if (watch != NULL) {
+        loop_watch_set(curl->loop, watch, events);
+    } else {
+        watch = find_watch(curl, -1);
+        if (watch == NULL ||
+            loop_watch_add(curl->loop, watch, fd, events, on_ready, curl) != ERR_OK) {
+            curl->counters.watches_refused++;
+        }
+    }
+    return 0;
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+/* "host", "192.0.2.1", "[2001:db8::1]": where it ends in "host:port". */
+static size_t host_bytes(str authority)
+{
+    ptrdiff_t end = str_starts(authority, S("[")) ? str_find_char(authority, ']') + 1
+                                                  : str_find_char(authority, ':');
+    return end > 0 ? (size_t)end : authority.bytes;
+}
+
+static bool is_plain_host(str host)
+{
+    for (size_t i = 0; i < host.bytes; i++) {
+        if (host.ptr[i] <= ' ' || strchr("/?#@%\\\"<>", host.ptr[i]) != NULL) {
+            return false;
+        }
+    }
+    return host.bytes > 0;
+}
+
+/* Nothing, or ":" and a number. */
+static bool is_port(str text)
+{
+    uint64_t number;
+    return str_is_empty(text) ||
+           (str_starts(text, S(":")) && str_to_u64(str_sub(text, 1, text.bytes), &number) &&
+            number > 0 && number <= UINT16_MAX);
+}
+
+/* Splits "https://host[:port]" and keeps it as a URL for libcurl. */
+static enum err set_url(struct eci_curl *curl, str url)
+{
+    struct buf text;
+    url = str_ends(url, S("/")) ? str_sub(url, 0, url.bytes - 1) : url;
+    curl->is_tls = str_starts(url, S("https://"));
+    if (!curl->is_tls && !str_starts(url, S("http://"))) {
+        return ERR_BAD_INPUT;
+    }
+    str authority = str_sub(url, strlen(curl->is_tls ? "https://" : "http://"), url.bytes);
+    str host = str_sub(authority, 0, host_bytes(authority));
+    buf_init(&text, curl->url, sizeof curl->url);
+    buf_put(&text, url);
+    buf_put(&text, str_make("/", 2)); /* with its NUL */
+    bool is_good = is_plain_host(host) && is_port(str_sub(authority, host.bytes, authority.bytes));
+    bool has_fit = buf_ok(&text) && str_copy(curl->host, sizeof curl->host, host);
+    return is_good && has_fit ? ERR_OK : ERR_BAD_INPUT;
+}
+
+/* What the rest of this file takes for granted. */
+static bool library_is_right(bool needs_tls)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    const int wanted = CURL_VERSION_ASYNCHDNS | CURL_VERSION_LIBZ;
+    bool has_bearssl = info->ssl_version != NULL && strstr(info->ssl_version, "BearSSL") != NULL;
+    return (info->features & wanted) == wanted && (has_bearssl || !needs_tls);
+}
+
+static enum err set_up_multi(struct eci_curl *curl, const struct eci_curl_config *config)
+{
+    static const char *const headers[] = {"Accept: application/json",
+                                          "Expect:", "User-Agent: ecilet"};
+    curl->multi = curl_multi_init();
+    if (curl->multi == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        struct curl_slist *longer = curl_slist_append(curl->headers, headers[i]);
+        if (longer == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        curl->headers = longer;
+    }
+    CURLMcode result = CURLM_OK;
+#define SET(option, value) \
+    result = result == CURLM_OK ? curl_multi_setopt(curl->multi, (option), (value)) : result
+    SET(CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+    SET(CURLMOPT_SOCKETDATA, curl);
+    SET(CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    SET(CURLMOPT_TIMERDATA, curl);
+    SET(CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    SET(CURLMOPT_MAXCONNECTS, (long)config->kept_max);
+    SET(CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)(config->transfers_max + config->kept_max));
+#undef SET
+    return result == CURLM_OK ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* Everything that is the same for all requests; libcurl keeps it from transfer to transfer. */
+static enum err set_up_easy(struct eci_curl_easy *easy, const char *proxy, const char *no_proxy)
+{
+    easy->handle = curl_easy_init();
+    if (easy->handle == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    CURLcode result = CURLE_OK;
+#define SET(option, value) \
+    result = result == CURLE_OK ? curl_easy_setopt(easy->handle, (option), (value)) : result
+    SET(CURLOPT_URL, easy->curl->url);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_HTTPHEADER, (struct curl_slist *)easy->curl->headers);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+    SET(CURLOPT_PROTOCOLS_STR, easy->curl->is_tls ? "https" : "http");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    /* Without it libcurl *waits* for its resolver thread when a transfer ends during a slow
+     * look-up: our whole loop would stand still for as long as the resolver likes. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ECI_CURL_CONNECT_MS);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, RESOLVER_AGAIN_S);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_TCP_KEEPIDLE, KEEP_ALIVE_S);
+    SET(CURLOPT_TCP_KEEPINTVL, KEEP_ALIVE_S);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_ERRORBUFFER, easy->error);
+    SET(CURLOPT_PRIVATE, easy);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, easy);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, easy);
+    if (proxy[0] != '\0') {
+        SET(CURLOPT_PROXY, proxy);
+    }
+    if (no_proxy[0] != '\0') {
+        SET(CURLOPT_NOPROXY, no_proxy);
+    }
+    if (easy->curl->is_tls) {
+        /* The host is verified by our own verifier, which on_handshake puts in. libcurl's own check
+         * cannot read addresses in certificates and would refuse them before we are asked. */
+        SET(CURLOPT_SSL_VERIFYPEER, 1L);
+        SET(CURLOPT_SSL_VERIFYHOST, 0L);
+        SET(CURLOPT_SSL_CTX_FUNCTION, on_handshake);
+        SET(CURLOPT_SSL_CTX_DATA, easy);
+    }
+#undef SET
+    return result == CURLE_OK ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static void carve(struct eci_curl *curl, struct region *region,
+                  const struct eci_curl_config *config)
+{
+    curl->easies_count = config->transfers_max;
+    curl->easies =
+        region_carve(region, "cloud transfers", curl->easies_count, sizeof(struct eci_curl_easy));
+    curl->watches_count = ECI_CURL_WATCHES_EACH * config->transfers_max + config->kept_max;
+    curl->watches =
+        region_carve(region, "cloud sockets", curl->watches_count, sizeof(struct loop_watch));
+    curl->verifiers =
+        region_carve(region, "cloud TLS verifiers", curl->is_tls ? curl->easies_count : 0,
+                     sizeof(struct x509_verifier));
+}
+
+static enum err start_library(struct eci_curl *curl, const struct eci_curl_config *config)
+{
+    char proxy[ECI_CURL_URL_BYTES], no_proxy[ECI_CURL_URL_BYTES];
+    if (!str_copy(proxy, sizeof proxy, config->proxy) ||
+        !str_copy(no_proxy, sizeof no_proxy, config->no_proxy)) {
+        return ERR_BAD_INPUT;
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return ERR_NO_MEMORY;
+    }
+    if (!library_is_right(curl->is_tls)) {
+        return ERR_UNSUPPORTED;
+    }
+    enum err err = set_up_multi(curl, config);
+    for (uint32_t i = 0; i < curl->easies_count && err == ERR_OK; i++) {
+        curl->easies[i].curl = curl;
+        curl->easies[i].verifier = curl->is_tls ? &curl->verifiers[i] : NULL;
+        err = set_up_easy(&curl->easies[i], proxy, no_proxy);
+    }
+    return err;
+}
+
+enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct region *region,
+                       const struct eci_curl_config *config)
+{
+    CHECK(config->transfers_max > 0 && config->transfers_max <= UINT16_MAX);
+    *curl = (struct eci_curl){.loop = loop, .anchors = config->anchors};
+    enum err err = set_url(curl, config->url);
+    if (err != ERR_OK || (curl->is_tls && config->anchors == NULL)) {
+        return ERR_BAD_INPUT;
+    }
+    carve(curl, region, config);
+    if (region->ptr == NULL) {
+        return ERR_OK;
+    }
+    memset(curl->easies, 0, curl->easies_count * sizeof curl->easies[0]);
+    for (uint32_t i = 0; i < curl->watches_count; i++) {
+        curl->watches[i] = (struct loop_watch){.fd = -1};
+    }
+    loop_timer_init(&curl->timer, on_due, curl);
+    err = start_library(curl, config);
+    if (err != ERR_OK) {
+        eci_curl_stop(curl);
+    }
+    return err;
+}
+
+/* ---- transfers ------------------------------------------------------------------------------- */
+
+static struct eci_curl_easy *find_free(struct eci_curl *curl)
+{
+    for (uint32_t i = 0; i < curl->easies_count; i++) {
+        if (curl->easies[i].transfer == NULL) {
+            return &curl->easies[i];
+        }
+    }
+    return NULL;
+}
+
+static CURLcode set_request(struct eci_curl_easy *easy, const struct eci_curl_transfer *transfer)
+{
+    CURLcode result = CURLE_OK;
+#define SET(option, value) \
+    result = result == CURLE_OK ? curl_easy_setopt(easy->handle, (option), (value)) : result
+    SET(CURLOPT_POSTFIELDS, transfer->body.ptr); /* not copied by libcurl */
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.bytes);
+    SET(CURLOPT_TIMEOUT_MS, (long)transfer->deadline_ms);
+    SET(CURLOPT_FRESH_CONNECT, transfer->is_fresh ? 1L : 0L);
+#undef SET
+    return result;
+}
+
+enum err eci_curl_start(struct eci_curl *curl, struct eci_curl_transfer *transfer)
+{
+    CHECK(transfer->easy == NULL && transfer->on_done != NULL);
+    CHECK(transfer->deadline_ms > 0 && transfer->deadline_ms <= INT32_MAX);
+    struct eci_curl_easy *easy = find_free(curl);
+    if (easy == NULL) {
+        return ERR_FULL;
+    }
+    transfer->http_status = 0;
+    transfer->date_unix_s = 0;
+    transfer->retry_after_s = -1;
+    transfer->was_sent = false;
+    transfer->why[0] = '\0';
+    buf_clear(&transfer->reply);
+    easy->error[0] = '\0';
+    if (easy->verifier != NULL) {
+        easy->verifier->why[0] = '\0';
+    }
+    easy->transfer = transfer;
+    if (set_request(easy, transfer) != CURLE_OK ||
+        curl_multi_add_handle(curl->multi, easy->handle) != CURLM_OK) {
+        easy->transfer = NULL;
+        return ERR_NO_MEMORY;
+    }
+    transfer->easy = easy;
+    return ERR_OK;
+}
+
+void eci_curl_cancel(struct eci_curl *curl, struct eci_curl_transfer *transfer)
+{
+    if (transfer->easy != NULL) {
+        CHECK(transfer->easy->curl == curl);
+        release(transfer->easy);
+    }
+}
+
+/* Callbacks go first: cleaning up, libcurl would otherwise ask for watches that nobody serves. */
+void eci_curl_stop(struct eci_curl *curl)
+{
+    for (uint32_t i = 0; i < curl->easies_count && curl->easies != NULL; i++) {
+        if (curl->easies[i].transfer != NULL) {
+            release(&curl->easies[i]);
+        }
+        curl_easy_cleanup(curl->easies[i].handle);
+        curl->easies[i].handle = NULL;
+    }
+    (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, NULL);
+    (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, NULL);
+    for (uint32_t i = 0; i < curl->watches_count && curl->watches != NULL; i++) {
+        loop_watch_remove(curl->loop, &curl->watches[i]);
+    }
+    loop_timer_clear(curl->loop, &curl->timer);
+    (void)curl_multi_cleanup(curl->multi);
+    curl->multi = NULL;
+    curl_slist_free_all(curl->headers);
+    curl->headers = NULL;
+    curl_global_cleanup();
+}
+
+const char *eci_curl_version(void)
+{
+    return curl_version();
+}

@@ -1,0 +1,82 @@
+/*
+ * limits.h - every capacity of the program: its unit, why it is so large, what happens when it is
+ * full. When memory or budgets run short the order of shedding is: log lines, metrics, new creates;
+ * never the lease, never deletes.
+ *
+ * 1. Counts that follow from the configuration: struct limits, computed once at start.
+ * 2. Constants of the whole program: here.
+ * 3. Constants of one module stay with it and are only listed here.
+ *
+ *   constant                    where              unit           when full
+ *   --------------------------  -----------------  -------------  ---------------------------------
+ *   REGION_ROWS_MAX             base/region.h      budget rows    CHECK at start
+ *   TRACE_RECORDS_MAX           base/trace.h       records        the oldest is overwritten
+ *   JSON_DEPTH_MAX              data/json_read.h   levels         the document is refused
+ * (ERR_BAD_INPUT) JSON_WRITE_DEPTH_MAX        data/json_write.h  levels         the writer turns
+ * bad: a bug of ours PARAMS_MAX                  data/params.h      parameters     the pod is
+ * refused: event and status YAML_BYTES_MAX, _DEPTH_MAX  data/yaml_read.h   bytes, levels  the file
+ * is refused ECI_*_MAX                   data/group_rows.h  see there      that row or item is
+ * skipped and counted SPEC_REFUSALS_MAX, ...      spec/verdict.h     findings       counted; the
+ * first ones are shown ECI_*_MAX, TAG*_MAX         spec/              see there      the cloud's
+ * limits: the pod is refused POD_*_BYTES                 core/brain.h       bytes unreadable pod:
+ * event, not created BRAIN_EVENTS_MAX            core/brain.h       events         the oldest is
+ * dropped and counted READ_BATCH_MAX              core/brain.h       ids            the rest goes
+ * into the next read NODE_LABELS_MAX             core/node.h        labels         as
+ * CONFIG_LIST_MAX LOOP_EVENTS_MAX             os/loop.h          descriptors    the rest comes in
+ * the next turn LOG_LINE_BYTES_MAX          os/log.h           bytes          the line ends in ...
+ *   LOG_HIDDEN_MAX              os/log.h           secrets        the oldest makes room
+ *   HEAP_BYTES_RESERVED         os/heap.h          bytes          allocation fails: ERR_NO_MEMORY
+ *   RESOLVE_*_MAX               os/resolve.h       see there      further addresses ignored;
+ * ERR_SYSTEM HTTP_HEAD_BYTES_MAX         net/http_client.h  bytes          ERR_BAD_REPLY for that
+ * call TLS_*_MAX, X509_*_MAX       net/               see there      the certificate is refused
+ *   KUBE_OBJECT_BYTES_MAX       kube/watch.h       bytes          OBJECT_BYTES_MAX replaces it
+ *   KUBE_CLIENTS_MAX            kube/auth.h        clients        CHECK at start
+ *   KUBE_TOKEN_BYTES_MAX        kube/auth.h        bytes          the credentials are refused
+ *   KUBE_EVENT_*_MAX            kube/event.h       bytes          the text is cut
+ *   ECI_KEY_BYTES, ...          eci/eci_call.h     bytes          the keys are refused; the old
+ * ones stay CONFIG_*_MAX                app/config.h       see there      an error that names file
+ * and line
+ */
+#ifndef ECILET_LIMITS_H
+#define ECILET_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+
+/* Each with its formula, its reason, and what happens when it is full. */
+struct limits {
+    /* PODS_MAX. Full: the pod is not taken; an event says so, and the pods are listed again when a
+     * slot is free. */
+    uint32_t pods_max;
+    /* pods_max + 1/8 + 64: orphans and the leftovers of earlier attempts need slots until they are
+     * deleted. Full: the row is not taken, so its sweep counts as incomplete and proves nothing. */
+    uint32_t groups_max;
+    /* What the brain has under way at the API server: 4 * API_CONNECTIONS, so that a connection
+     * that becomes free finds the next request waiting. Full: the effect stays in its queue. */
+    uint32_t kube_calls_max;
+    /* Calls to the cloud under way: CLOUD_CONNECTIONS. Full: the effect stays in its queue; creates
+     * leave a quarter free for deletes and reads. */
+    uint32_t cloud_calls_max;
+    /* Events for people, remembered to count repetitions: 64 + pods_max/64, at most 512 (2 KiB
+     * each). Full: the least recently used makes room; the pod's status carries the same message. */
+    uint32_t event_writes_max;
+    /* Timers of the loop: one per call and connection, and LIMITS_TIMERS_OTHER. Never full: every
+     * owner of a timer comes from a pool counted here. */
+    uint32_t timers_max;
+};
+
+void limits_of_config(const struct config *config, struct limits *out);
+
+/* Connections with a purpose of their own: the lease, the watch of the pods. */
+#define LIMITS_CONNECTIONS_OTHER 4
+/* Timers that belong to no call and no connection: lease, node status, polls, wake-up, reserve. */
+#define LIMITS_TIMERS_OTHER 32
+/* Lines of the log waiting for a slow reader. Full: lines are dropped, counted and told later. */
+#define LIMITS_LOG_RING_BYTES (64 * 1024)
+/* Smallest ARENA_BYTES per byte of OBJECT_BYTES_MAX: the tokens of a usual object take 2.5 times
+ * its size, its patch and its request one more. A stranger object fails alone (ERR_FULL). */
+#define LIMITS_ARENA_PER_OBJECT 4
+
+#endif

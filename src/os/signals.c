@@ -1,0 +1,61 @@
+/* see signals.h. One set of signals per process, so the state is static. */
+#include "os/signals.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+static const struct {
+    int number;
+    enum signals_event event;
+} signals[] = {
+    {SIGTERM, SIGNALS_STOP},
+    {SIGINT, SIGNALS_STOP},
+    {SIGHUP, SIGNALS_RELOAD},
+    {SIGUSR1, SIGNALS_REPORT},
+};
+
+#define SIGNALS_COUNT (sizeof(signals) / sizeof(signals[0]))
+
+static struct loop_watch watch = {.fd = -1};
+static signals_handler *handler_now;
+
+static void on_signal(struct loop_watch *ready, uint32_t events)
+{
+    struct signalfd_siginfo info;
+    (void)events;
+    /* One per call: the loop is level-triggered, and a handler may stop it. */
+    if (read(ready->fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+        return;
+    }
+    for (size_t i = 0; i < SIGNALS_COUNT; i++) {
+        if ((uint32_t)signals[i].number == info.ssi_signo) {
+            handler_now(signals[i].event, ready->owner);
+        }
+    }
+}
+
+enum err signals_init(struct loop *loop, signals_handler *handler, void *owner)
+{
+    sigset_t set;
+    CHECK(handler != NULL && watch.fd < 0);
+    CHECK(sigemptyset(&set) == 0);
+    for (size_t i = 0; i < SIGNALS_COUNT; i++) {
+        CHECK(sigaddset(&set, signals[i].number) == 0);
+    }
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+        return ERR_SYSTEM;
+    }
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        return ERR_SYSTEM;
+    }
+    handler_now = handler;
+    enum err err = loop_watch_add(loop, &watch, fd, LOOP_READ, on_signal, owner);
+    if (err != ERR_OK) {
+        (void)close(fd);
+    }
+    return err;
+}

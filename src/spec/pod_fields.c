@@ -1,0 +1,171 @@
+/* pod_fields.c - see pod_fields.h */
+#include "spec/pod_fields.h"
+
+#include "base/check.h"
+
+#define NAME_BYTES_SHOWN 100 /* of a user's text inside a sentence */
+
+enum treatment { USED, IGNORED, REFUSED };
+
+struct field {
+    enum field_scope scope;
+    const char *key;
+    enum treatment treatment;
+    const char *passes;
+    const char *text;
+};
+
+static const struct field fields[] = {
+#define SCOPE(name, title, unknown_text)
+#define FIELD(scope, key, treatment, passes, text) \
+    {FIELD_SCOPE_##scope, key, treatment, passes, text},
+#include "spec/pod_fields.def"
+#undef SCOPE
+#undef FIELD
+};
+
+static const struct scope {
+    const char *title;
+    const char *unknown_text;
+} scopes[FIELD_SCOPE_COUNT] = {
+#define SCOPE(name, title, unknown_text) [FIELD_SCOPE_##name] = {title, unknown_text},
+#define FIELD(scope, key, treatment, passes, text)
+#include "spec/pod_fields.def"
+#undef SCOPE
+#undef FIELD
+};
+
+static const struct annotation {
+    const char *key;
+    enum treatment treatment;
+    const char *text;
+} annotations[] = {
+#define ANNOTATION(key, treatment, text) {key, treatment, text},
+#include "spec/annotations.def"
+#undef ANNOTATION
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct field *find_field(enum field_scope scope, json member);
+static const struct annotation *find_annotation(json member);
+static bool is_among(const char *passes, json value);
+static str shown_path(str path, json member, struct arena *arena);
+
+void fields_check(enum field_scope scope, json object, str path, struct spec_verdict *verdict)
+{
+    CHECK((unsigned)scope < FIELD_SCOPE_COUNT);
+    if (json_is_null(object)) {
+        return;
+    }
+    if (json_type(object) != JSON_TYPE_OBJECT) {
+        verdict_refuse(verdict, SPEC_NEVER, path, "must be an object");
+        return;
+    }
+    for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
+        const struct field *field = find_field(scope, one);
+        bool is_wanted = field == NULL || field->treatment == REFUSED;
+
+        if (is_wanted && !fields_is_empty(one) && (field == NULL || !is_among(field->passes, one))) {
+            verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
+                           field != NULL ? field->text : scopes[scope].unknown_text);
+        }
+    }
+}
+
+/* Init containers share the rows of containers, where they have none of their own. */
+static const struct field *find_field(enum field_scope scope, json member)
+{
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        if (fields[i].scope == scope && json_key_is(member, fields[i].key)) {
+            return &fields[i];
+        }
+    }
+    return scope == FIELD_SCOPE_INIT ? find_field(FIELD_SCOPE_CONTAINER, member) : NULL;
+}
+
+void fields_check_annotations(json object, struct spec_verdict *verdict)
+{
+    for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
+        const struct annotation *row = find_annotation(one);
+        bool is_empty = fields_is_empty(one) || json_text_is(one, "false");
+        str path = S("metadata.annotations");
+
+        if (row != NULL && row->treatment == REFUSED && !is_empty) {
+            verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
+                           row->text);
+        } else if (row == NULL && str_starts(json_key(one, verdict->arena), S("k8s.aliyun.com/"))) {
+            verdict_warn(verdict, shown_path(path, one, verdict->arena),
+                         "not known to this version of ecilet, ignored");
+        }
+    }
+}
+
+static const struct annotation *find_annotation(json member)
+{
+    for (size_t i = 0; i < COUNT(annotations); i++) {
+        if (json_key_is(member, annotations[i].key)) {
+            return &annotations[i];
+        }
+    }
+    return NULL;
+}
+
+bool fields_is_empty(json value)
+{
+    int64_t number = 1;
+
+    switch (json_type(value)) {
+    case JSON_TYPE_NONE:
+    case JSON_TYPE_NULL: return true;
+    case JSON_TYPE_BOOL: return !json_bool_or(value, true);
+    case JSON_TYPE_NUMBER: return json_i64(value, &number) && number == 0;
+    case JSON_TYPE_STRING: return json_text_is(value, "");
+    case JSON_TYPE_ARRAY:
+    case JSON_TYPE_OBJECT: return json_count(value) == 0;
+    }
+    return false;
+}
+
+/* Compares the bytes: the API server writes its defaults without white space and escapes. */
+static bool is_among(const char *passes, json value)
+{
+    str rest = str_of(passes), one;
+
+    while (str_cut(&rest, '|', &one)) {
+        if (str_eq(json_raw(value), one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "spec.hostNetwork"; keys that are no plain words (annotations, resources) in brackets. */
+static str shown_path(str path, json member, struct arena *arena)
+{
+    str key = json_key(member, arena);
+    str shown = str_sub(key, 0, NAME_BYTES_SHOWN);
+    bool is_word = str_find_char(key, '.') < 0 && str_find_char(key, '/') < 0;
+
+    return arena_fmt(arena, is_word ? "%.*s.%.*s" : "%.*s[%.*s]", STR_ARG(path), STR_ARG(shown));
+}
+
+static const char *treatment_name(enum treatment treatment)
+{
+    static const char *const names[] = {
+        [USED] = "used", [IGNORED] = "ignored", [REFUSED] = "refused"};
+
+    return names[treatment];
+}
+
+void fields_print(struct buf *out)
+{
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        buf_put_fmt(out, "%s | %s | %s | %s\n", scopes[fields[i].scope].title, fields[i].key,
+                    treatment_name(fields[i].treatment), fields[i].text);
+    }
+    for (size_t i = 0; i < COUNT(annotations); i++) {
+        buf_put_fmt(out, "annotation | %s | %s | %s\n", annotations[i].key,
+                    treatment_name(annotations[i].treatment), annotations[i].text);
+    }
+}
