@@ -31,7 +31,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-ifeq ($(filter -j%,$(MAKEFLAGS))$(findstring jobserver,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(or $(JOBS),$(shell nproc))
 endif
 
@@ -337,7 +337,7 @@ fmt-check:
 docs: build/ecilet
 	@scripts/docs.sh write
 docs-check: $(if $(wildcard config/ecilet.conf.example),build/ecilet)
-	$(if $(wildcard config/ecilet.conf.example),@scripts/docs.sh check)
+	$(if $(wildcard config/ecilet.conf.example),@scripts/docs.sh check,@:)
 
 compdb:
 	@mkdir -p build

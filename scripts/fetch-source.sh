@@ -119,8 +119,6 @@ try() { # apt-get source's arguments
 }
 
 fetch() {
-    work=$(mktemp -d "$cache/fetch.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
     mkdir -p "$store"
     revisions=$(apt_do apt-cache showsrc --only-source "$name" 2>/dev/null |
         sed -n 's/^Version: //p' | sort -urV)
@@ -148,6 +146,8 @@ if [ -z "${THIRD_PARTY_TARBALLS:-}" ]; then
     exec 9>"$cache/fetch.lock"
     flock 9 # two flavours may be built at the same time
     if ! in_store; then
+        work=$(mktemp -d "$cache/fetch.XXXXXX")
+        trap 'rm -rf "$work"' EXIT
         # Lists older than a day are refreshed first; else only if what they promise is not there.
         if [ -z "$(find "$lists/update.log" -mtime -1 2>/dev/null)" ]; then
             make_lists

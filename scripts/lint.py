@@ -181,10 +181,11 @@ def machine_patterns():
             pass
     hosts.update(re.findall(r"https?://([^/\s:]+)", os.environ.get("npm_config_registry", "")))
     here = os.getcwd()
-    patterns = [re.escape(host) for host in hosts if "." in host] + [re.escape(here) + r"\b"]
-    home = os.path.dirname(here)
-    if home not in ("/", "/tmp", "/home", "/usr/src", "/opt", "/srv", "/root"):
-        patterns.append(re.escape(home) + "/")
+    patterns = [re.escape(host) for host in hosts if "." in host]
+    if here.count("/") > 1:  # a checkout in /data must not forbid the word
+        patterns.append(re.escape(here) + r"\b")
+    if not patterns:
+        return re.compile(r"(?!)")
     return re.compile("|".join(patterns))
 
 

@@ -60,19 +60,19 @@ struct limits {
      * leave a quarter free for deletes and reads. */
     uint32_t cloud_calls_max;
     /* Events for people, remembered to count repetitions: 64 + pods_max/64, at most 512 (2 KiB
-     * each). Full: the least recently used makes room; the pod's status carries the same message. */
+     * each). Full: the least recently used makes room; the pod's status says the same. */
     uint32_t event_writes_max;
-    /* Timers of the loop: one per call and connection, and LIMITS_TIMERS_OTHER. Never full: every
-     * owner of a timer comes from a pool counted here. */
+    /* Timers of the loop: four per call and connection (deadline, back-off, idleness, the library's
+     * own), and LIMITS_TIMERS_OTHER. Never full: one more would be a bug (CHECKed by due_set). */
     uint32_t timers_max;
 };
 
 void limits_of_config(const struct config *config, struct limits *out);
 
-/* Connections with a purpose of their own: the lease, the watch of the pods. */
+/* Connections with a purpose of their own: the lease, the watches of the pods and of the node. */
 #define LIMITS_CONNECTIONS_OTHER 4
 /* Timers that belong to no call and no connection: lease, node status, polls, wake-up, reserve. */
-#define LIMITS_TIMERS_OTHER 32
+#define LIMITS_TIMERS_OTHER 128
 /* Lines of the log waiting for a slow reader. Full: lines are dropped, counted and told later. */
 #define LIMITS_LOG_RING_BYTES (64 * 1024)
 /* Smallest ARENA_BYTES per byte of OBJECT_BYTES_MAX: the tokens of a usual object take 2.5 times

@@ -2,6 +2,7 @@
 #include "app/cli.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* Static, because it is too big for a stack; touched only as far as it is used. */
 static struct config config;

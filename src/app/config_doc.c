@@ -24,12 +24,11 @@ static bool is_for_people(const struct config_key *row)
 
 static void put_default(struct buf *out, const struct config_key *row)
 {
-    if (row->otherwise_says != NULL) {
-        buf_put_fmt(out, "Default: %s.", row->otherwise_says);
-    } else if (row->otherwise != NULL) {
-        buf_put_fmt(out, "Default: %s.", row->otherwise);
+    const char *says = row->otherwise_says != NULL ? row->otherwise_says : row->otherwise;
+    if (says != NULL) {
+        buf_put_fmt(out, "default: %s", says);
     } else {
-        buf_put_text(out, row->is_required ? "Required." : "Default: none.");
+        buf_put_text(out, row->is_required ? "required" : "default: none");
     }
 }
 
@@ -41,7 +40,7 @@ static void put_example_row(struct buf *out, const struct config_key *row)
     }
     buf_put_text(out, "# Value: ");
     config_value_put_rule(out, row);
-    buf_put_text(out, ". ");
+    buf_put_text(out, "; ");
     put_default(out, row);
     const char *value = row->otherwise != NULL ? row->otherwise : row->example;
     buf_put_fmt(out, "\n%s%s=%s\n", row->is_required ? "" : "#", row->key,
@@ -54,11 +53,11 @@ void config_doc_example(struct buf *out)
         out,
         "# ecilet.conf - configuration of ecilet, the virtual node for Alibaba Cloud ECI.\n"
         "#\n"
-        "# Lines of KEY=value, as a shell would accept them: no spaces around =, quotes for values\n"
-        "# with spaces or special characters. A # starts a comment. KEY= counts as not set.\n"
+        "# Lines of KEY=value, as a shell would accept them: no spaces around =, quotes for\n"
+        "# values with spaces or special characters. # starts a comment. KEY= counts as not set.\n"
         "# Environment variables of the same names win over this file; options win over both.\n"
-        "# Unknown keys are errors. Keys for texts and secrets also exist as KEY_FILE=/path: the value\n"
-        "# is then the content of that file.\n"
+        "# Unknown keys are errors. Keys for texts and secrets also exist as KEY_FILE=/path: the\n"
+        "# value is then the content of that file.\n"
         "#\n"
         "# Try it: ecilet check --config /etc/ecilet/ecilet.conf\n"
         "# This file is generated: ecilet config-doc example\n");
@@ -74,43 +73,52 @@ void config_doc_example(struct buf *out)
 
 /* ---- the README's table ---------------------------------------------------------------------- */
 
-/* One line, | escaped. */
+/* One line: | escaped, line ends and runs of spaces made one space. */
 static void put_cell(struct buf *out, const char *text)
 {
+    char before = '\0';
     for (; *text != '\0'; text++) {
-        if (*text == '|') {
-            buf_put_text(out, "\\|");
-        } else {
-            buf_put_char(out, *text == '\n' ? ' ' : *text);
+        char c = *text == '\n' ? ' ' : *text;
+        if (c == '|') {
+            buf_put_char(out, '\\');
         }
+        if (c != ' ' || before != ' ') {
+            buf_put_char(out, c);
+        }
+        before = c;
     }
+}
+
+static void put_table_row(struct buf *out, const struct config_key *row)
+{
+    buf_put_fmt(out, "| `%s` | ", row->key);
+    config_value_put_rule(out, row);
+    buf_put_text(out, " | ");
+    if (row->otherwise != NULL) {
+        buf_put_fmt(out, "`%s`", row->otherwise);
+    } else if (row->otherwise_says != NULL) {
+        put_cell(out, row->otherwise_says);
+    } else {
+        buf_put_text(out, row->is_required ? "**required**" : "none");
+    }
+    buf_put_text(out, " | ");
+    put_cell(out, row->doc);
+    if (row->more != NULL) {
+        buf_put_text(out, ". ");
+        put_cell(out, row->more);
+    }
+    buf_put_text(out, " |\n");
 }
 
 void config_doc_table(struct buf *out)
 {
     for (enum config_group group = 0; group < CONFIG_GROUP_COUNT; group++) {
-        buf_put_fmt(out, "%s**%s**\n\n| key | default | meaning |\n|---|---|---|\n",
+        buf_put_fmt(out, "%s**%s**\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
                     group == 0 ? "" : "\n", config_group_title(group));
         for (uint32_t i = 0; i < config_keys_count; i++) {
-            const struct config_key *row = &config_keys[i];
-            if (row->group != group) {
-                continue;
+            if (config_keys[i].group == group) {
+                put_table_row(out, &config_keys[i]);
             }
-            buf_put_fmt(out, "| `%s` | ", row->key);
-            if (row->otherwise != NULL) {
-                buf_put_fmt(out, "`%s`", row->otherwise);
-            } else if (row->otherwise_says != NULL) {
-                put_cell(out, row->otherwise_says);
-            } else {
-                buf_put_text(out, row->is_required ? "**required**" : "none");
-            }
-            buf_put_text(out, " | ");
-            put_cell(out, row->doc);
-            buf_put_text(out, ": ");
-            config_value_put_rule(out, row);
-            buf_put_text(out, ". ");
-            put_cell(out, row->more != NULL ? row->more : "");
-            buf_put_text(out, " |\n");
         }
     }
 }

@@ -19,7 +19,7 @@ enum config_type {
     CONFIG_QUANTITY, /* str                  Kubernetes resource.Quantity, not negative */
     CONFIG_WORD,     /* an enum              one of `words`, in the order of the enum */
     CONFIG_LIST,     /* struct config_list   comma separated, each item of `form`, min..max items */
-    CONFIG_PATH,     /* str                  absolute path of a file */
+    CONFIG_PATH,     /* str                  path of a file, not looked at */
     CONFIG_URL,      /* str                  http:// or https://, host, optional port */
     CONFIG_ADDRESS,  /* str                  IPv4 or IPv6 address */
     CONFIG_TYPE_COUNT

@@ -130,7 +130,7 @@ static const char *scan_bare(struct scan *scan, str *value)
     char *start = scan->at;
     while (!at_end(scan) && !is_blank(*scan->at)) {
         char before = scan->at > start ? scan->at[-1] : ':';
-        if (str_find_char(S("$`\\;&|<>()*?[\"'"), *scan->at) >= 0 ||
+        if (str_find_char(S("$`\\;&|<>()*?[{\"'"), *scan->at) >= 0 ||
             (*scan->at == '~' && before == ':')) {
             return "a shell would change this value: put it in single quotes";
         }

@@ -9,7 +9,7 @@
  *     KEY=                           nothing: counts as not set
  *
  * Refused, because a shell would do something else: spaces around =, unquoted spaces, $ and ` that
- * a shell would expand, unquoted \ ; & | < > ( ) * ? [ " ' and leading ~, text after a closing
+ * a shell would expand, unquoted \ ; & | < > ( ) * ? [ { " ' and leading ~, text after a closing
  * quote, DOS line ends, a byte order mark. Comments may hold any bytes (any encoding), settings no
  * control characters. Pure; works in place: escapes are removed inside the given text.
  */

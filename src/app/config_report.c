@@ -1,6 +1,8 @@
 /* see config_report.h */
 #include "app/config_report.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 
 void config_report_init(struct config_report *report, void *memory, size_t bytes_max)

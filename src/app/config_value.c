@@ -62,7 +62,7 @@ static bool is_printable(str text, size_t bytes_max)
 /* RFC 1123 subdomain: labels of a-z, 0-9 and -, joined by dots. */
 static bool is_subdomain(str text, size_t bytes_max)
 {
-    if (!is_lower_word(text, bytes_max, "-.")) {
+    if (!is_lower_word(text, bytes_max, "-.") || !has_alnum_ends(text)) {
         return false;
     }
     str label;
@@ -426,7 +426,7 @@ static enum err set_list(const struct job *job)
 
 static enum err set_path(const struct job *job)
 {
-    if (!str_starts(job->text, S("/")) || !is_printable(job->text, CONFIG_PATH_BYTES_MAX)) {
+    if (!is_printable(job->text, CONFIG_PATH_BYTES_MAX)) {
         return ERR_BAD_INPUT;
     }
     return keep(job, job->text);
@@ -578,7 +578,7 @@ void config_value_put_rule(struct buf *out, const struct config_key *row)
                     (long long)row->max, form->says);
         break;
     case CONFIG_PATH:
-        buf_put_text(out, "an absolute path of at most 511 bytes");
+        buf_put_text(out, "a path of at most 511 bytes");
         break;
     case CONFIG_URL:
         buf_put_text(out, row->form != NULL ? form->says : "http(s)://host[:port]");

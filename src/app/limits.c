@@ -19,6 +19,6 @@ void limits_of_config(const struct config *config, struct limits *out)
         .cloud_calls_max = config->cloud_connections,
         .event_writes_max = at_most(64 + config->pods_max / 64, 512),
     };
-    out->timers_max = 2 * out->kube_calls_max + 2 * out->cloud_calls_max + 2 * connections +
-                      LIMITS_TIMERS_OTHER;
+    out->timers_max =
+        4 * (out->kube_calls_max + out->cloud_calls_max + connections) + LIMITS_TIMERS_OTHER;
 }

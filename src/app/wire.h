@@ -30,6 +30,8 @@
 #define WIRE_POD_BYTES_MAX (320 * 1024) /* ... this much. Larger pods are refused with an event */
 #define WIRE_ANCHORS_BYTES (256 * 1024) /* 72 KB for Debian's 144 roots; more: refused at start */
 #define WIRE_YOUNG_MS 60000     /* a created group may be invisible so long (eci-api A-24) */
+#define WIRE_SMALL_SPARE 32     /* request slots beside the brain's: events, node. Full: dropped, later */
+#define WIRE_EVENTS_MAX 256     /* events remembered for counting; the least recently used leaves */
 #define WIRE_STOP_MS 1500       /* SIGTERM: longest wait for replies under way */
 
 struct wire;

@@ -131,9 +131,9 @@ void cluster_init(struct wire *wire, struct region *region)
                    config->api_connections + LIMITS_CONNECTIONS_OTHER);
     const struct kube_calls_config calls = {
         .conns_count = config->api_connections,
-        .small_count = wire->limits.kube_small_calls,
+        .small_count = wire->limits.kube_calls_max + WIRE_SMALL_SPARE,
         .small_bytes = 2 * WIRE_POD_BYTES,
-        .large_count = wire->limits.kube_large_calls,
+        .large_count = config->api_connections,
         .large_bytes = WIRE_BODY_BYTES + 64 * 1024,
     };
     kube_calls_init(&wire->calls, wire->loop, region, &wire->auth, wire->arena, &calls);
@@ -152,8 +152,8 @@ void cluster_init(struct wire *wire, struct region *region)
     const struct kube_events_config events = {
         .component = S("ecilet"),
         .host = config->node_name,
-        .entries_max = wire->limits.event_entries_max,
-        .objects_max = wire->limits.event_objects_max,
+        .entries_max = WIRE_EVENTS_MAX,
+        .objects_max = WIRE_EVENTS_MAX * 4,
         .per_minute_max = 600,
     };
     kube_events_init(&wire->events, wire->loop, region, &wire->calls, prng_u64(&wire->prng),
@@ -339,16 +339,13 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
     buf_init(&path, memory, sizeof memory);
     kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), S("status"));
     CHECK(buf_ok(&path));
-    job->past = pod->past;
-    pod_status_remember(&job->past, status);
-    size_t mark = arena_mark(wire->arena);
     uint64_t hash;
     err = pod_status_hash(status, wire->arena, &hash);
-    arena_rewind(wire->arena, mark);
     if (err != ERR_OK) {
         return err;
     }
-    *(job->is_init ? &job->past.init_hash : &job->past.hash) = hash;
+    job->past = pod->past;
+    pod_status_remember(&job->past, status, hash);
     const struct kube_request request = {
         .verb = KUBE_STRATEGIC_PATCH, /* conditions and addresses of others survive */
         .rank = KUBE_RANK_HIGH,

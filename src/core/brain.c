@@ -279,6 +279,27 @@ static bool news_fit(const struct pod_news *news)
            news->name_space.bytes < POD_NAMESPACE_BYTES;
 }
 
+/* The note on the pod stands for tags: it names the group and was made for this UID. */
+static void believe_note(struct brain *brain, const struct pod_news *news, msec now_ms)
+{
+    if (str_is_empty(news->instance_id) || news->instance_id.bytes >= GROUP_ID_BYTES ||
+        brain_find_group(brain, news->instance_id) != NULL) {
+        return;
+    }
+    struct group *group = group_new(brain, news->instance_id, now_ms);
+    if (group == NULL) {
+        return; /* sweeps will find it if it exists */
+    }
+    brain->untagged++;
+    const struct tag_facts tags = {.uid = news->uid,
+                                   .name_space = news->name_space,
+                                   .name = news->name,
+                                   .attempt = news->instance_attempt,
+                                   .is_ours = true};
+    group->was_seen = true; /* by the process that wrote the note */
+    brain_tags_seen(brain, group, &tags, now_ms);
+}
+
 /* Seen for the first time as an object. It may have been claimed by a group before. */
 static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod_news *news,
                           msec now_ms)
@@ -292,6 +313,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     pod->phase = news->phase;
     pod->create_due_ms = now_ms;
     link_pod(brain, pod, now_ms);
+    believe_note(brain, news, now_ms);
     /* It ran before we started (or was adopted by nobody yet): its group must be somewhere. */
     if (pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
         pod->doubt_ms = now_ms;

@@ -280,6 +280,10 @@ struct pod_news {
     /* The status it has, for a pod not seen before (after a restart nothing is written twice); may
      * be NULL. Borrowed for the call. */
     const struct pod_status_past *past;
+    /* The group that an earlier process wrote down on this pod (and for this UID: the caller has
+     * checked), so that it can be asked for, or deleted, by id even when no listing shows it. */
+    str instance_id; /* empty: none */
+    uint32_t instance_attempt;
 };
 
 /* ERR_FULL: no slot (the pod is told by an event of the caller's, and a relist follows later);

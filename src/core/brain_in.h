@@ -53,7 +53,7 @@ handle group_handle(const struct brain *brain, const struct group *group);
 struct pod *pod_new(struct brain *brain, str uid, msec now_ms);
 struct group *group_new(struct brain *brain, str id, msec now_ms);
 
-/* link.c: which group counts for which pod. */
+/* claim.c: which group counts for which pod. */
 void link_group(struct brain *brain, struct group *group, msec now_ms);
 void unlink_group(struct brain *brain, struct group *group);
 void link_pod(struct brain *brain, struct pod *pod, msec now_ms);

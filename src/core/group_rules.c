@@ -77,7 +77,8 @@ static bool pod_is_leaving(const struct look *l)
 
 static bool runs_for_an_ended_pod(const struct look *l)
 {
-    return pod_phase_is_terminal(l->pod->phase) && eci_status_is_live(l->group->status);
+    return pod_phase_is_terminal(l->pod->phase) && l->group->row_hash != 0 &&
+           eci_status_is_live(l->group->status);
 }
 
 static bool pod_has_ended(const struct look *l)

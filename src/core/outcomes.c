@@ -52,6 +52,9 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
 static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err err, str message,
                                msec now_ms)
 {
+    if (!handle_is_none(pod->group)) {
+        return; /* a reading was faster than the time-out: it did happen */
+    }
     pod->doubt_ms = now_ms;
     pod->doubt_sweeps = 0;
     brain->counters.doubts++;

@@ -6,8 +6,9 @@
 #include "base/check.h"
 #include "base/codec.h"
 
-#define ECI_TEXT_BYTES_MAX 1024 /* everything that is neither id, name nor message: images, types \
-                                 */
+#define ECI_TEXT_BYTES_MAX \
+    1024 /* everything that is neither id, name nor message: images, types \
+          */
 #define ECI_LIST_TOKEN_BYTES_MAX 4096 /* NextToken is opaque; it goes back in a form body */
 #define ECI_CPU_MAX 1.0e6             /* vCPU; documented: 64 */
 #define ECI_MEMORY_MAX 1.0e6          /* GiB; documented: 512 */

@@ -2,7 +2,8 @@
  * see json_read.h
  *
  * Three passes, each simple:
- *   1. check    a state machine over the bytes decides what is JSON (RFC 8259) and counts the tokens
+ *   1. check    a state machine over the bytes decides what is JSON (RFC 8259) and counts the
+ * tokens
  *   2. jsmn     fills that many tokens; it never sees a malformed text
  *   3. link     tokens get the place of their next sibling, and duplicate keys are found
  *
@@ -38,7 +39,8 @@ struct json_doc {
     uint32_t count;
 };
 
-/* ---- 1. check --------------------------------------------------------------------------------- */
+/* ---- 1. check ---------------------------------------------------------------------------------
+ */
 
 enum want {
     WANT_VALUE,
@@ -51,8 +53,8 @@ enum want {
 
 struct checker {
     const char *at, *end;
-    const char *what;         /* the fault, once there is one */
-    uint64_t is_object_bits;  /* one bit per open level */
+    const char *what;        /* the fault, once there is one */
+    uint64_t is_object_bits; /* one bit per open level */
     uint32_t depth;
     uint32_t tokens;
     enum want want;
@@ -218,8 +220,8 @@ static bool open_level(struct checker *checker)
     checker->tokens++;
     checker->at++;
     uint64_t bit = 1ULL << checker->depth++;
-    checker->is_object_bits = is_object ? checker->is_object_bits | bit
-                                        : checker->is_object_bits & ~bit;
+    checker->is_object_bits =
+        is_object ? checker->is_object_bits | bit : checker->is_object_bits & ~bit;
     checker->want = is_object ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
     return true;
 }
@@ -240,9 +242,9 @@ static bool close_level(struct checker *checker)
 /* An end mark where something must come: after a comma it gets a name its author understands. */
 static bool fail_at_end_mark(struct checker *checker)
 {
-    bool is_after_comma = checker->want == WANT_KEY || (checker->want == WANT_VALUE &&
-                                                        checker->depth > 0 &&
-                                                        !is_inside_object(checker));
+    bool is_after_comma =
+        checker->want == WANT_KEY ||
+        (checker->want == WANT_VALUE && checker->depth > 0 && !is_inside_object(checker));
     return fail(checker, is_after_comma ? "trailing comma" : "value expected");
 }
 
@@ -251,13 +253,23 @@ static bool check_value(struct checker *checker)
     bool is_good;
     switch (*checker->at) {
     case '{':
-    case '[': return open_level(checker);
-    case '"': is_good = check_string(checker); break;
-    case 't': is_good = check_word(checker, S("true")); break;
-    case 'f': is_good = check_word(checker, S("false")); break;
-    case 'n': is_good = check_word(checker, S("null")); break;
+    case '[':
+        return open_level(checker);
+    case '"':
+        is_good = check_string(checker);
+        break;
+    case 't':
+        is_good = check_word(checker, S("true"));
+        break;
+    case 'f':
+        is_good = check_word(checker, S("false"));
+        break;
+    case 'n':
+        is_good = check_word(checker, S("null"));
+        break;
     case ']':
-    case '}': return fail_at_end_mark(checker);
+    case '}':
+        return fail_at_end_mark(checker);
     default:
         if (*checker->at != '-' && !is_digit_at(checker)) {
             return fail(checker, "value expected");
@@ -306,14 +318,18 @@ static bool check_comma_or_end(struct checker *checker)
 static bool check_step(struct checker *checker)
 {
     switch (checker->want) {
-    case WANT_VALUE: return check_value(checker);
+    case WANT_VALUE:
+        return check_value(checker);
     case WANT_VALUE_OR_END:
         return *checker->at == ']' ? close_level(checker) : check_value(checker);
-    case WANT_KEY: return check_key(checker);
+    case WANT_KEY:
+        return check_key(checker);
     case WANT_KEY_OR_END:
         return *checker->at == '}' ? close_level(checker) : check_key(checker);
-    case WANT_COMMA_OR_END: return check_comma_or_end(checker);
-    case WANT_NOTHING: break;
+    case WANT_COMMA_OR_END:
+        return check_comma_or_end(checker);
+    case WANT_NOTHING:
+        break;
     }
     return fail(checker, "more text after the end");
 }
@@ -331,7 +347,8 @@ static bool check_text(struct checker *checker)
     }
 }
 
-/* ---- 2. jsmn ---------------------------------------------------------------------------------- */
+/* ---- 2. jsmn ----------------------------------------------------------------------------------
+ */
 
 static enum err tokenise(str text, uint32_t tokens, struct arena *arena, struct json_doc **out)
 {
@@ -343,8 +360,8 @@ static enum err tokenise(str text, uint32_t tokens, struct arena *arena, struct 
         return ERR_FULL;
     }
     arena_keep(arena, tokens * sizeof(jsmntok_t));
-    *doc = (struct json_doc){
-        .text = text.ptr, .tokens = (jsmntok_t *)(void *)rest, .count = tokens};
+    *doc =
+        (struct json_doc){.text = text.ptr, .tokens = (jsmntok_t *)(void *)rest, .count = tokens};
 
     jsmn_parser parser;
     jsmn_init(&parser);
@@ -354,7 +371,8 @@ static enum err tokenise(str text, uint32_t tokens, struct arena *arena, struct 
     return ERR_OK;
 }
 
-/* ---- 3. link ---------------------------------------------------------------------------------- */
+/* ---- 3. link ----------------------------------------------------------------------------------
+ */
 
 /* Objects with more members are checked for duplicates with a table instead of pair by pair. */
 #define PAIRS_MEMBERS_MAX 16
@@ -511,7 +529,8 @@ static enum err link_tokens(struct linker *linker)
     return err;
 }
 
-/* ---- all three -------------------------------------------------------------------------------- */
+/* ---- all three --------------------------------------------------------------------------------
+ */
 
 static enum err report(str text, const char *at, const char *what, struct json_fault *fault)
 {
@@ -567,7 +586,8 @@ enum err json_parse(str text, struct arena *arena, json *out, struct json_fault 
     return err;
 }
 
-/* ---- escapes ---------------------------------------------------------------------------------- */
+/* ---- escapes ----------------------------------------------------------------------------------
+ */
 
 static uint32_t hex4(const char *digits)
 {
@@ -664,7 +684,8 @@ static str token_text(const struct json_doc *doc, uint32_t token, struct arena *
     return buf_str(&text);
 }
 
-/* ---- accessors -------------------------------------------------------------------------------- */
+/* ---- accessors --------------------------------------------------------------------------------
+ */
 
 static const jsmntok_t *token_of(json value)
 {
@@ -684,16 +705,23 @@ enum json_type json_type(json value)
     }
     const jsmntok_t *token = token_of(value);
     switch (token->type) {
-    case JSMN_OBJECT: return JSON_TYPE_OBJECT;
-    case JSMN_ARRAY: return JSON_TYPE_ARRAY;
-    case JSMN_STRING: return JSON_TYPE_STRING;
-    default: break;
+    case JSMN_OBJECT:
+        return JSON_TYPE_OBJECT;
+    case JSMN_ARRAY:
+        return JSON_TYPE_ARRAY;
+    case JSMN_STRING:
+        return JSON_TYPE_STRING;
+    default:
+        break;
     }
     switch (value.doc->text[token->start]) {
-    case 'n': return JSON_TYPE_NULL;
+    case 'n':
+        return JSON_TYPE_NULL;
     case 't':
-    case 'f': return JSON_TYPE_BOOL;
-    default: return JSON_TYPE_NUMBER;
+    case 'f':
+        return JSON_TYPE_BOOL;
+    default:
+        return JSON_TYPE_NUMBER;
     }
 }
 
@@ -823,7 +851,8 @@ bool json_bool_or(json value, bool otherwise)
     return otherwise;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
 
 /* A number as digits * 10^exponent. */
 struct decimal {

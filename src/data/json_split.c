@@ -39,7 +39,8 @@ void json_split_init(struct json_split *split, enum split_shape shape, struct bu
     buf_clear(&split->envelope);
 }
 
-/* ---- running over JSON text ------------------------------------------------------------------- */
+/* ---- running over JSON text -------------------------------------------------------------------
+ */
 
 /* The next quote or backslash. Eight bytes at a time (Mycroft's test for a byte in a word). */
 static size_t find_string_mark(str text, size_t at)
@@ -91,7 +92,9 @@ static size_t run_object(struct json_split *split, str text)
             continue;
         }
         switch (text.ptr[at++]) {
-        case '"': split->in_string = true; break;
+        case '"':
+            split->in_string = true;
+            break;
         case '{':
         case '[':
             if (++split->depth == UINT32_MAX) {
@@ -110,13 +113,15 @@ static size_t run_object(struct json_split *split, str text)
                 return at;
             }
             break;
-        default: break;
+        default:
+            break;
         }
     }
     return at;
 }
 
-/* ---- pieces ----------------------------------------------------------------------------------- */
+/* ---- pieces -----------------------------------------------------------------------------------
+ */
 
 static void begin_object(struct json_split *split)
 {
@@ -151,7 +156,8 @@ static enum split_event eat_object(struct json_split *split, str *input, str *pi
     return split->is_skipping ? SPLIT_TOO_BIG : SPLIT_ITEM;
 }
 
-/* ---- the envelope ----------------------------------------------------------------------------- */
+/* ---- the envelope -----------------------------------------------------------------------------
+ */
 
 /* Does the envelope, up to and with a colon outside of strings, end with the key "items"? The quote
  * before it must open the string, so a brace or a comma comes before that: inside a string it
@@ -209,7 +215,8 @@ static void end_items(struct json_split *split)
     split->state = STATE_ENVELOPE;
 }
 
-/* ---- between objects -------------------------------------------------------------------------- */
+/* ---- between objects --------------------------------------------------------------------------
+ */
 
 static void want_item(struct json_split *split)
 {
@@ -227,14 +234,10 @@ static const struct split_rule {
     char when;
     void (*then)(struct json_split *split);
 } split_rules[] = {
-    {STATE_BETWEEN, '{', begin_object},
-    {STATE_BEFORE, '{', begin_envelope},
-    {STATE_ITEMS_VALUE, '[', begin_items},
-    {STATE_ITEM_OR_END, '{', begin_object},
-    {STATE_ITEM_OR_END, ']', end_items},
-    {STATE_ITEM, '{', begin_object},
-    {STATE_COMMA_OR_END, ',', want_item},
-    {STATE_COMMA_OR_END, ']', end_items},
+    {STATE_BETWEEN, '{', begin_object},    {STATE_BEFORE, '{', begin_envelope},
+    {STATE_ITEMS_VALUE, '[', begin_items}, {STATE_ITEM_OR_END, '{', begin_object},
+    {STATE_ITEM_OR_END, ']', end_items},   {STATE_ITEM, '{', begin_object},
+    {STATE_COMMA_OR_END, ',', want_item},  {STATE_COMMA_OR_END, ']', end_items},
 };
 
 static void (*rule_for(uint32_t state, char c))(struct json_split *split)
@@ -266,9 +269,15 @@ enum split_event json_split_next(struct json_split *split, str *input, str *piec
     enum split_event event = SPLIT_MORE;
     while (event == SPLIT_MORE && input->bytes > 0 && split->state != STATE_BAD) {
         switch (split->state) {
-        case STATE_IN_OBJECT: event = eat_object(split, input, piece); break;
-        case STATE_ENVELOPE: event = eat_envelope(split, input, piece); break;
-        default: eat_between(split, input); break;
+        case STATE_IN_OBJECT:
+            event = eat_object(split, input, piece);
+            break;
+        case STATE_ENVELOPE:
+            event = eat_envelope(split, input, piece);
+            break;
+        default:
+            eat_between(split, input);
+            break;
         }
     }
     return split->state == STATE_BAD ? SPLIT_BAD : event;

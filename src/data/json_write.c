@@ -16,7 +16,8 @@ bool json_write_ok(const struct json_write *w)
     return !w->is_bad && w->depth == 0 && !w->has_key && buf_ok(w->out);
 }
 
-/* ---- commas and nesting ----------------------------------------------------------------------- */
+/* ---- commas and nesting -----------------------------------------------------------------------
+ */
 
 static uint64_t level_bit(const struct json_write *w)
 {
@@ -97,7 +98,8 @@ void json_key_put(struct json_write *w, str key)
     w->has_key = true;
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values -----------------------------------------------------------------------------------
+ */
 
 void json_put_text(struct json_write *w, str value)
 {
@@ -131,7 +133,8 @@ void json_put_raw(struct json_write *w, str value)
     buf_put(w->out, str_is_empty(value) ? S("null") : value);
 }
 
-/* ---- members ---------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------------
+ */
 
 void json_member_text(struct json_write *w, const char *key, str value)
 {
@@ -188,7 +191,8 @@ void json_member_time(struct json_write *w, const char *key, int64_t unix_s)
     buf_put_char(w->out, '"');
 }
 
-/* ---- escaping --------------------------------------------------------------------------------- */
+/* ---- escaping ---------------------------------------------------------------------------------
+ */
 
 /* How many bytes at the front need no escape and are valid UTF-8. */
 static size_t plain_bytes(str text)
@@ -211,11 +215,21 @@ static size_t plain_bytes(str text)
 static void put_escape(struct buf *out, char c)
 {
     switch (c) {
-    case '"': buf_put_text(out, "\\\""); break;
-    case '\\': buf_put_text(out, "\\\\"); break;
-    case '\n': buf_put_text(out, "\\n"); break;
-    case '\r': buf_put_text(out, "\\r"); break;
-    case '\t': buf_put_text(out, "\\t"); break;
+    case '"':
+        buf_put_text(out, "\\\"");
+        break;
+    case '\\':
+        buf_put_text(out, "\\\\");
+        break;
+    case '\n':
+        buf_put_text(out, "\\n");
+        break;
+    case '\r':
+        buf_put_text(out, "\\r");
+        break;
+    case '\t':
+        buf_put_text(out, "\\t");
+        break;
     default:
         if ((uint8_t)c < 0x20) {
             buf_put_fmt(out, "\\u%04x", (unsigned)c);

@@ -11,7 +11,8 @@
 
 enum err params_init(struct params *params, struct arena *arena)
 {
-    *params = (struct params){.arena = arena, .items = ARENA_ARRAY(arena, PARAMS_MAX, struct param)};
+    *params =
+        (struct params){.arena = arena, .items = ARENA_ARRAY(arena, PARAMS_MAX, struct param)};
     params->has_failed = params->items == NULL;
     return params->has_failed ? ERR_FULL : ERR_OK;
 }

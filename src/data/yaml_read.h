@@ -13,6 +13,9 @@
 
 #define YAML_BYTES_MAX (256 * 1024) /* one file; a kubeconfig has 5 KB, an eci-profile less */
 #define YAML_DEPTH_MAX 48
+#define YAML_ANCHORS_MAX 64                 /* per document */
+#define YAML_ANCHOR_BYTES_MAX 64            /* name of one */
+#define YAML_ALIAS_BYTES_MAX YAML_BYTES_MAX /* JSON added by all aliases of one document */
 
 struct yaml_fault {
     uint32_t line, column; /* from 1 */
@@ -21,12 +24,16 @@ struct yaml_fault {
 
 /*
  * Converts document number `index` (from 0) of a YAML stream into JSON, appended to out.
- * Plain scalars follow YAML 1.2 core schema (null, true/false, ints, floats; the rest is text);
- * anchors and aliases of scalars and small subtrees are supported by re-emission.
+ * Plain scalars follow YAML 1.2 core schema (null, true/false, ints, floats; the rest is text),
+ * except that a leading zero means octal, as in every Kubernetes tool (defaultMode: 0644), and that
+ * .inf and .nan, which JSON does not have, are text. Anchors and aliases of scalars and small
+ * subtrees are supported by re-emission. Refused: keys that are no scalars, merge keys (<<), aliases
+ * inside of what they stand for. Duplicate keys are left to json_parse.
  *
  * first_line   may be NULL; receives the line on which the document starts
+ * fault        may be NULL
  * Errors: ERR_END when there is no such document; ERR_BAD_INPUT (fault filled);
- * ERR_TOO_BIG; ERR_FULL when out is too small.
+ * ERR_TOO_BIG; ERR_FULL when out is too small; ERR_NO_MEMORY. Nothing is appended then.
  */
 MUST_USE enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
                                struct yaml_fault *fault);

@@ -253,15 +253,17 @@ enum err eci_sign(struct buf *out, struct params *params, const struct eci_sign_
     return err;
 }
 
-/* Where the value behind a mark begins; false when it is not there or shorter than `bytes`. Values
- * are encoded, so the "&" of a mark cannot be part of one. */
-static bool find_value(str form, str mark, size_t bytes, size_t *at)
+/* The value behind a mark, up to the next "&" (which cannot be part of one: values are encoded);
+ * false when there is none. */
+static bool find_value(str form, str mark, size_t *at, size_t *bytes)
 {
     ptrdiff_t found = str_find(form, mark);
-    if (found < 0 || form.bytes - ((size_t)found + mark.bytes) < bytes) {
+    if (found < 0) {
         return false;
     }
     *at = (size_t)found + mark.bytes;
+    ptrdiff_t end = str_find_char(str_sub(form, *at, form.bytes), '&');
+    *bytes = end >= 0 ? (size_t)end : form.bytes - *at;
     return true;
 }
 
@@ -269,12 +271,12 @@ enum err eci_sign_again(struct buf *form, const struct eci_sign_as *as)
 {
     char time_memory[TIME_BYTES], encoded_memory[TIME_ENCODED_BYTES];
     struct buf time, encoded;
-    size_t nonce_at, time_at, signature_at;
+    size_t nonce_at, nonce_bytes, time_at, time_bytes, signature_at, signature_bytes;
     str text = buf_str(form);
     CHECK(as->nonce.bytes == ECI_NONCE_BYTES);
-    if (!find_value(text, NONCE_MARK, ECI_NONCE_BYTES, &nonce_at) ||
-        !find_value(text, TIME_MARK, TIME_ENCODED_BYTES, &time_at) ||
-        !find_value(text, SIGNATURE_MARK, 0, &signature_at)) {
+    if (!find_value(text, NONCE_MARK, &nonce_at, &nonce_bytes) || nonce_bytes != ECI_NONCE_BYTES ||
+        !find_value(text, TIME_MARK, &time_at, &time_bytes) || time_bytes != TIME_ENCODED_BYTES ||
+        !find_value(text, SIGNATURE_MARK, &signature_at, &signature_bytes)) {
         return ERR_INVALID;
     }
     buf_init(&time, time_memory, sizeof time_memory);

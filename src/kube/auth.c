@@ -293,6 +293,13 @@ static void set_target(struct kube_auth *auth, const struct loading *l)
                    auth->prefix);
 }
 
+/* The clients of kube/ share one resolver and look for its answer themselves. */
+static void on_resolved(struct resolve *resolve, enum err err)
+{
+    (void)resolve;
+    (void)err;
+}
+
 static void make_current(struct kube_auth *auth, struct loading *l)
 {
     struct kube_auth_files *files = auth->files;
@@ -304,7 +311,8 @@ static void make_current(struct kube_auth *auth, struct loading *l)
         if (auth->resolve.loop != NULL) {
             resolve_close(&auth->resolve);
         }
-        resolve_init(&auth->resolve, auth->loop, str_of(l->to->host), auth->target.port, NULL, NULL);
+        resolve_init(&auth->resolve, auth->loop, str_of(l->to->host), auth->target.port, on_resolved,
+                     NULL);
     }
     auth->cert_ends_unix_s = l->to->has_identity ? l->to->identity.not_after_s : 0;
     auth->warned_at_unix_s = 0;

@@ -451,6 +451,11 @@ enum err kube_judge(const struct http_call *call, enum err err, bool is_write, s
     if (err == ERR_OK && call->head.status / 100 != 2) {
         kube_status_read(body, arena, status);
         err = kube_err_of(call->head.status, status->reason);
+        /* A patch with the UID of an object's predecessor: 409 is what newer servers say, older ones
+         * (1.20) find that the patch wants to change an immutable field. */
+        if (err == ERR_INVALID && str_eq(status->field, S("metadata.uid"))) {
+            err = ERR_CONFLICT;
+        }
     }
     return is_write ? err_of_write(err, call->was_sent) : err;
 }

@@ -61,7 +61,6 @@ struct kube_events {
     struct bucket bucket;
     struct loop_timer timer;
     struct prng prng;
-    handle call;
     uint64_t names;          /* last number used in a name */
     bool is_busy;
 };

@@ -38,10 +38,11 @@ static void put_owner(struct kube_lease *lease, struct json_write *w)
 /* spec of a new lease, and of each renewal. */
 static void put_spec(struct kube_lease *lease, struct json_write *w)
 {
+    char text[40];
     struct buf time;
-    buf_init(&time, lease->renew_time, sizeof lease->renew_time);
+    buf_init(&time, text, sizeof text);
     codec_put_micro_time(&time, os_wall_ms());
-    (void)buf_cstr(&time);
+    lease->written[lease->written_count++ % KUBE_LEASE_WRITTEN_MAX] = str_hash(buf_str(&time));
     json_member_object(w, "spec");
     json_member_text(w, "holderIdentity", lease->config.holder);
     json_member_i64(w, "leaseDurationSeconds", KUBE_LEASE_DURATION_S);
@@ -205,11 +206,20 @@ static bool has_our_owner(struct kube_lease *lease, json object)
 
 /* ---- reading: is it ours? ---- */
 
-/* Our identity, but a time we did not write, although we have been writing: a second agent. */
+/* Our identity, but a time we did not write, although we have been writing: a second agent. A write
+ * of ours that was believed lost may land late, so the last few times all count as ours. */
 static bool is_twin(struct kube_lease *lease, json spec)
 {
-    return lease->renew_time[0] != '\0' && lease->renewed_at_ms != 0 &&
-           !json_text_is(json_get(spec, "renewTime"), lease->renew_time);
+    uint64_t hash = str_hash(json_text(json_get(spec, "renewTime"), lease->arena));
+    if (lease->renewed_at_ms == 0) {
+        return false; /* left behind by the process before us */
+    }
+    for (uint32_t i = 0; i < KUBE_LEASE_WRITTEN_MAX; i++) {
+        if (lease->written[i] == hash) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Somebody else's lease, not yet run out: "unchanged" is measured by our own clock. */

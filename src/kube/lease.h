@@ -28,6 +28,7 @@
 #define KUBE_LEASE_RETRY_MAX_MS 2000
 #define KUBE_LEASE_UNSUPPORTED_MS 300000
 #define KUBE_LEASE_HOLDER_BYTES_MAX 300
+#define KUBE_LEASE_WRITTEN_MAX 16 /* a write of ours that lands later than that is taken for another's */
 #define KUBE_LEASE_REQUEST_BYTES (4096 + KUBE_HEADERS_BYTES_MAX)
 #define KUBE_LEASE_REPLY_BYTES 16384 /* a Lease with managedFields has 1 KB */
 
@@ -72,7 +73,8 @@ struct kube_lease {
     uint32_t steps_row; /* requests since the last wait */
     char version[KUBE_VERSION_BYTES_MAX + 1]; /* of the lease as we know it; "" = must read */
     char node_uid[KUBE_UID_BYTES_MAX + 1];
-    char renew_time[40];         /* as last written by us */
+    uint64_t written[KUBE_LEASE_WRITTEN_MAX]; /* hashes of the renewTimes we sent last */
+    uint32_t written_count;                   /* ever */
     uint64_t foreign_hash;       /* holder and renewTime of the foreign lease last seen */
     msec foreign_since_ms;       /* unchanged since */
     msec began_ms;               /* of the try under way */

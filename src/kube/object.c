@@ -245,6 +245,8 @@ void kube_status_of(json object, struct arena *arena, struct kube_status *out)
     out->reason = json_text(json_get(object, "reason"), arena);
     out->message = json_text(json_get(object, "message"), arena);
     out->kind = json_text(json_get(details, "kind"), arena);
+    json cause = json_first(json_get(details, "causes"));
+    out->field = json_text(json_get(cause, "field"), arena);
     out->code = json_i64_or(json_get(object, "code"), 0);
     out->retry_after_s = json_i64_or(json_get(details, "retryAfterSeconds"), -1);
 }

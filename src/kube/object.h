@@ -78,7 +78,8 @@ void kube_put_query(struct buf *out, const char *key, str value);
 void kube_put_delete_options(struct buf *out, str uid, int64_t grace_s);
 
 /* Opens {"metadata":{"uid":...,"resourceVersion":...}, - the start of a merge patch with
- * preconditions (both optional); the caller adds its members and closes with json_end(). */
+ * preconditions (both optional); the caller adds its members and closes with json_end(). Another
+ * object under the same name, or another version, gives ERR_CONFLICT. */
 void kube_open_patch(struct json_write *w, str uid, str resource_version);
 
 /* What identifies an object. Borrowed: from the text, or from the arena when there were escapes. */
@@ -107,6 +108,7 @@ struct kube_status {
     str reason;  /* "NotFound", "AlreadyExists", "Expired", ... */
     str message; /* for people */
     str kind;    /* details.kind: which resource was not found: "leases", "namespaces", ... */
+    str field;   /* details.causes[0].field: which member was refused: "metadata.uid" */
     int64_t code;
     int64_t retry_after_s; /* details.retryAfterSeconds, -1 = none */
 };

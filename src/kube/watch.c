@@ -17,6 +17,7 @@
 #define REFUSAL_BYTES 8192       /* a Status has less than 1 KB */
 #define STREAM_S_MIN 300         /* timeoutSeconds: random, so that not all come back at once */
 #define STREAM_S_MAX 600
+#define STREAM_MARGIN_MS 15000   /* a quiet stream is to end so long before the limit of silence */
 #define STREAM_LATE_MS 30000     /* a server that does not end the stream in time is left */
 #define STREAM_SHORT_MS 1000     /* an empty stream that ended sooner was a failure */
 #define RETRY_AFTER_MAX_S 60
@@ -84,7 +85,7 @@ static void set_version(struct kube_watch *watch, str version)
 static void move_on(struct kube_watch *watch, str version)
 {
     set_version(watch, version);
-    watch->failures_row = 0;
+    watch->failures_row = watch->gone_row = 0;
 }
 
 /* Ends the call under way, in a later turn: we may be inside the client's handler. */
@@ -396,9 +397,20 @@ static void list_end(struct kube_watch *watch)
     stream_begin(watch);
 }
 
+/* How long the stream shall last. After one on which nothing was said, the next is asked to end before
+ * the limit of silence: then its end is the sign of life, and the connection is kept. */
+static uint32_t stream_seconds(struct kube_watch *watch)
+{
+    msec quiet_ms = watch->config.idle_max_ms - STREAM_MARGIN_MS;
+    if (watch->silent_streams > 0 && quiet_ms >= 1000) {
+        return (uint32_t)(quiet_ms / 1000);
+    }
+    return STREAM_S_MIN + (uint32_t)prng_below(&watch->prng, STREAM_S_MAX - STREAM_S_MIN + 1);
+}
+
 static void stream_begin(struct kube_watch *watch)
 {
-    uint64_t stream_s = STREAM_S_MIN + prng_below(&watch->prng, STREAM_S_MAX - STREAM_S_MIN + 1);
+    uint32_t stream_s = stream_seconds(watch);
     enter(watch, KUBE_WATCH_STREAMING);
     put_path(watch);
     kube_put_query(&watch->request, "watch", S("true"));
@@ -421,13 +433,14 @@ static void go_on(struct kube_watch *watch)
     }
 }
 
-static void back_off(struct kube_watch *watch)
+/* count: one of the counters of things that went wrong in a row. Each has its own, so that "too old"
+ * after a long outage is followed by a list at once. */
+static void back_off(struct kube_watch *watch, uint32_t *count)
 {
-    msec wait_ms;
     watch->failures++;
-    watch->failures_row++;
-    wait_ms = backoff_ms(watch->failures_row, KUBE_WATCH_BACKOFF_MS, KUBE_WATCH_BACKOFF_MAX_MS,
-                         &watch->prng);
+    ++*count;
+    msec wait_ms =
+        backoff_ms(*count, KUBE_WATCH_BACKOFF_MS, KUBE_WATCH_BACKOFF_MAX_MS, &watch->prng);
     int64_t asked_s = watch->call.head.status / 100 == 2 ? -1 : watch->call.head.retry_after_s;
     asked_s = asked_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : asked_s;
     if (watch->call.head.status != 0 && wait_ms < asked_s * 1000) {
@@ -445,7 +458,7 @@ static void fail(struct kube_watch *watch, enum err err, const char *why)
         return;
     }
     say_disconnected(watch, err, why);
-    back_off(watch);
+    back_off(watch, &watch->failures_row);
 }
 
 static void after_page(struct kube_watch *watch, enum err err, const char *why)
@@ -468,23 +481,22 @@ static void after_page(struct kube_watch *watch, enum err err, const char *why)
         watch->broken_pages++;
     }
     if (err == ERR_GONE) {
-        back_off(watch); /* a page token expired: nothing is wrong with the connection */
+        back_off(watch, &watch->gone_row); /* a page token expired: the connection is well */
     } else {
         fail(watch, err, why);
     }
 }
 
 /* The stream was accepted and is over without a fault that anybody told us. */
-static void after_quiet_end(struct kube_watch *watch, enum err err)
+static void after_quiet_end(struct kube_watch *watch)
 {
     msec lived_ms = watch->loop->now_ms - watch->call_began_ms;
-    bool was_silent = err == ERR_TIMEOUT && watch->call_pieces == 0;
-    watch->silent_streams = was_silent ? watch->silent_streams + 1 : 0;
+    watch->silent_streams = watch->call_pieces == 0 ? watch->silent_streams + 1 : 0;
     if (watch->silent_streams >= KUBE_WATCH_SILENT_MAX) {
         watch->must_list = true;
     }
     if (lived_ms < STREAM_SHORT_MS && watch->call_pieces == 0) {
-        back_off(watch);
+        back_off(watch, &watch->failures_row);
     } else {
         go_on(watch);
     }
@@ -494,15 +506,15 @@ static void after_stream(struct kube_watch *watch, enum err err, const char *why
 {
     bool was_accepted = watch->call.head.status == 200;
     if (watch->loop->now_ms - watch->call_began_ms > KUBE_WATCH_BACKOFF_MAX_MS) {
-        watch->failures_row = 0;
+        watch->failures_row = watch->gone_row = 0;
     }
     if (err == ERR_CANCELLED) {
         go_on(watch);
     } else if (was_accepted && (err == ERR_OK || err == ERR_TIMEOUT)) {
-        after_quiet_end(watch, err);
+        after_quiet_end(watch);
     } else if (err == ERR_GONE) {
         watch->must_list = true;
-        back_off(watch);
+        back_off(watch, &watch->gone_row);
     } else {
         bool is_nonsense = err == ERR_BAD_REPLY || err == ERR_INVALID ||
                            (was_accepted && err == ERR_SERVER);

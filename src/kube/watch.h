@@ -10,10 +10,12 @@
  *   watch   from the list's version, with bookmarks, timeoutSeconds random in 300..600. The position
  *           moves only past what the owner was given and by bookmarks. A stream that ends is resumed;
  *           "too old" (HTTP 410, or an ERROR event in an HTTP 200) leads to a new list.
- *   silence no byte for idle_max_ms: the stream is dropped and resumed, which costs one small
- *           request. API servers from 1.20 on send a bookmark about each minute, so it does not
- *           happen there; older ones (bookmarks near the end of the stream, or none before 1.16)
- *           are asked again each idle_max_ms, which is cheap and needs no knowledge of the version.
+ *   silence no byte for idle_max_ms: the connection is taken for dead, dropped, and the stream
+ *           resumed. API servers from 1.20 on send a bookmark each minute, but only when some object
+ *           of that resource (in the whole cluster) has changed since the stream began; older ones
+ *           send one at the end of the stream at most. So silence may also mean that nothing
+ *           happens: after a silent stream the next is asked to end after idle_max_ms - 15 s. Its
+ *           end then proves that the server is there, at the price of one request a minute.
  *   failure back-off from 0.25 s to 30 s with jitter; 401 re-reads credentials.
  *
  * Memory is bounded by the largest single object (object_bytes_max), not by the list. An object over
@@ -40,7 +42,8 @@
 #define KUBE_WATCH_BACKOFF_MAX_MS 30000
 /* After so many of them in a row at one position, the position is given up and listed anew: */
 #define KUBE_WATCH_BROKEN_MAX 3  /* streams of nonsense, or ERROR events that are not "too old" */
-#define KUBE_WATCH_SILENT_MAX 4  /* silent streams: our version may lie in the server's future */
+#define KUBE_WATCH_SILENT_MAX 15 /* silent streams: our version may lie in the server's future
+                                  * (etcd restored from a backup); a quarter of an hour */
 #define KUBE_LIST_BROKEN_MAX 2   /* paged lists that broke: the next is asked for in one piece */
 #define KUBE_OBJECT_BYTES_MAX (3u * 1024 * 1024 + 64 * 1024) /* API server: 3 MiB per request */
 
@@ -135,6 +138,7 @@ struct kube_watch {
     msec call_began_ms;
     uint64_t generation;   /* of the credentials of the call under way */
     uint32_t failures_row; /* since something good happened */
+    uint32_t gone_row;     /* likewise: position or page token too old */
     uint32_t broken_pages; /* paged lists that broke in a row */
     uint32_t broken_streams; /* streams in a row that ended in nonsense at one position */
     uint32_t silent_streams; /* streams in a row that were dropped without having said a word */

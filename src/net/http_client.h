@@ -73,8 +73,9 @@ struct http_call {
     bool was_sent;               /* at least one byte of the request was given to the kernel */
     char why[HTTP_WHY_BYTES];    /* what failed, for people: "connect 10.0.0.1:6443: refused" */
     /* the client's own */
+    struct http_client *client; /* while under way; NULL before and after */
     struct list_node queue_node;
-    struct http_conn *conn;
+    struct http_conn *conn; /* NULL while queued */
     struct loop_timer timer;
     bool was_repeated;
 };

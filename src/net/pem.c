@@ -3,28 +3,33 @@
 
 #include "base/codec.h"
 
-/* Skips to just behind the next occurrence of `mark`; false when there is none. */
+/* Skips to just behind the next `mark` that begins a line; false when there is none. */
 static bool pem_skip_past(str *rest, str mark)
 {
-    ptrdiff_t at = str_find(*rest, mark);
-    if (at < 0) {
-        return false;
+    size_t from = 0;
+    for (;;) {
+        ptrdiff_t at = str_find(str_sub(*rest, from, rest->bytes), mark);
+        if (at < 0) {
+            return false;
+        }
+        from += (size_t)at + mark.bytes;
+        size_t start = from - mark.bytes;
+        if (start == 0 || rest->ptr[start - 1] == '\n') {
+            *rest = str_sub(*rest, from, rest->bytes);
+            return true;
+        }
     }
-    *rest = str_sub(*rest, (size_t)at + mark.bytes, rest->bytes);
-    return true;
 }
 
 bool pem_next(str *rest, struct pem_block *block)
 {
-    if (!pem_skip_past(rest, S("-----BEGIN "))) {
+    str line;
+    if (!pem_skip_past(rest, S("-----BEGIN ")) || !str_cut(rest, '\n', &line)) {
         return false;
     }
+    line = str_trim(line);
+    block->label = str_sub(line, 0, str_ends(line, S("-----")) ? line.bytes - 5 : 0);
     str from = *rest;
-    if (!pem_skip_past(rest, S("-----"))) {
-        return false;
-    }
-    block->label = str_make(from.ptr, (size_t)(rest->ptr - from.ptr) - 5);
-    from = *rest;
     if (!pem_skip_past(rest, S("-----END "))) {
         return false;
     }

@@ -16,8 +16,7 @@ static void read_env(struct spec_read *read, json object, str path, struct spec_
 static void add_env(struct spec_read *read, json one, str path, struct spec_env *env,
                     uint32_t *count);
 static void read_ports(struct spec_read *read, json object, str path, struct spec_container *out);
-static void read_mounts(struct spec_read *read, json object, str path,
-                        struct spec_container *out);
+static void read_mounts(struct spec_read *read, json object, str path, struct spec_container *out);
 static void read_resources(struct spec_read *read, json object, str path,
                            struct spec_container *out);
 static const str *read_expanded(struct spec_read *read, json object, const char *key, str path,
@@ -45,7 +44,8 @@ void container_read(struct spec_read *read, json object, bool is_init, str path,
     read_env(read, object, path, out);
     read_ports(read, object, path, out);
     read_mounts(read, object, path, out);
-    read_resources(read, json_get(object, "resources"), spec_path_key(read, path, "resources"), out);
+    read_resources(read, json_get(object, "resources"), spec_path_key(read, path, "resources"),
+                   out);
     out->command = read_expanded(read, object, "command", path, out, &out->command_count);
     out->args = read_expanded(read, object, "args", path, out, &out->args_count);
 
@@ -152,8 +152,8 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
             .sub_path = spec_read_text(read, one, "subPath", here),
             .is_read_only = spec_read_bool(read, one, "readOnly", here),
         };
-        bool is_token = !str_is_empty(read->token_volume) &&
-                        str_eq(mount.volume, read->token_volume);
+        bool is_token =
+            !str_is_empty(read->token_volume) && str_eq(mount.volume, read->token_volume);
 
         if (is_token && str_eq(mount.path, S(TOKEN_MOUNT_PATH))) {
             continue; /* left out with its volume, which has been warned about */
@@ -188,8 +188,7 @@ static void read_amount(struct spec_read *read, json list, const char *resource,
                        STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
     } else if (err != ERR_OK || amount < 0) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, resource),
-                       "\"%.*s\" is not a quantity",
-                       STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
+                       "\"%.*s\" is not a quantity", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
     } else {
         *is_there = true;
         *milli = amount;

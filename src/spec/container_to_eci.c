@@ -87,9 +87,8 @@ static void add_commands(const struct ways *to)
 {
     const struct spec_container *from = to->one->from;
     uint32_t surplus = from->args_count > ECI_ARGS_MAX ? from->args_count - ECI_ARGS_MAX : 0;
-    uint32_t room = from->command_count < ECI_COMMANDS_MAX
-                        ? ECI_COMMANDS_MAX - from->command_count
-                        : 0;
+    uint32_t room =
+        from->command_count < ECI_COMMANDS_MAX ? ECI_COMMANDS_MAX - from->command_count : 0;
     uint32_t moved = from->command_count == 0 ? 0 : surplus < room ? surplus : room;
 
     if (from->command_count > ECI_COMMANDS_MAX) {
@@ -127,15 +126,16 @@ static void check_env(const struct ways *to, const struct spec_env *env)
     if (!is_bad_name && chars <= ECI_ENV_VALUE_CHARS_MAX) {
         return;
     }
-    str what = is_bad_name
-                   ? arena_fmt(to->verdict->arena,
-                               "variable %.*s: the cloud documents names of 1 to %d letters, digits "
-                               "and \"_\", not starting with a digit",
-                               STR_ARG(shown), ECI_ENV_NAME_BYTES_MAX)
-                   : arena_fmt(to->verdict->arena,
-                               "variable %.*s: its value has %zu characters, the cloud documents at "
-                               "most %d",
-                               STR_ARG(shown), chars, ECI_ENV_VALUE_CHARS_MAX);
+    str what =
+        is_bad_name
+            ? arena_fmt(to->verdict->arena,
+                        "variable %.*s: the cloud documents names of 1 to %d letters, digits "
+                        "and \"_\", not starting with a digit",
+                        STR_ARG(shown), ECI_ENV_NAME_BYTES_MAX)
+            : arena_fmt(to->verdict->arena,
+                        "variable %.*s: its value has %zu characters, the cloud documents at "
+                        "most %d",
+                        STR_ARG(shown), chars, ECI_ENV_VALUE_CHARS_MAX);
     if (to->is_strict) {
         verdict_refuse(to->verdict, SPEC_NEVER, to->one->path, "%.*s", STR_ARG(what));
     } else {
@@ -183,8 +183,8 @@ static void add_mounts(const struct ways *to)
 
     for (uint32_t i = 0; i < from->mounts_count; i++) {
         const struct spec_mount *mount = &from->mounts[i];
-        str prefix = arena_fmt(to->params->arena, "%.*s.VolumeMount.%u", STR_ARG(to->one->prefix),
-                               i + 1);
+        str prefix =
+            arena_fmt(to->params->arena, "%.*s.VolumeMount.%u", STR_ARG(to->one->prefix), i + 1);
 
         params_add_at(to->params, mount->volume, "%.*s.Name", STR_ARG(prefix));
         params_add_at(to->params, mount->path, "%.*s.MountPath", STR_ARG(prefix));

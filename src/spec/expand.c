@@ -3,11 +3,11 @@
 
 #include "base/buf.h"
 
-static size_t expand_one(str rest, bool *has_close, const struct spec_env *env,
-                         uint32_t env_count, struct buf *out);
+static size_t expand_one(str rest, bool *has_close, const struct spec_env *env, uint32_t env_count,
+                         struct buf *out);
 
-enum err expand_text(str text, const struct spec_env *env, uint32_t env_count,
-                     struct arena *arena, str *out)
+enum err expand_text(str text, const struct spec_env *env, uint32_t env_count, struct arena *arena,
+                     str *out)
 {
     if (str_find_char(text, '$') < 0) {
         *out = text;
@@ -39,8 +39,8 @@ enum err expand_text(str text, const struct spec_env *env, uint32_t env_count,
 }
 
 /* `rest` begins with "$"; returns how much of it was read. */
-static size_t expand_one(str rest, bool *has_close, const struct spec_env *env,
-                         uint32_t env_count, struct buf *out)
+static size_t expand_one(str rest, bool *has_close, const struct spec_env *env, uint32_t env_count,
+                         struct buf *out)
 {
     if (rest.bytes >= 2 && rest.ptr[1] == '$') {
         buf_put_char(out, '$');

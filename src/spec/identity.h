@@ -22,7 +22,8 @@ void identity_token(char out[static CLIENT_TOKEN_BYTES + 1], str cluster_id, str
                     uint32_t attempt);
 
 /* ContainerGroupName: "<namespace>-<pod>" when that is legal as it is, else made legal, cut and
- * followed by "-" and 8 hex digits of a hash (eci-api 4.5). For people only; the tags are the truth. */
+ * followed by "-" and 8 hex digits of a hash (eci-api 4.5). For people only; the truth is in the
+ * tags. */
 str identity_group_name(struct arena *arena, str name_space, str name);
 
 /* ContainerStatus.containerID of a container for which the cloud gave none:

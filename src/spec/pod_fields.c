@@ -66,7 +66,8 @@ void fields_check(enum field_scope scope, json object, str path, struct spec_ver
         const struct field *field = find_field(scope, one);
         bool is_wanted = field == NULL || field->treatment == REFUSED;
 
-        if (is_wanted && !fields_is_empty(one) && (field == NULL || !is_among(field->passes, one))) {
+        if (is_wanted && !fields_is_empty(one) &&
+            (field == NULL || !is_among(field->passes, one))) {
             verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
                            field != NULL ? field->text : scopes[scope].unknown_text);
         }
@@ -117,12 +118,17 @@ bool fields_is_empty(json value)
 
     switch (json_type(value)) {
     case JSON_TYPE_NONE:
-    case JSON_TYPE_NULL: return true;
-    case JSON_TYPE_BOOL: return !json_bool_or(value, true);
-    case JSON_TYPE_NUMBER: return json_i64(value, &number) && number == 0;
-    case JSON_TYPE_STRING: return json_text_is(value, "");
+    case JSON_TYPE_NULL:
+        return true;
+    case JSON_TYPE_BOOL:
+        return !json_bool_or(value, true);
+    case JSON_TYPE_NUMBER:
+        return json_i64(value, &number) && number == 0;
+    case JSON_TYPE_STRING:
+        return json_text_is(value, "");
     case JSON_TYPE_ARRAY:
-    case JSON_TYPE_OBJECT: return json_count(value) == 0;
+    case JSON_TYPE_OBJECT:
+        return json_count(value) == 0;
     }
     return false;
 }

@@ -5,7 +5,7 @@
 #include "spec/pod_fields.h"
 #include "spec/quantity.h"
 
-#define CONTAINERS_READ_MAX 20 /* the cloud's limit; more are refused, so there is no need to read */
+#define CONTAINERS_READ_MAX 20 /* the cloud's limit; more are refused, so they need no reading */
 #define HOST_NAME_BYTES_MAX 63
 
 static void check_owner(struct spec_read *read, const struct pod_facts *facts);
@@ -231,7 +231,7 @@ str pod_spec_pull_policy(str image)
         name = str_sub(name, (size_t)str_find_char(name, '/') + 1, name.bytes);
     }
     ptrdiff_t colon = str_find_char(name, ':');
-    bool is_latest = colon < 0 ? !has_digest : str_eq(str_sub(name, (size_t)colon, name.bytes),
-                                                       S(":latest"));
+    bool is_latest =
+        colon < 0 ? !has_digest : str_eq(str_sub(name, (size_t)colon, name.bytes), S(":latest"));
     return is_latest ? S("Always") : S("IfNotPresent");
 }

@@ -15,7 +15,8 @@
 #include "spec/sizing.h"
 #include "spec/verdict.h"
 
-/* Where the admission plugin ServiceAccount mounts the token of every pod that does not forbid it. */
+/* Where the admission plugin ServiceAccount mounts the token, in every pod that does not forbid it.
+ */
 #define TOKEN_MOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
 
 /* One variable with its final value: $(NAME) expanded, of several with one name the last. */

@@ -3,13 +3,14 @@
  *
  * A status is built from one of four sources, then written:
  *
- *     pod_status_of_row()      a row of DescribeContainerGroupStatus: everything but init containers
+ *     pod_status_of_row()      a row of DescribeContainerGroupStatus: all but init containers
  *     pod_status_of_group()    a row of DescribeContainerGroups: init containers only
  *     pod_status_pending()     no instance yet, with the reason why
  *     pod_status_end()         the pod is over for a reason of ours: lost, refused, deadline
  *
- *     if (pod_status_hash(&status) != slot->past.hash) { pod_status_write(...); send; }
- *     on success: pod_status_remember(&slot->past, &status);
+ *     pod_status_hash(&status, arena, &hash);
+ *     if (hash != slot->past.hash) { pod_status_write(...); send; }
+ *     when the API server has accepted it: pod_status_remember(&slot->past, &status, hash);
  *
  * Rules that hold for all of them (eci-api 3.1-3.4, virtual-node 3.9, invariants I4 and I5):
  *   - a phase never goes back: Running stays Running (with Ready=False while Restarting or
@@ -22,14 +23,16 @@
 #ifndef ECILET_SPEC_POD_STATUS_H
 #define ECILET_SPEC_POD_STATUS_H
 
+#include "base/buf.h"
 #include "data/group_rows.h"
 #include "spec/pod_facts.h"
 
-#define POD_IP_BYTES_MAX 46 /* INET6_ADDRSTRLEN */
+#define POD_IP_BYTES_MAX 40 /* eight groups of four, seven colons, NUL */
 #define POD_IPS_MAX 2       /* one per family: what the API server accepts */
 #define POD_CONDITIONS_MAX (ECI_CONDITIONS_MAX + 8)
 
-/* The conditions whose times we keep; all others are copied from the row as they come. */
+/* The conditions that we decide. All others (PodReadyToStartContainers, ContainerHasSufficientDisk,
+ * Unschedulable, SandboxReady, ...) are copied from the row as they come. */
 #define POD_CONDITION_TABLE(X) \
     X(SCHEDULED,        "PodScheduled")             \
     X(INITIALIZED,      "Initialized")              \
@@ -54,7 +57,8 @@ struct pod_condition {
 
 /*
  * What must be remembered of a pod between two statuses; fixed size, lives in the brain's slot.
- * Zeroed = nothing known. After a restart pod_status_past_read() fills it from the pod.
+ * Zeroed = nothing known. After a restart pod_status_past_read() fills it from the pod. When a new
+ * attempt begins, its owner clears pod_ips: addresses belong to an instance.
  */
 struct pod_status_past {
     enum pod_phase phase;
@@ -62,8 +66,8 @@ struct pod_status_past {
     int64_t changed_at_s[POD_CONDITION_COUNT];
     int64_t started_at_s;
     char pod_ips[POD_IPS_MAX][POD_IP_BYTES_MAX]; /* NUL-terminated; "" = none */
-    uint64_t hash;      /* of what the API server has: pod_status_hash() */
-    uint64_t init_hash; /* the same for initContainerStatuses */
+    uint64_t hash;                               /* of what the API server has: pod_status_hash() */
+    uint64_t init_hash;                          /* the same for initContainerStatuses */
 };
 
 struct pod_container_status {
@@ -72,7 +76,8 @@ struct pod_container_status {
 };
 
 struct pod_status {
-    enum pod_phase phase; /* NONE: not part of the patch (init containers only) */
+    enum pod_phase phase; /* NONE: the patch has init containers only */
+    bool keeps_reason;    /* reason and message stay as they are: the pod had ended before */
     str reason;
     str message;
     str host_ip;
@@ -90,9 +95,9 @@ struct pod_status {
 /* What a row alone does not tell. */
 struct pod_status_input {
     const struct pod_status_past *past; /* never NULL */
-    int64_t now_s;                      /* wall clock: for transitions that the row has no time for */
-    str node_ip;                        /* hostIP when the row has none */
-    const str *container_names;         /* in the pod's order; NULL: the row's order is used */
+    int64_t now_s;              /* wall clock: for transitions that the row has no time for */
+    str node_ip;                /* hostIP when the row has none */
+    const str *container_names; /* in the pod's order; NULL: the row's order is used */
     uint32_t container_names_count;
     const str *init_container_names; /* likewise */
     uint32_t init_container_names_count;
@@ -117,9 +122,9 @@ MUST_USE enum err pod_status_pending(str reason, str message, const struct pod_s
 
 /* How a pod ends for a reason of ours. */
 struct pod_end {
-    str reason;            /* of the pod: "NotFound", "ProviderFailed", "DeadlineExceeded" */
+    str reason; /* of the pod: "NotFound", "ProviderFailed", "DeadlineExceeded" */
     str message;
-    str container_reason;  /* of each container that was running */
+    str container_reason; /* of each container that was running */
     str container_message;
     int32_t exit_code; /* of the same */
 };
@@ -143,13 +148,15 @@ MUST_USE enum err pod_status_end(const struct pod_end *end, json pod,
  */
 bool pod_status_row_never_ran(const struct eci_status_row *row);
 
-/* The status inside a pod of the API server. Errors: ERR_FULL. */
+/* The status inside a pod of the API server; of the conditions only the types named above.
+ * Errors: ERR_FULL. */
 MUST_USE enum err pod_status_read(json pod, struct arena *arena, struct pod_status *out);
 /* The same, boiled down to what has to be remembered. Errors: ERR_FULL. */
 MUST_USE enum err pod_status_past_read(json pod, struct arena *arena, struct pod_status_past *out);
 
-/* After the API server has accepted `status`. */
-void pod_status_remember(struct pod_status_past *past, const struct pod_status *status);
+/* After the API server has accepted `status`; `hash` is that of pod_status_hash(). */
+void pod_status_remember(struct pod_status_past *past, const struct pod_status *status,
+                         uint64_t hash);
 
 /*
  * Content without what varies by itself (lastTransitionTime). The same for a status that is about

@@ -28,9 +28,8 @@ static void add_containers(const struct ways *to, struct sizing size);
 static void add_volumes(const struct ways *to);
 static void add_host_aliases(const struct ways *to);
 
-enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config,
-                    uint32_t attempt, struct params *params, struct sizing *size,
-                    struct spec_verdict *verdict)
+enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config, uint32_t attempt,
+                    struct params *params, struct sizing *size, struct spec_verdict *verdict)
 {
     const struct ways to = {pod, config, attempt, params, verdict};
     struct sizing bought = {0};
@@ -50,15 +49,14 @@ enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config
     }
     if (params->has_failed && params->count >= PARAMS_MAX) {
         verdict_refuse(verdict, SPEC_NEVER, S("spec"), "needs more than %u parameters", PARAMS_MAX);
-    } else if (params->has_failed) {
+    } else if (params->has_failed || params->arena->has_failed) {
         return ERR_FULL;
     }
     return verdict_err(verdict);
 }
 
 enum err pod_json_to_eci(json pod, const struct spec_config *config, uint32_t attempt,
-                         struct params *params, struct sizing *size,
-                         struct spec_verdict *verdict)
+                         struct params *params, struct sizing *size, struct spec_verdict *verdict)
 {
     struct pod_spec spec;
     enum err err = pod_spec_read(pod, verdict->arena, &spec, verdict);

@@ -43,8 +43,9 @@ static const struct extra_row {
 };
 
 static const char *const extra_regions[] = {
-    "cn-hangzhou", "cn-shanghai",    "cn-qingdao",  "cn-beijing", "cn-zhangjiakou", "cn-huhehaote",
-    "cn-wulanchabu", "cn-shenzhen",  "cn-heyuan",   "cn-guangzhou", "cn-chengdu",   "ap-southeast-1",
+    "cn-hangzhou",  "cn-shanghai",    "cn-qingdao",  "cn-beijing", "cn-zhangjiakou",
+    "cn-huhehaote", "cn-wulanchabu",  "cn-shenzhen", "cn-heyuan",  "cn-guangzhou",
+    "cn-chengdu",   "ap-southeast-1",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

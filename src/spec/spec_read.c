@@ -17,7 +17,7 @@ str spec_read_text(struct spec_read *read, json object, const char *key, str pat
 }
 
 int64_t spec_read_number(struct spec_read *read, json object, const char *key, str path,
-                    int64_t otherwise)
+                         int64_t otherwise)
 {
     json value = json_get(object, key);
     int64_t number = otherwise;
@@ -56,7 +56,7 @@ json spec_read_list(struct spec_read *read, json object, const char *key, str pa
 }
 
 const str *spec_read_texts(struct spec_read *read, json object, const char *key, str path,
-                      uint32_t *count)
+                           uint32_t *count)
 {
     json list = spec_read_list(read, object, key, path);
     uint32_t at = 0;

@@ -25,14 +25,14 @@ struct spec_read {
  * null and refused ones give the empty text, `otherwise`, or false. */
 str spec_read_text(struct spec_read *read, json object, const char *key, str path);
 int64_t spec_read_number(struct spec_read *read, json object, const char *key, str path,
-                    int64_t otherwise);
+                         int64_t otherwise);
 bool spec_read_bool(struct spec_read *read, json object, const char *key, str path);
 /* The array of a member, refused when it is something else or has more than SPEC_LIST_MAX items:
  * JSON_NONE then and when absent. */
 json spec_read_list(struct spec_read *read, json object, const char *key, str path);
 /* A list of texts; *count receives how many. */
 const str *spec_read_texts(struct spec_read *read, json object, const char *key, str path,
-                      uint32_t *count);
+                           uint32_t *count);
 /* "path.key" and "path.key[at]". */
 str spec_path_key(struct spec_read *read, str path, const char *key);
 str spec_path_at(struct spec_read *read, str path, const char *key, uint32_t at);

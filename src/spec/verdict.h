@@ -23,14 +23,14 @@ enum spec_answer {
     SPEC_NEVER, /* the pod as written cannot run here: a final refusal */
 };
 
-/* One sentence about one place in the pod: "spec.containers[1].livenessProbe", "probes are not ..." */
+/* One sentence about one place in the pod: "spec.containers[1].stdin", "init containers ..." */
 struct spec_remark {
     str where;
     str what;
 };
 
 struct spec_verdict {
-    struct arena *arena; /* all texts live here, so a verdict ends with its event */
+    struct arena *arena;     /* all texts live here, so a verdict ends with its event */
     enum spec_answer answer; /* the worst of the refusals */
     struct spec_remark refusals[SPEC_REFUSALS_MAX];
     struct spec_remark warnings[SPEC_WARNINGS_MAX];

@@ -41,18 +41,18 @@ fail() {
 
 # --- certificates ----------------------------------------------------------------------------------
 
-# issue NAME SUBJECT SECONDS EXTENSION...   makes pki/NAME.crt and pki/NAME.key (EC P-256)
-issue() {
+# certify NAME SUBJECT SECONDS EXTENSION...   makes pki/NAME.crt and pki/NAME.key (EC P-256)
+certify() {
     name=$1 subject=$2 seconds=$3
     shift 3
-    work=$(mktemp -d "$dir/pki/issue.XXXXXX")
+    work=$(mktemp -d "$dir/pki/work.XXXXXX")
     : >"$work/index"
     openssl rand -hex 8 >"$work/serial"
     printf '%s\n' 'basicConstraints=CA:FALSE' 'keyUsage=critical,digitalSignature' "$@" >"$work/extensions"
     printf '%s\n' '[ca]' 'default_ca=it' '[it]' "database=$work/index" "serial=$work/serial" "new_certs_dir=$work" \
         "certificate=$dir/ca.crt" "private_key=$dir/ca.key" 'default_md=sha256' 'policy=any' \
         'unique_subject=no' '[any]' 'organizationName=optional' 'commonName=supplied' >"$work/config"
-    # `openssl ca`, because only it can issue for the past.
+    # `openssl ca`, because only it can certify for the past.
     from=$(($(date +%s) - 3600))
     to=$(($(date +%s) + seconds))
     [ $to -gt $from ] || from=$((to - 86400))
@@ -63,7 +63,7 @@ issue() {
                 -extfile "$work/extensions" -in "$work/request" -out "$dir/pki/$name.crt" \
                 -startdate "$(date -u -d "@$from" +%Y%m%d%H%M%SZ)" \
                 -enddate "$(date -u -d "@$to" +%Y%m%d%H%M%SZ)"
-    } >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "openssl cannot issue $name"; }
+    } >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "openssl cannot certify $name"; }
     rm -rf "$work"
 }
 
@@ -101,12 +101,12 @@ make_certificates() {
         -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
     openssl genrsa -out "$dir/pki/service-account.key" 2048 2>/dev/null
     names=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost
-    issue apiserver /CN=kube-apiserver $year extendedKeyUsage=serverAuth \
+    certify apiserver /CN=kube-apiserver $year extendedKeyUsage=serverAuth \
         "subjectAltName=$names,IP:127.0.0.1,IP:$service_ip,IP:$listen"
-    issue kubelet-client /O=system:masters/CN=kube-apiserver-kubelet-client $year $client
-    issue admin /O=system:masters/CN=admin $year $client
-    issue controller-manager /CN=system:kube-controller-manager $year $client
-    issue scheduler /CN=system:kube-scheduler $year $client
+    certify kubelet-client /O=system:masters/CN=kube-apiserver-kubelet-client $year $client
+    certify admin /O=system:masters/CN=admin $year $client
+    certify controller-manager /CN=system:kube-controller-manager $year $client
+    certify scheduler /CN=system:kube-scheduler $year $client
     for name in admin controller-manager scheduler; do
         kubeconfig "$dir/$name.kubeconfig" $name
     done
@@ -122,7 +122,7 @@ pid_of() { # the process, if it still is the one we started
 start() { # NAME PROGRAM ARGUMENTS...
     name=$1
     shift
-    # In a session of its own: an interrupt at the terminal is for the caller, who calls `down`.
+    # In a process group of its own: an interrupt at the terminal is for the caller, who calls `down`.
     setsid "$@" >>"$dir/$name.log" 2>&1 </dev/null 9>&- &
     echo "$name $!" >>"$dir/pids"
 }
@@ -311,7 +311,7 @@ user)
         subject=$subject/O=$group
     done
     file=$(echo "$3" | tr ':/' '--')
-    issue "$file" "$subject/CN=$3" "$seconds" $client
+    certify "$file" "$subject/CN=$3" "$seconds" $client
     kubeconfig "$dir/$file.kubeconfig" "$file"
     echo "$dir/$file.kubeconfig"
     ;;

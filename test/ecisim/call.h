@@ -65,6 +65,7 @@ struct call {
     const char *code_text; /* replaces that of the code when not NULL */
     const char *message;
     const char *detail;    /* what the call was about, for the request log */
+    bool is_serving; /* inside action->serve() */
     bool is_later;
     bool is_xml;
     struct effects effects;

@@ -382,7 +382,9 @@ void gateway_handle(struct exchange *exchange)
         call->code = CODE_INTERNAL; /* reply.c puts the status and code of the rule in */
     }
     if (call->code == CODE_NONE) {
+        call->is_serving = true;
         call->action->serve(call);
+        call->is_serving = false;
     }
     if (!call->is_later) {
         call_finish(call);

@@ -180,6 +180,10 @@ static void on_delay(struct timer *timer)
 void call_finish(struct call *call)
 {
     const struct effects *effects = &call->effects;
+    if (call->is_serving) {
+        call->is_later = false; /* it was done at once after all: the gateway goes on */
+        return;
+    }
     if (effects->status != 0) {
         call->status = effects->status;
         call->code_text = effects->code;

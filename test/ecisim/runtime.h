@@ -28,6 +28,8 @@ struct runtime {
     void (*group_set_up)(struct group *group);
     /* Release it; every container has ended. Answered by life_torn_down, unless is_final. */
     void (*group_tear_down)(struct group *group);
+    /* Release it at once, with whatever still runs; nothing is reported. */
+    void (*group_drop)(struct group *group);
     /* Empty the emptyDir volumes (RestartContainerGroup). */
     void (*group_wipe)(struct group *group);
     /* Answered by life_started, then one day life_ended; or by life_ended alone. */

@@ -55,6 +55,11 @@ static void state_tear_down(struct group *group)
     life_torn_down(group);
 }
 
+static void state_drop(struct group *group)
+{
+    (void)group;
+}
+
 static void state_wipe(struct group *group)
 {
     (void)group;
@@ -175,6 +180,7 @@ static struct traffic state_traffic(const struct group *group)
 const struct runtime runtime_state = {
     .group_set_up = state_set_up,
     .group_tear_down = state_tear_down,
+    .group_drop = state_drop,
     .group_wipe = state_wipe,
     .container_start = state_start,
     .container_stop = state_stop,

@@ -36,6 +36,10 @@ static const struct row rows[] = {
 
 struct settings settings;
 
+/* settings_keep() */
+static struct arena kept_arena;
+static struct node *kept;
+
 static void *place_of(const struct row *row)
 {
     return (char *)&settings + row->offset;
@@ -65,6 +69,7 @@ void settings_start(void)
 
 void settings_free(void)
 {
+    arena_free(&kept_arena);
     for (size_t at = 0; at < ROW_COUNT; at++) {
         if (rows[at].type == TEXT) {
             char **place = place_of(&rows[at]);
@@ -165,5 +170,25 @@ void settings_write(struct jw *jw)
             jw_bool(jw, *(long long *)place_of(row) != 0);
             break;
         }
+    }
+}
+
+/* ---- the values of the start ------------------------------------------------------------ */
+
+void settings_keep(void)
+{
+    struct jw jw = { 0 };
+    jw_open(&jw, '{');
+    settings_write(&jw);
+    jw_close(&jw, '}');
+    arena_free(&kept_arena);
+    kept = json_read(&kept_arena, jw.out.data);
+    buf_free(&jw.out);
+}
+
+void settings_restore(void)
+{
+    for (const struct node *item = kept->first; item != NULL; item = item->next) {
+        (void)settings_put(item->name, item->value, true); /* the fixed ones refuse: good */
     }
 }

@@ -21,6 +21,9 @@ extern struct settings settings;
 
 void settings_start(void); /* the defaults */
 void settings_free(void);
+/* Remember the values of now; have the live ones again later. */
+void settings_keep(void);
+void settings_restore(void);
 /*
  * Set one by its name ("scheduling_ms" or "scheduling-ms"). is_live: only those that may change
  * while we run. Returns NULL, or what is wrong.

@@ -1,5 +1,5 @@
 /*
- * link.c - which container group counts for which pod, what happens when a group is gone, and the
+ * claim.c - which container group counts for which pod, what happens when a group is gone, and the
  * brake on deleting orphans (reliability.md row 48).
  */
 #include "core/brain_in.h"

@@ -1,0 +1,516 @@
+/*
+ * see yaml_read.h
+ *
+ * libfyaml delivers events; each becomes a call of the JSON writer. An alias is written by copying
+ * the JSON that its anchor has produced before.
+ */
+#define POISON_LATER
+#include <libfyaml.h>
+#undef POISON_LATER
+#include "base/poison.h"
+
+#include "data/yaml_read.h"
+
+#include "base/check.h"
+#include "data/json_write.h"
+
+struct anchor {
+    char name[YAML_ANCHOR_BYTES_MAX];
+    size_t from, to; /* its JSON in out; to is 0 while it is still being written */
+};
+
+struct level {
+    bool is_mapping;
+    bool has_key;    /* the next node is a value */
+    uint32_t anchor; /* index + 1, 0 = none */
+};
+
+struct converter {
+    struct buf *out;
+    struct json_write writer;
+    struct level levels[YAML_DEPTH_MAX];
+    uint32_t depth;
+    struct anchor anchors[YAML_ANCHORS_MAX];
+    uint32_t anchors_count;
+    size_t alias_bytes;
+    const struct fy_mark *mark; /* where we are, may be NULL */
+    struct yaml_fault *fault;
+};
+
+_Static_assert(YAML_DEPTH_MAX <= JSON_WRITE_DEPTH_MAX, "what is read must be writable");
+
+/* ---- faults -----------------------------------------------------------------------------------
+ */
+
+static enum err report(struct yaml_fault *fault, uint32_t line, uint32_t column, const char *what)
+{
+    if (fault != NULL) {
+        fault->line = line;
+        fault->column = column;
+        (void)str_copy(fault->what, sizeof(fault->what), str_of(what));
+    }
+    return ERR_BAD_INPUT;
+}
+
+static enum err refuse(const struct converter *converter, const char *what)
+{
+    const struct fy_mark *mark = converter->mark;
+    return report(converter->fault, mark != NULL ? (uint32_t)mark->line + 1 : 1,
+                  mark != NULL ? (uint32_t)mark->column + 1 : 1, what);
+}
+
+/* ---- plain scalars ----------------------------------------------------------------------------
+ */
+
+/* [sign] whole [. fraction] [e exponent], all decimal. */
+struct number {
+    bool is_negative;
+    bool is_integer;
+    str whole, fraction, exponent; /* the exponent with its sign */
+};
+
+static str take_digits(str *rest)
+{
+    size_t count = 0;
+    while (count < rest->bytes && rest->ptr[count] >= '0' && rest->ptr[count] <= '9') {
+        count++;
+    }
+    str digits = str_sub(*rest, 0, count);
+    *rest = str_sub(*rest, count, SIZE_MAX);
+    return digits;
+}
+
+static bool take_char(str *rest, const char *any_of)
+{
+    if (rest->bytes == 0 || rest->ptr[0] == '\0' || strchr(any_of, rest->ptr[0]) == NULL) {
+        return false;
+    }
+    *rest = str_sub(*rest, 1, SIZE_MAX);
+    return true;
+}
+
+static bool read_number(str text, struct number *out)
+{
+    str rest = text;
+    *out = (struct number){.is_negative = str_starts(text, S("-")), .is_integer = true};
+    (void)take_char(&rest, "+-");
+    out->whole = take_digits(&rest);
+    if (take_char(&rest, ".")) {
+        out->is_integer = false;
+        out->fraction = take_digits(&rest);
+    }
+    if (out->whole.bytes + out->fraction.bytes == 0) {
+        return false;
+    }
+    str exponent = rest;
+    if (take_char(&rest, "eE")) {
+        out->is_integer = false;
+        exponent = rest = str_sub(exponent, 1, SIZE_MAX);
+        (void)take_char(&rest, "+-");
+        if (take_digits(&rest).bytes == 0) {
+            return false;
+        }
+        out->exponent = exponent;
+    }
+    return rest.bytes == 0;
+}
+
+/* JSON knows no plus sign, no leading zeros, and wants a digit on both sides of the point. */
+static void put_number(struct json_write *writer, const struct number *number)
+{
+    char memory[512];
+    struct buf text;
+    str whole = number->whole;
+    buf_init(&text, memory, sizeof(memory));
+    while (whole.bytes > 1 && whole.ptr[0] == '0') {
+        whole = str_sub(whole, 1, SIZE_MAX);
+    }
+    buf_put_text(&text, number->is_negative ? "-" : "");
+    buf_put(&text, whole.bytes > 0 ? whole : S("0"));
+    if (number->fraction.bytes > 0) {
+        buf_put_char(&text, '.');
+        buf_put(&text, number->fraction);
+    }
+    if (number->exponent.bytes > 0) {
+        buf_put_char(&text, 'e');
+        buf_put(&text, number->exponent);
+    }
+    if (buf_ok(&text)) {
+        json_put_raw(writer, buf_str(&text));
+    } else { /* hundreds of digits mean nothing to anybody as a number */
+        json_put_text(writer, buf_str(&text));
+    }
+}
+
+/* Digits of base 8 or 16; false when there is another character or more than 63 bits. */
+static bool read_digits(str text, uint32_t base, int64_t *out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.bytes; i++) {
+        char c = text.ptr[i];
+        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
+                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10
+                                                : base;
+        if (digit >= base || value > (uint64_t)INT64_MAX / base) {
+            return false;
+        }
+        value = value * base + digit;
+    }
+    *out = (int64_t)value;
+    return text.bytes > 0 && value <= (uint64_t)INT64_MAX;
+}
+
+/* 0644, 0o644, 0x1a4 */
+static bool read_based(str text, int64_t *out)
+{
+    if (str_starts(text, S("0x"))) {
+        return read_digits(str_sub(text, 2, SIZE_MAX), 16, out);
+    }
+    if (str_starts(text, S("0o"))) {
+        return read_digits(str_sub(text, 2, SIZE_MAX), 8, out);
+    }
+    return str_starts(text, S("0")) && text.bytes > 1 &&
+           read_digits(str_sub(text, 1, SIZE_MAX), 8, out);
+}
+
+static bool is_any_of(str text, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (str_eq(text, str_of(*words))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_plain(struct json_write *writer, str text)
+{
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+    static const char *const trues[] = {"true", "True", "TRUE", NULL};
+    static const char *const falses[] = {"false", "False", "FALSE", NULL};
+    struct number number;
+    int64_t based;
+    if (is_any_of(text, nulls)) {
+        json_put_null(writer);
+    } else if (is_any_of(text, trues)) {
+        json_put_bool(writer, true);
+    } else if (is_any_of(text, falses)) {
+        json_put_bool(writer, false);
+    } else if (read_based(text, &based)) {
+        json_put_i64(writer, based);
+    } else if (read_number(text, &number)) {
+        put_number(writer, &number);
+    } else {
+        json_put_text(writer, text);
+    }
+}
+
+/* ---- anchors ----------------------------------------------------------------------------------
+ */
+
+static str token_text(struct fy_token *token)
+{
+    size_t bytes = 0;
+    const char *text = token != NULL ? fy_token_get_text(token, &bytes) : NULL;
+    return text != NULL ? str_make(text, bytes) : STR_NONE;
+}
+
+/* Notes that the next value has a name. *index receives its number + 1, or 0. */
+static enum err note_anchor(struct converter *converter, struct fy_token *token, uint32_t *index)
+{
+    *index = 0;
+    if (token == NULL) {
+        return ERR_OK;
+    }
+    if (converter->anchors_count == YAML_ANCHORS_MAX) {
+        return refuse(converter, "too many anchors");
+    }
+    struct anchor *anchor = &converter->anchors[converter->anchors_count];
+    if (!str_copy(anchor->name, sizeof(anchor->name), token_text(token))) {
+        return refuse(converter, "the name of an anchor is too long");
+    }
+    anchor->from = converter->out->bytes;
+    anchor->to = 0;
+    *index = ++converter->anchors_count;
+    return ERR_OK;
+}
+
+/* The named value is complete. The comma before it is not part of it. */
+static void complete_anchor(struct converter *converter, uint32_t index)
+{
+    if (index == 0 || !buf_ok(converter->out)) {
+        return;
+    }
+    struct anchor *anchor = &converter->anchors[index - 1];
+    CHECK(anchor->from < converter->out->bytes);
+    anchor->from += converter->out->ptr[anchor->from] == ',' ? 1 : 0;
+    anchor->to = converter->out->bytes;
+}
+
+/* The latest of that name, as YAML wants it. */
+static const struct anchor *find_anchor(const struct converter *converter, str name)
+{
+    for (uint32_t i = converter->anchors_count; i > 0; i--) {
+        if (str_eq(str_of(converter->anchors[i - 1].name), name)) {
+            return &converter->anchors[i - 1];
+        }
+    }
+    return NULL;
+}
+
+/* ---- events -----------------------------------------------------------------------------------
+ */
+
+static bool wants_key(const struct converter *converter)
+{
+    const struct level *level = &converter->levels[converter->depth - 1];
+    return converter->depth > 0 && level->is_mapping && !level->has_key;
+}
+
+/* A node was written: in a mapping keys and values take turns. */
+static void after_node(struct converter *converter)
+{
+    if (converter->depth > 0) {
+        struct level *level = &converter->levels[converter->depth - 1];
+        level->has_key = level->is_mapping && !level->has_key;
+    }
+}
+
+static enum err on_alias(struct converter *converter, struct fy_event *event)
+{
+    const struct anchor *anchor = find_anchor(converter, token_text(event->alias.anchor));
+    if (wants_key(converter)) {
+        return refuse(converter, "an alias as a key is not supported");
+    }
+    if (anchor == NULL || (anchor->to == 0 && buf_ok(converter->out))) {
+        return refuse(converter, anchor == NULL ? "unknown alias" : "alias inside of its anchor");
+    }
+    size_t bytes = anchor->to - anchor->from;
+    converter->alias_bytes += bytes;
+    if (converter->alias_bytes > YAML_ALIAS_BYTES_MAX) {
+        return refuse(converter, "the aliases expand to too much");
+    }
+    if (buf_ok(converter->out)) {
+        json_put_raw(&converter->writer, str_make(converter->out->ptr + anchor->from, bytes));
+    }
+    after_node(converter);
+    return ERR_OK;
+}
+
+static bool is_text(struct fy_event *event)
+{
+    str tag = token_text(event->scalar.tag);
+    return fy_token_scalar_style(event->scalar.value) != FYSS_PLAIN || str_eq(tag, S("!")) ||
+           str_eq(tag, S("!!str")) || str_ends(tag, S(":str"));
+}
+
+static enum err on_scalar(struct converter *converter, struct fy_event *event)
+{
+    str text = token_text(event->scalar.value);
+    uint32_t anchor;
+    if (wants_key(converter)) {
+        if (str_eq(text, S("<<")) && !is_text(event)) {
+            return refuse(converter, "merge keys (<<) are not supported");
+        }
+        json_key_put(&converter->writer, text);
+        after_node(converter);
+        return event->scalar.anchor == NULL
+                   ? ERR_OK
+                   : refuse(converter, "an anchor at a key is not supported");
+    }
+    enum err err = note_anchor(converter, event->scalar.anchor, &anchor);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (is_text(event)) {
+        json_put_text(&converter->writer, text);
+    } else {
+        put_plain(&converter->writer, text);
+    }
+    complete_anchor(converter, anchor);
+    after_node(converter);
+    return ERR_OK;
+}
+
+static enum err on_start(struct converter *converter, bool is_mapping,
+                         struct fy_token *anchor_token)
+{
+    uint32_t anchor;
+    if (wants_key(converter)) {
+        return refuse(converter, "a key must be a scalar");
+    }
+    if (converter->depth == YAML_DEPTH_MAX) {
+        return refuse(converter, "nested too deeply");
+    }
+    enum err err = note_anchor(converter, anchor_token, &anchor);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (is_mapping) {
+        json_object(&converter->writer);
+    } else {
+        json_array(&converter->writer);
+    }
+    converter->levels[converter->depth++] =
+        (struct level){.is_mapping = is_mapping, .anchor = anchor};
+    return ERR_OK;
+}
+
+static enum err on_end(struct converter *converter)
+{
+    CHECK(converter->depth > 0);
+    json_end(&converter->writer);
+    complete_anchor(converter, converter->levels[--converter->depth].anchor);
+    after_node(converter);
+    return ERR_OK;
+}
+
+static enum err on_event(struct converter *converter, struct fy_event *event)
+{
+    converter->mark = fy_event_start_mark(event);
+    switch (event->type) {
+    case FYET_SCALAR:
+        return on_scalar(converter, event);
+    case FYET_ALIAS:
+        return on_alias(converter, event);
+    case FYET_MAPPING_START:
+        return on_start(converter, true, event->mapping_start.anchor);
+    case FYET_SEQUENCE_START:
+        return on_start(converter, false, event->sequence_start.anchor);
+    case FYET_MAPPING_END:
+    case FYET_SEQUENCE_END:
+        return on_end(converter);
+    default:
+        return ERR_OK;
+    }
+}
+
+/* ---- the parser -------------------------------------------------------------------------------
+ */
+
+/* What libfyaml has to say about a malformed text: the first thing it found. */
+static enum err report_parser(struct fy_diag *diag, struct yaml_fault *fault)
+{
+    void *iterator = NULL;
+    const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
+    if (error == NULL || error->msg == NULL) {
+        return report(fault, 1, 1, "not YAML");
+    }
+    return report(fault, error->line > 0 ? (uint32_t)error->line : 1,
+                  error->column > 0 ? (uint32_t)error->column : 1, error->msg);
+}
+
+/* The next event, or NULL at the end or on a fault (*err). */
+static struct fy_event *next_event(struct fy_parser *parser, struct fy_diag *diag,
+                                   struct yaml_fault *fault, enum err *err)
+{
+    struct fy_event *event = fy_parser_parse(parser);
+    *err = ERR_OK;
+    if (event == NULL) {
+        *err = fy_parser_get_stream_error(parser) ? report_parser(diag, fault) : ERR_END;
+    } else if (event->type == FYET_STREAM_END) {
+        fy_parser_event_free(parser, event);
+        event = NULL;
+        *err = ERR_END;
+    }
+    return event;
+}
+
+/* Reads up to and including the start of document number `index`. */
+static enum err find_document(struct fy_parser *parser, struct fy_diag *diag, uint32_t index,
+                              uint32_t *first_line, struct yaml_fault *fault)
+{
+    enum err err;
+    struct fy_event *event;
+    bool is_found = false;
+    while (!is_found && (event = next_event(parser, diag, fault, &err)) != NULL) {
+        if (event->type == FYET_DOCUMENT_START && index-- == 0) {
+            const struct fy_mark *mark = fy_event_start_mark(event);
+            is_found = true;
+            if (first_line != NULL) {
+                *first_line = mark != NULL ? (uint32_t)mark->line + 1 : 1;
+            }
+        }
+        fy_parser_event_free(parser, event);
+    }
+    return is_found ? ERR_OK : err;
+}
+
+static enum err convert_document(struct fy_parser *parser, struct fy_diag *diag,
+                                 struct converter *converter)
+{
+    enum err err;
+    struct fy_event *event;
+    bool is_complete = false;
+    while (!is_complete && (event = next_event(parser, diag, converter->fault, &err)) != NULL) {
+        err = on_event(converter, event);
+        is_complete = err != ERR_OK || event->type == FYET_DOCUMENT_END;
+        fy_parser_event_free(parser, event);
+    }
+    if (err == ERR_END) {
+        return refuse(converter, "the document does not end");
+    }
+    if (err == ERR_OK && !buf_ok(converter->out)) {
+        return ERR_FULL;
+    }
+    CHECK(err != ERR_OK || json_write_ok(&converter->writer));
+    return err;
+}
+
+static enum err convert(struct fy_parser *parser, struct fy_diag *diag, uint32_t index,
+                        struct buf *out, uint32_t *first_line, struct yaml_fault *fault)
+{
+    struct converter converter = {.out = out, .fault = fault};
+    json_write_init(&converter.writer, out);
+    enum err err = find_document(parser, diag, index, first_line, fault);
+    return err == ERR_OK ? convert_document(parser, diag, &converter) : err;
+}
+
+static void ignore_output(struct fy_diag *diag, void *user, const char *text, size_t bytes)
+{
+    (void)diag;
+    (void)user;
+    (void)text;
+    (void)bytes;
+}
+
+/* A collector of messages, so that libfyaml prints none. */
+static struct fy_diag *create_diag(void)
+{
+    struct fy_diag_cfg config;
+    fy_diag_cfg_default(&config);
+    config.fp = NULL;
+    config.output_fn = ignore_output;
+    config.colorize = false;
+    struct fy_diag *diag = fy_diag_create(&config);
+    if (diag != NULL) {
+        fy_diag_set_collect_errors(diag, true);
+    }
+    return diag;
+}
+
+enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
+                      struct yaml_fault *fault)
+{
+    size_t before = out->bytes;
+    enum err err = ERR_NO_MEMORY;
+    if (text.bytes > YAML_BYTES_MAX) {
+        return ERR_TOO_BIG;
+    }
+    if (text.bytes == 0) {
+        return ERR_END;
+    }
+    struct fy_diag *diag = create_diag();
+    struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_PARSE, .diag = diag};
+    struct fy_parser *parser = diag != NULL ? fy_parser_create(&config) : NULL;
+    if (parser != NULL && fy_parser_set_string(parser, text.ptr, text.bytes) == 0) {
+        err = convert(parser, diag, index, out, first_line, fault);
+    }
+    fy_parser_destroy(parser);
+    fy_diag_destroy(diag);
+    if (err != ERR_OK) {
+        out->bytes = before;
+    }
+    return err;
+}

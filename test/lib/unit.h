@@ -1,0 +1,73 @@
+/*
+ * unit.h - what unit tests share: cmocka with the headers it needs, memory for a region, texts as
+ * assertions, and a way to see a CHECK fire.
+ */
+#ifndef ECILET_TEST_UNIT_H
+#define ECILET_TEST_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/region.h"
+#include "base/str.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#define UNIT_MEMORY_BYTES (4u << 20)
+
+/* A fresh region over the same zeroed memory; parts of an earlier one are gone. */
+static inline struct region unit_region(void)
+{
+    static _Alignas(64) char memory[UNIT_MEMORY_BYTES];
+    struct region region;
+    memset(memory, 0, sizeof(memory));
+    region_init(&region, memory, sizeof(memory));
+    return region;
+}
+
+#define assert_text(actual, expected) unit_assert_text((actual), (expected), __FILE__, __LINE__)
+
+static inline void unit_assert_text(str actual, const char *expected, const char *file, int line)
+{
+    if (!str_eq(actual, str_of(expected))) {
+        print_error("\"%.*s\" is not \"%s\"\n", STR_ARG(actual), expected);
+        _fail(file, line);
+    }
+}
+
+static inline void unit_be_silent(const char *expression, const char *file, int line)
+{
+    (void)expression;
+    (void)file;
+    (void)line;
+}
+
+/* True when the action ends the process by a failed CHECK. It runs in a child, so it may leave
+ * anything behind. */
+static inline bool unit_dies(void (*action)(void))
+{
+    int status = 0;
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        check_set_hook(unit_be_silent);
+        action();
+        _exit(0);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGABRT;
+}
+
+#endif
