@@ -21,7 +21,7 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* One run of the program. */
 struct cli {
-    char *const *environment;
+    const char *const *environment;
     struct buf out, err;
     struct config_source source;      /* file and arguments as given by options */
     const char *words[CLI_WORDS_MAX]; /* after the command's name */

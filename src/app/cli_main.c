@@ -27,8 +27,10 @@ static void write_all(int fd, str text)
 int cli_main(int argc, char **argv, char **envp)
 {
     struct arena scratch;
-    struct cli cli = {
-        .environment = envp, .config = &config, .secrets = &secrets, .scratch = &scratch};
+    struct cli cli = {.environment = (const char *const *)envp,
+                      .config = &config,
+                      .secrets = &secrets,
+                      .scratch = &scratch};
     arena_init(&scratch, scratch_memory, sizeof(scratch_memory));
     buf_init(&cli.out, out_memory, sizeof(out_memory));
     buf_init(&cli.err, err_memory, sizeof(err_memory));

@@ -100,7 +100,7 @@ struct config_arg {
 struct config_source {
     const char *file;         /* --config; it must be readable. NULL: file_default, if it exists */
     const char *file_default; /* CONFIG_FILE_DEFAULT; tests name another; NULL: none */
-    char *const *environment; /* "KEY=value" texts, NULL at the end; NULL: none */
+    const char *const *environment; /* "KEY=value" texts, NULL at the end; NULL: none */
     struct config_arg args[CONFIG_ARGS_MAX];
     uint32_t args_count;
 };

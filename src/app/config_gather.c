@@ -195,7 +195,7 @@ static bool is_our_prefix(str key)
 
 static void gather_environment(struct config_gather *gather)
 {
-    for (char *const *at = gather->source->environment; at != NULL && *at != NULL; at++) {
+    for (const char *const *at = gather->source->environment; at != NULL && *at != NULL; at++) {
         str rest = str_of(*at);
         ptrdiff_t equals = str_find_char(rest, '=');
         if (equals < 0) {

@@ -28,8 +28,8 @@ static enum err plan(const struct config *config, bool is_real)
 {
     struct limits limits;
     limits_of_config(config, &limits);
-    arena_init(&arena, region_carve(&region, "event arena", 1, config->arena_bytes),
-               config->arena_bytes);
+    void *memory = region_carve(&region, "event arena", 1, config->arena_bytes);
+    arena_init(&arena, memory, is_real ? config->arena_bytes : 0);
     log_init(&region, LIMITS_LOG_RING_BYTES);
     if (is_real) {
         enum err err = loop_init(&loop, &region, limits.timers_max);

@@ -139,11 +139,11 @@ static void spec_config_of(struct wire *wire, struct buf *vswitches)
     };
 }
 
-static enum err cloud_init(struct wire *wire, struct region *region)
+static enum err cloud_init(struct wire *wire, struct region *region, bool is_real)
 {
     const struct config *config = wire->config;
-    arena_init(&wire->anchors_memory, region_carve(region, "cloud CA anchors", 1, WIRE_ANCHORS_BYTES),
-               WIRE_ANCHORS_BYTES);
+    void *memory = region_carve(region, "cloud CA anchors", 1, WIRE_ANCHORS_BYTES);
+    arena_init(&wire->anchors_memory, memory, is_real ? WIRE_ANCHORS_BYTES : 0);
     const struct eci_call_config cloud = {
         .endpoint = config->eci_endpoint,
         .region_id = config->eci_region,
@@ -193,7 +193,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     cluster_init(wire, region);
     node_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
-    return cloud_init(wire, region);
+    return cloud_init(wire, region, is_real);
 }
 
 /* The CA bundle for the cloud: read into the arena once, only its anchors stay. */

@@ -296,12 +296,14 @@ static int on_socket_wanted(CURL *handle, curl_socket_t fd, int what, void *owne
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* "host", "192.0.2.1", "[2001:db8::1]": where it ends in "host:port". */
-static size_t host_bytes(str authority)
+/* The host in "host[:port]" and "[2001:db8::1][:port]"; empty when there is none. */
+static str host_of(str authority)
 {
-    ptrdiff_t end = str_starts(authority, S("[")) ? str_find_char(authority, ']') + 1
-                                                  : str_find_char(authority, ':');
-    return end > 0 ? (size_t)end : authority.bytes;
+    if (str_starts(authority, S("["))) {
+        return str_sub(authority, 0, (size_t)(str_find_char(authority, ']') + 1));
+    }
+    ptrdiff_t colon = str_find_char(authority, ':');
+    return colon < 0 ? authority : str_sub(authority, 0, (size_t)colon);
 }
 
 static bool is_plain_host(str host)
@@ -333,7 +335,7 @@ static enum err set_url(struct eci_curl *curl, str url)
         return ERR_BAD_INPUT;
     }
     str authority = str_sub(url, strlen(curl->is_tls ? "https://" : "http://"), url.bytes);
-    str host = str_sub(authority, 0, host_bytes(authority));
+    str host = host_of(authority);
     buf_init(&text, curl->url, sizeof curl->url);
     buf_put(&text, url);
     buf_put(&text, str_make("/", 2)); /* with its NUL */

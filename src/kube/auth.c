@@ -1,10 +1,10 @@
 /*
  * see auth.h
  *
- * Credentials come in two generations. A load fills the one that is not in use and only then makes it
- * current, so a broken file never costs us working credentials, and a handshake that has begun with
- * the old ones still finds them. That is also why two loads are never closer than a handshake may
- * last.
+ * Credentials come in two generations. A load fills the one that is not in use and only then makes
+ * it current, so a broken file never costs us working credentials, and a handshake that has begun
+ * with the old ones still finds them. That is also why two loads are never closer than a handshake
+ * may last.
  */
 #include "kube/auth.h"
 
@@ -20,9 +20,9 @@
 
 #define ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
-#define FILE_BYTES_MAX YAML_BYTES_MAX         /* any file we read here */
-#define TRUST_BYTES (160u * 1024)             /* Debian's bundle of 144 CAs takes 72 KB */
-#define IDENTITY_BYTES (32u * 1024)           /* a chain of four and a key take 8 KB */
+#define FILE_BYTES_MAX YAML_BYTES_MAX /* any file we read here */
+#define TRUST_BYTES (160u * 1024)     /* Debian's bundle of 144 CAs takes 72 KB */
+#define IDENTITY_BYTES (32u * 1024)   /* a chain of four and a key take 8 KB */
 #define LOADS_APART_MS (2 * HTTP_CONNECT_MS)
 #define WARN_EACH_S 86400
 
@@ -88,7 +88,7 @@ static struct generation *current(const struct kube_auth *auth)
     return &auth->files->generations[auth->files->current];
 }
 
-/* ---- reading files ---- */
+/* ---- reading files --------------------------------------------------------------------------- */
 
 static void fail(struct loading *l, enum err err, const char *what, const char *detail)
 {
@@ -139,7 +139,7 @@ static void take_token(struct loading *l, str text)
     log_hide(token);
 }
 
-/* ---- the parts of a generation ---- */
+/* ---- the parts of a generation --------------------------------------------------------------- */
 
 /* A token file wins over a token: it is the one that is renewed. */
 static void load_token(struct loading *l)
@@ -192,7 +192,7 @@ static void load_identity(struct loading *l)
     l->to->has_identity = err == ERR_OK;
 }
 
-/* ---- where all that is found ---- */
+/* ---- where all that is found ----------------------------------------------------------------- */
 
 static str directory_of(str path)
 {
@@ -266,7 +266,7 @@ static void find_in_cluster(struct loading *l)
     l->found.token_file = arena_fmt(l->arena, "%s/token", dir);
 }
 
-/* ---- making a generation current ---- */
+/* ---- making a generation current ------------------------------------------------------------- */
 
 static bool is_same_place(const struct kube_auth *auth, const struct loading *l)
 {
@@ -279,7 +279,8 @@ static void set_target(struct kube_auth *auth, const struct loading *l)
     const struct kubeconfig *found = &l->found;
     struct http_target *target = &auth->target;
     bool has_name = !str_is_empty(found->tls_server_name);
-    (void)str_copy(target->host, sizeof target->host, has_name ? found->tls_server_name : found->host);
+    (void)str_copy(target->host, sizeof target->host,
+                   has_name ? found->tls_server_name : found->host);
     target->port = found->port;
     target->is_tls = found->is_tls;
     target->skip_verify = found->skip_verify;
@@ -288,9 +289,9 @@ static void set_target(struct kube_auth *auth, const struct loading *l)
     target->resolve = &auth->resolve;
     (void)str_copy(auth->prefix, sizeof auth->prefix, found->prefix);
     bool is_v6 = str_find_char(found->host, ':') >= 0;
-    (void)snprintf(auth->url, sizeof auth->url, "%s://%s%.*s%s:%u%s", found->is_tls ? "https" : "http",
-                   is_v6 ? "[" : "", STR_ARG(found->host), is_v6 ? "]" : "", found->port,
-                   auth->prefix);
+    (void)snprintf(auth->url, sizeof auth->url, "%s://%s%.*s%s:%u%s",
+                   found->is_tls ? "https" : "http", is_v6 ? "[" : "", STR_ARG(found->host),
+                   is_v6 ? "]" : "", found->port, auth->prefix);
 }
 
 /* The clients of kube/ share one resolver and look for its answer themselves. */
@@ -311,8 +312,8 @@ static void make_current(struct kube_auth *auth, struct loading *l)
         if (auth->resolve.loop != NULL) {
             resolve_close(&auth->resolve);
         }
-        resolve_init(&auth->resolve, auth->loop, str_of(l->to->host), auth->target.port, on_resolved,
-                     NULL);
+        resolve_init(&auth->resolve, auth->loop, str_of(l->to->host), auth->target.port,
+                     on_resolved, NULL);
     }
     auth->cert_ends_unix_s = l->to->has_identity ? l->to->identity.not_after_s : 0;
     auth->warned_at_unix_s = 0;
@@ -379,7 +380,7 @@ static enum err load(struct kube_auth *auth, char why[static KUBE_AUTH_WHY_BYTES
     return l.err;
 }
 
-/* ---- the client certificate's end ---- */
+/* ---- the client certificate's end ------------------------------------------------------------ */
 
 static void check_certificate(struct kube_auth *auth)
 {
@@ -401,7 +402,7 @@ static void check_certificate(struct kube_auth *auth)
     log_line(ends_s <= now_s ? LOG_ERROR : LOG_WARN, "kube", "%s", auth->why);
 }
 
-/* ---- looking again ---- */
+/* ---- looking again --------------------------------------------------------------------------- */
 
 static bool has_changed(const struct kube_auth *auth)
 {
@@ -415,7 +416,8 @@ static bool has_changed(const struct kube_auth *auth)
     return false;
 }
 
-/* A file that cannot be used is tried again at each look, and warned about when the reason is new. */
+/* A file that cannot be used is tried again at each look, and warned about when the reason is new.
+ */
 static bool load_again(struct kube_auth *auth)
 {
     char why[KUBE_AUTH_WHY_BYTES];
@@ -463,7 +465,8 @@ static void on_look(struct loop_timer *timer)
 bool kube_auth_refused(struct kube_auth *auth, uint64_t generation)
 {
     auth->refusals++;
-    if (generation == auth->reloads && auth->loop->now_ms - auth->looked_at_ms >= KUBE_AUTH_AGAIN_MS) {
+    if (generation == auth->reloads &&
+        auth->loop->now_ms - auth->looked_at_ms >= KUBE_AUTH_AGAIN_MS) {
         (void)kube_auth_reload(auth);
     }
     return generation != auth->reloads;
@@ -474,7 +477,7 @@ uint64_t kube_auth_generation(const struct kube_auth *auth)
     return auth->reloads;
 }
 
-/* ---- start ---- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 enum err kube_auth_load(struct kube_auth *auth, const struct kube_auth_config *config)
 {
@@ -518,7 +521,7 @@ void kube_auth_attach(struct kube_auth *auth, struct http_client *client)
     auth->clients[auth->clients_count++] = client;
 }
 
-/* ---- what requests need ---- */
+/* ---- what requests need ---------------------------------------------------------------------- */
 
 static void put_line(struct buf *out, const char *name, str value)
 {

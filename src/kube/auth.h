@@ -6,9 +6,9 @@
  * comes from here, and they register their HTTP clients here, so that changed credentials reach all
  * of them.
  *
- * What is followed while running: the kubeconfig itself, token files, client certificate, key and CA
- * files are looked at once a minute, and at once when the server answers 401. A changed file that
- * cannot be used leaves the old credentials in place, with one warning.
+ * What is followed while running: the kubeconfig itself, token files, client certificate, key and
+ * CA files are looked at once a minute, and at once when the server answers 401. A changed file
+ * that cannot be used leaves the old credentials in place, with one warning.
  *
  * Not supported, refused with a message that names the field: exec and auth-provider (they start
  * programs), username/password (removed from Kubernetes in 1.19), proxy-url, impersonation.
@@ -21,14 +21,14 @@
 
 #include "net/http_client.h"
 
-#define KUBE_CLIENTS_MAX 64           /* registered HTTP clients; a program constant, CHECKed */
-#define KUBE_PREFIX_BYTES 128         /* path part of the server's URL, e.g. a Rancher proxy's */
-#define KUBE_TOKEN_BYTES_MAX 4096     /* service-account tokens have 1 KB, OIDC tokens up to 3 KB */
-#define KUBE_AUTH_PATH_BYTES 512      /* paths of files, NUL included */
-#define KUBE_AUTH_WHY_BYTES 768       /* messages for people, NUL included */
-#define KUBE_AUTH_LOOK_MS 60000       /* files are looked at so often */
-#define KUBE_AUTH_AGAIN_MS 2000       /* after a 401, at most one look in this time */
-#define KUBE_AUTH_WARN_S (7 * 86400)  /* a client certificate that ends sooner is warned about */
+#define KUBE_CLIENTS_MAX 64          /* registered HTTP clients; a program constant, CHECKed */
+#define KUBE_PREFIX_BYTES 128        /* path part of the server's URL, e.g. a Rancher proxy's */
+#define KUBE_TOKEN_BYTES_MAX 4096    /* service-account tokens have 1 KB, OIDC tokens up to 3 KB */
+#define KUBE_AUTH_PATH_BYTES 512     /* paths of files, NUL included */
+#define KUBE_AUTH_WHY_BYTES 768      /* messages for people, NUL included */
+#define KUBE_AUTH_LOOK_MS 60000      /* files are looked at so often */
+#define KUBE_AUTH_AGAIN_MS 2000      /* after a 401, at most one look in this time */
+#define KUBE_AUTH_WARN_S (7 * 86400) /* a client certificate that ends sooner is warned about */
 /* Header lines of one request: Authorization, Accept, Content-Type, User-Agent. */
 #define KUBE_HEADERS_BYTES_MAX (KUBE_TOKEN_BYTES_MAX + 512)
 
@@ -47,7 +47,8 @@ struct kube_auth {
     char prefix[KUBE_PREFIX_BYTES]; /* "" or "/prefix" without a slash at its end */
     /* "https://host:port/prefix" for people; never a secret */
     char url[RESOLVE_HOST_BYTES + KUBE_PREFIX_BYTES + 16];
-    /* Why the last load or reload failed, or the warning about the client certificate; "" = well. */
+    /* Why the last load or reload failed, or the warning about the client certificate; "" = well.
+     */
     char why[KUBE_AUTH_WHY_BYTES];
     int64_t cert_ends_unix_s; /* of the client certificate, 0 = none */
     uint64_t reloads;         /* changes taken over while running */
@@ -67,16 +68,16 @@ struct kube_auth {
 /*
  * Carves its memory (no file is touched; runs in the planning pass too).
  *
- * arena           scratch memory for one event; a load needs about three times the kubeconfig's size
- * handshakes_max  connections that may shake hands with the API server at one time: all of them after
- *                 it was restarted (11 KB each, only while used)
+ * arena           scratch memory for one event; a load needs about three times the kubeconfig's
+ * size handshakes_max  connections that may shake hands with the API server at one time: all of
+ * them after it was restarted (11 KB each, only while used)
  */
 void kube_auth_init(struct kube_auth *auth, struct loop *loop, struct region *region,
                     struct arena *arena, uint32_t handshakes_max);
 
 /*
- * Reads everything. Once at start; blocks for local file reads only. The texts of config are copied,
- * except agent.
+ * Reads everything. Once at start; blocks for local file reads only. The texts of config are
+ * copied, except agent.
  *
  * On failure auth->why says what and where, fit to be printed as the only line: "kubeconfig
  * /etc/x.conf: user admin: exec plugins are not supported; give a token, tokenFile or client
@@ -89,15 +90,15 @@ MUST_USE enum err kube_auth_load(struct kube_auth *auth, const struct kube_auth_
 /* Looks at all files now (SIGHUP). True when something changed and was taken over. */
 bool kube_auth_reload(struct kube_auth *auth);
 
-/* ---- for the other files of kube/ ---- */
+/* ---- for the other files of kube/ ------------------------------------------------------------ */
 
 /* The client is refreshed whenever target or credentials change. For the life of the process. */
 void kube_auth_attach(struct kube_auth *auth, struct http_client *client);
 
 /*
  * Appends the header lines of one request: User-Agent, Authorization, Accept (accept empty:
- * application/json) and, when content_type is not empty, Content-Type. Contains a secret: the caller
- * wipes the memory when the call is done.
+ * application/json) and, when content_type is not empty, Content-Type. Contains a secret: the
+ * caller wipes the memory when the call is done.
  */
 void kube_auth_put_headers(const struct kube_auth *auth, struct buf *out, str accept,
                            str content_type);

@@ -45,7 +45,7 @@ struct slot {
 
 static void calls_pump(struct kube_calls *calls);
 
-/* ---- slots ---- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static handle slot_handle(const struct slot *slot)
 {
@@ -130,7 +130,7 @@ static bool slot_fill(struct slot *slot, const struct kube_request *request)
     return slot_put_headers(slot);
 }
 
-/* ---- the end of a request ---- */
+/* ---- the end of a request -------------------------------------------------------------------- */
 
 static void slot_finish(struct slot *slot, enum err err, const struct kube_status *status, str why)
 {
@@ -197,7 +197,7 @@ static void on_done(struct http_call *http, enum err err)
     calls_pump(calls);
 }
 
-/* ---- the reply as it comes ---- */
+/* ---- the reply as it comes ------------------------------------------------------------------- */
 
 static void on_body(struct http_call *http, str bytes)
 {
@@ -212,7 +212,7 @@ static void on_body(struct http_call *http, str bytes)
     buf_put(&slot->reply, str_sub(bytes, 0, room));
 }
 
-/* ---- start ---- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void slot_run(struct slot *slot)
 {
@@ -297,13 +297,14 @@ enum err kube_call_send(struct kube_calls *calls, const struct kube_request *req
     return err;
 }
 
-/* ---- deadlines of those that wait; cancelling ---- */
+/* ---- deadlines of those that wait; cancelling ------------------------------------------------ */
 
 static struct slot *find_late(struct kube_calls *calls)
 {
     for (int rank = 0; rank < KUBE_RANK_COUNT; rank++) {
         struct list *list = &calls->waiting[rank];
-        for (struct list_node *node = list_front(list); node != NULL; node = list_after(list, node)) {
+        for (struct list_node *node = list_front(list); node != NULL;
+             node = list_after(list, node)) {
             struct slot *slot = LIST_OWNER(node, struct slot, node);
             if (slot->deadline_at_ms <= calls->loop->now_ms) {
                 return slot;
@@ -323,7 +324,8 @@ static void on_sweep(struct loop_timer *timer)
     while ((slot = find_late(calls)) != NULL) {
         list_remove(&calls->waiting[slot->request.rank], &slot->node);
         slot->http.head = (struct http_reply_head){0};
-        slot_finish(slot, ERR_TIMEOUT, &none, S("waited too long for a connection; nothing was sent"));
+        slot_finish(slot, ERR_TIMEOUT, &none,
+                    S("waited too long for a connection; nothing was sent"));
     }
     calls_pump(calls);
 }
@@ -382,8 +384,8 @@ void kube_calls_init(struct kube_calls *calls, struct loop *loop, struct region 
     calls->running_max = config->conns_count;
     size_init(&calls->sizes[0], region, "kube calls", "kube call texts", config->small_count,
               config->small_bytes);
-    size_init(&calls->sizes[1], region, "kube large calls", "kube large texts",
-              config->large_count, config->large_bytes);
+    size_init(&calls->sizes[1], region, "kube large calls", "kube large texts", config->large_count,
+              config->large_bytes);
     http_client_init(&calls->client, loop, region, "calls", config->conns_count, &auth->target);
     kube_auth_attach(auth, &calls->client);
     loop_timer_init(&calls->timer, on_sweep, calls);
@@ -392,7 +394,7 @@ void kube_calls_init(struct kube_calls *calls, struct loop *loop, struct region 
     }
 }
 
-/* ---- what a reply means ---- */
+/* ---- what a reply means ---------------------------------------------------------------------- */
 
 static const struct reason_row {
     const char *reason; /* metav1.StatusReason */
@@ -412,7 +414,7 @@ static const struct reason_row {
     {"RequestEntityTooLarge", ERR_INVALID},
     {"UnsupportedMediaType", ERR_INVALID},
     {"TooManyRequests", ERR_THROTTLED},
-    {"Timeout", ERR_TIMEOUT},        /* the server gave up; it may still have done it */
+    {"Timeout", ERR_TIMEOUT}, /* the server gave up; it may still have done it */
     {"ServerTimeout", ERR_TIMEOUT},
     {"InternalError", ERR_SERVER},
     {"ServiceUnavailable", ERR_SERVER},
@@ -451,8 +453,8 @@ enum err kube_judge(const struct http_call *call, enum err err, bool is_write, s
     if (err == ERR_OK && call->head.status / 100 != 2) {
         kube_status_read(body, arena, status);
         err = kube_err_of(call->head.status, status->reason);
-        /* A patch with the UID of an object's predecessor: 409 is what newer servers say, older ones
-         * (1.20) find that the patch wants to change an immutable field. */
+        /* A patch with the UID of an object's predecessor: 409 is what newer servers say, older
+         * ones (1.20) find that the patch wants to change an immutable field. */
         if (err == ERR_INVALID && str_eq(status->field, S("metadata.uid"))) {
             err = ERR_CONFLICT;
         }

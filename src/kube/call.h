@@ -5,12 +5,13 @@
  * and reply are in the slot's own memory, so the caller may forget its texts at once. Slots come in
  * two sizes; a request takes the smallest that fits.
  *
- * Order: requests wait here, not in the HTTP client, by rank and then first come, so that deletes and
- * status writes overtake creates of events. Slots are kept back too: a low rank finds the slots
+ * Order: requests wait here, not in the HTTP client, by rank and then first come, so that deletes
+ * and status writes overtake creates of events. Slots are kept back too: a low rank finds the slots
  * "full" while a high one still gets one.
  *
- * A 401 with changed credentials behind it (token rotation) is repeated once by this file: a refused
- * request had no effect. Everything else is reported as it came; no other repeat is made here.
+ * A 401 with changed credentials behind it (token rotation) is repeated once by this file: a
+ * refused request had no effect. Everything else is reported as it came; no other repeat is made
+ * here.
  */
 #ifndef ECILET_KUBE_CALL_H
 #define ECILET_KUBE_CALL_H
@@ -43,13 +44,13 @@ enum kube_rank {
 
 /* How a request ended. Texts are valid during on_done only. */
 struct kube_reply {
-    enum err err;          /* ERR_OK = 2xx and, if a reply was wanted, complete */
-    int status;            /* HTTP status, 0 = no reply */
-    str body;              /* of a success: when reply_bytes > 0; of a failure: what was kept */
+    enum err err; /* ERR_OK = 2xx and, if a reply was wanted, complete */
+    int status;   /* HTTP status, 0 = no reply */
+    str body;     /* of a success: when reply_bytes > 0; of a failure: what was kept */
     struct kube_status why_status; /* of a failure: reason and message of the server */
-    str why;               /* one text for people, never empty on failure */
-    int64_t retry_after_s; /* THROTTLED and SERVER: the server's wish, -1 = none */
-    handle about;          /* as given in the request */
+    str why;                       /* one text for people, never empty on failure */
+    int64_t retry_after_s;         /* THROTTLED and SERVER: the server's wish, -1 = none */
+    handle about;                  /* as given in the request */
     uint32_t op;
 };
 
@@ -58,11 +59,11 @@ typedef void kube_call_done(void *owner, const struct kube_reply *reply);
 struct kube_request {
     enum kube_verb verb;
     enum kube_rank rank;
-    str path;            /* encoded, with query, without the server's prefix: kube_put_path() */
-    str body;            /* JSON or empty; copied */
-    size_t reply_bytes;  /* largest reply body wanted; 0 = the body of a success is dropped */
-    msec deadline_ms;    /* duration; 0 = KUBE_CALL_DEADLINE_MS */
-    str accept;          /* empty: application/json; static text */
+    str path;                /* encoded, with query, without the server's prefix: kube_put_path() */
+    str body;                /* JSON or empty; copied */
+    size_t reply_bytes;      /* largest reply body wanted; 0 = the body of a success is dropped */
+    msec deadline_ms;        /* duration; 0 = KUBE_CALL_DEADLINE_MS */
+    str accept;              /* empty: application/json; static text */
     kube_call_done *on_done; /* exactly once unless cancelled; may send further requests */
     void *owner;
     handle about; /* both handed back unchanged: which object, and what was done to it */
@@ -70,19 +71,19 @@ struct kube_request {
 };
 
 struct kube_calls_config {
-    uint32_t conns_count;  /* connections, e.g. 4 */
-    uint32_t small_count;  /* slots, e.g. 64 */
-    uint32_t small_bytes;  /* request and reply together, e.g. 8 KiB */
-    uint32_t large_count;  /* e.g. 8 */
-    uint32_t large_bytes;  /* e.g. 384 KiB */
+    uint32_t conns_count; /* connections, e.g. 4 */
+    uint32_t small_count; /* slots, e.g. 64 */
+    uint32_t small_bytes; /* request and reply together, e.g. 8 KiB */
+    uint32_t large_count; /* e.g. 8 */
+    uint32_t large_bytes; /* e.g. 384 KiB */
 };
 
 #define KUBE_CALL_SIZES 2
 
 struct kube_call_size {
     struct pool pool;
-    char *texts;    /* of slot i: bytes from texts + i * bytes; apart, so that taking a slot does
-                     * not touch (and make resident) its whole text */
+    char *texts; /* of slot i: bytes from texts + i * bytes; apart, so that taking a slot does
+                  * not touch (and make resident) its whole text */
     uint32_t bytes;
 };
 
@@ -93,12 +94,12 @@ struct kube_calls {
     struct http_client client;
     struct kube_call_size sizes[KUBE_CALL_SIZES]; /* small, large */
     struct list waiting[KUBE_RANK_COUNT];
-    struct loop_timer timer;   /* deadlines of waiting requests */
-    msec low_after_ms;         /* a 429 holds events back until then */
-    uint32_t running;          /* handed to the client, at most running_max */
-    uint32_t running_max;      /* connections */
-    uint64_t done[ERR_COUNT];  /* how requests ended, for metrics */
-    uint64_t refused;          /* no slot */
+    struct loop_timer timer;  /* deadlines of waiting requests */
+    msec low_after_ms;        /* a 429 holds events back until then */
+    uint32_t running;         /* handed to the client, at most running_max */
+    uint32_t running_max;     /* connections */
+    uint64_t done[ERR_COUNT]; /* how requests ended, for metrics */
+    uint64_t refused;         /* no slot */
 };
 
 /* arena: scratch for reading a Status; rewound after use. */
@@ -114,7 +115,8 @@ void kube_calls_init(struct kube_calls *calls, struct loop *loop, struct region 
  * slot. Everything else comes by on_done in a later turn.
  *
  * Errors in on_done: see kube_err_of(); also ERR_TIMEOUT (not sent), ERR_LOST_WRITE (a write that
- * may have landed), ERR_TOO_BIG (a reply over reply_bytes that was wanted), and those of the network.
+ * may have landed), ERR_TOO_BIG (a reply over reply_bytes that was wanted), and those of the
+ * network.
  */
 MUST_USE enum err kube_call_send(struct kube_calls *calls, const struct kube_request *request,
                                  handle *out);
@@ -128,7 +130,7 @@ bool kube_calls_has_room(const struct kube_calls *calls, enum kube_rank rank);
 /* Cancels everything (end of the process). */
 void kube_calls_stop(struct kube_calls *calls);
 
-/* ---- for the other files of kube/ ---- */
+/* ---- for the other files of kube/ ------------------------------------------------------------ */
 
 /*
  * What a reply means (see the table in call.c): 2xx OK, 400/405/406/413/415/422 INVALID, 401 AUTH,
@@ -147,8 +149,8 @@ enum err kube_err_of(int status, str reason);
 enum err kube_judge(const struct http_call *call, enum err err, bool is_write, str body,
                     struct arena *arena, struct kube_status *status);
 
-/* One text for people about a call that failed: the server's message, the transport's reason, or the
- * error's own text. In arena or static. */
+/* One text for people about a call that failed: the server's message, the transport's reason, or
+ * the error's own text. In arena or static. */
 str kube_why(const struct http_call *call, enum err err, const struct kube_status *status,
              struct arena *arena);
 

@@ -13,16 +13,16 @@
 #define NAME_COUNTER_BITS 20
 
 struct entry {
-    struct due_item due;      /* set while it waits to be written */
-    struct list_node recent;  /* else, unless it is being written */
+    struct due_item due;     /* set while it waits to be written */
+    struct list_node recent; /* else, unless it is being written */
     uint64_t key;
     enum kube_kind kind;
     bool is_warning;
-    bool is_posted;           /* the server has the event: repetitions are patches */
+    bool is_posted; /* the server has the event: repetitions are patches */
     uint32_t count, count_sent;
     int64_t first_unix_s, last_unix_s;
-    msec sent_at_ms;          /* start of the newest write */
-    msec waits_since_ms;      /* for the first write that has not succeeded */
+    msec sent_at_ms;     /* start of the newest write */
+    msec waits_since_ms; /* for the first write that has not succeeded */
     uint32_t failures_row;
     char name_space[KUBE_NAMESPACE_BYTES_MAX + 1];
     char name[KUBE_NAME_BYTES_MAX + 1];
@@ -40,9 +40,10 @@ struct kube_event_object {
 
 static void pump(struct kube_events *events);
 
-/* ---- budget of an object ---- */
+/* ---- budget of an object --------------------------------------------------------------------- */
 
-/* Its cell, brought up to date; an object that is new takes the place of the one longest at rest. */
+/* Its cell, brought up to date; an object that is new takes the place of the one longest at rest.
+ */
 static struct kube_event_object *object_cell(struct kube_events *events, str uid)
 {
     msec now_ms = events->loop->now_ms;
@@ -78,7 +79,7 @@ static void object_charge(struct kube_events *events, str uid)
     cell->tokens -= cell->tokens > 0;
 }
 
-/* ---- entries ---- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static void forget(struct kube_events *events, struct entry *entry)
 {
@@ -149,7 +150,7 @@ static void write_at(struct kube_events *events, struct entry *entry, msec at_ms
     due_set(&events->due, &entry->due, at_ms);
 }
 
-/* ---- one write ---- */
+/* ---- one write ------------------------------------------------------------------------------- */
 
 static void put_new(struct kube_events *events, const struct entry *entry, struct json_write *w)
 {
@@ -233,7 +234,7 @@ static enum err send_entry(struct kube_events *events, struct entry *entry)
     return err;
 }
 
-/* ---- how a write ended ---- */
+/* ---- how a write ended ----------------------------------------------------------------------- */
 
 static void after_success(struct kube_events *events, struct entry *entry)
 {
@@ -288,7 +289,7 @@ static void on_done(void *owner, const struct kube_reply *reply)
     pump(events);
 }
 
-/* ---- what is written next ---- */
+/* ---- what is written next -------------------------------------------------------------------- */
 
 static void write_entry(struct kube_events *events, struct entry *entry)
 {
@@ -340,7 +341,7 @@ static void on_timer(struct loop_timer *timer)
     pump(timer->owner);
 }
 
-/* ---- from outside ---- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 static void repeat(struct kube_events *events, struct entry *entry)
 {
@@ -372,7 +373,8 @@ static bool fill_entry(struct kube_events *events, struct entry *entry,
 }
 
 /* False: dropped. */
-static bool add(struct kube_events *events, uint64_t key, const struct kube_event *event, str message)
+static bool add(struct kube_events *events, uint64_t key, const struct kube_event *event,
+                str message)
 {
     if (object_wait_ms(events, event->uid) > 0) {
         return false;

@@ -22,8 +22,8 @@
 #define KUBE_EVENT_REASON_BYTES_MAX 128
 #define KUBE_EVENT_SPREAD_MS 10000
 #define KUBE_EVENT_TRY_MS 600000
-#define KUBE_EVENT_BURST 25          /* per object */
-#define KUBE_EVENT_REFILL_MS 300000  /* one more per object */
+#define KUBE_EVENT_BURST 25         /* per object */
+#define KUBE_EVENT_REFILL_MS 300000 /* one more per object */
 
 /* The object an event is about, and what happened. Texts are copied. */
 struct kube_event {
@@ -55,13 +55,13 @@ struct kube_events {
     struct kube_events_config config;
     struct pool entries;
     struct index by_key;
-    struct due due;          /* entries waiting to be written */
-    struct list recent;      /* entries written, least recently used first */
+    struct due due;     /* entries waiting to be written */
+    struct list recent; /* entries written, least recently used first */
     struct kube_event_object *objects;
     struct bucket bucket;
     struct loop_timer timer;
     struct prng prng;
-    uint64_t names;          /* last number used in a name */
+    uint64_t names; /* last number used in a name */
     bool is_busy;
 };
 

@@ -46,7 +46,7 @@ static json find_named(struct reading *r, json list, str name, const char *inner
     return JSON_NONE;
 }
 
-/* ---- members ---- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static str base64_of(struct reading *r, json object, const char *member)
 {
@@ -88,20 +88,25 @@ static void data_or_file(struct reading *r, json object, const char *data_member
 static const struct refused_row {
     const char *member;
     const char *what;
-} user_refused[] = {
-    {"exec", "exec plugins are not supported (ecilet starts no programs); give a token, a tokenFile "
-             "or a client certificate"},
-    {"auth-provider", "auth providers are not supported; give a token, a tokenFile or a client "
-                      "certificate"},
-    {"username", "user name and password are not supported (Kubernetes 1.19 removed them); give a "
-                 "token or a client certificate"},
-    {"password", "user name and password are not supported (Kubernetes 1.19 removed them); give a "
-                 "token or a client certificate"},
-    {"as", "impersonation is not supported; give the user's own credentials"},
-    {NULL, NULL},
-}, cluster_refused[] = {
-    {"proxy-url", "proxies towards the API server are not supported"},
-    {NULL, NULL},
+} user_refused[] =
+    {
+        {"exec",
+         "exec plugins are not supported (ecilet starts no programs); give a token, a tokenFile "
+         "or a client certificate"},
+        {"auth-provider", "auth providers are not supported; give a token, a tokenFile or a client "
+                          "certificate"},
+        {"username",
+         "user name and password are not supported (Kubernetes 1.19 removed them); give a "
+         "token or a client certificate"},
+        {"password",
+         "user name and password are not supported (Kubernetes 1.19 removed them); give a "
+         "token or a client certificate"},
+        {"as", "impersonation is not supported; give the user's own credentials"},
+        {NULL, NULL},
+},
+  cluster_refused[] = {
+      {"proxy-url", "proxies towards the API server are not supported"},
+      {NULL, NULL},
 };
 
 static void refuse(struct reading *r, json object, const struct refused_row *rows)
@@ -115,7 +120,7 @@ static void refuse(struct reading *r, json object, const struct refused_row *row
     }
 }
 
-/* ---- the server's URL ---- */
+/* ---- the server's URL ------------------------------------------------------------------------ */
 
 static bool read_port(str text, uint16_t *port)
 {
@@ -205,7 +210,7 @@ bool kubeconfig_read_url(str url, struct kubeconfig *out, const char **why)
            read_prefix(str_sub(rest, authority_bytes, rest.bytes), out, why);
 }
 
-/* ---- sections ---- */
+/* ---- sections -------------------------------------------------------------------------------- */
 
 static void read_cluster(struct reading *r, json cluster, struct kubeconfig *out)
 {

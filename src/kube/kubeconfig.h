@@ -3,8 +3,8 @@
  *
  * Pure: text in, data or one sentence out. Files that it names are not opened here.
  *
- * Where a member is given as data and as a file, the data wins, as in kubectl; where a token is given
- * both ways, the file wins as long as it can be read, because it is the one that is renewed.
+ * Where a member is given as data and as a file, the data wins, as in kubectl; where a token is
+ * given both ways, the file wins as long as it can be read, because it is the one that is renewed.
  */
 #ifndef ECILET_KUBE_KUBECONFIG_H
 #define ECILET_KUBE_KUBECONFIG_H
@@ -18,9 +18,9 @@ struct kubeconfig {
     str user;
     /* server: https://host[:port][/prefix] */
     bool is_tls;
-    str host;    /* without brackets */
+    str host; /* without brackets */
     uint16_t port;
-    str prefix;  /* "" or "/x/y", no slash at its end */
+    str prefix; /* "" or "/x/y", no slash at its end */
     str tls_server_name;
     bool skip_verify;
     str ca_pem, ca_file; /* at most one of them; both empty: no CA given */

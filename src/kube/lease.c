@@ -1,9 +1,9 @@
 /*
  * see lease.h
  *
- * One request at a time. What is known of the lease (its version, or nothing) says which: read, make
- * or renew. How it ended is handled by after_read(), after_make() and after_renew(); each ends in
- * succeed(), in a next step at once, or in a wait.
+ * One request at a time. What is known of the lease (its version, or nothing) says which: read,
+ * make or renew. How it ended is handled by after_read(), after_make() and after_renew(); each ends
+ * in succeed(), in a next step at once, or in a wait.
  */
 #include "kube/lease.h"
 
@@ -18,7 +18,7 @@
 
 static void on_done(struct http_call *call, enum err err);
 
-/* ---- requests ---- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void put_owner(struct kube_lease *lease, struct json_write *w)
 {
@@ -135,7 +135,7 @@ static void do_step(struct kube_lease *lease, enum kube_lease_step step)
     send_step(lease);
 }
 
-/* ---- outcomes ---- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 static void wait_until(struct kube_lease *lease, msec at_ms)
 {
@@ -204,7 +204,7 @@ static bool has_our_owner(struct kube_lease *lease, json object)
     return false;
 }
 
-/* ---- reading: is it ours? ---- */
+/* ---- reading: is it ours? -------------------------------------------------------------------- */
 
 /* Our identity, but a time we did not write, although we have been writing: a second agent. A write
  * of ours that was believed lost may land late, so the last few times all count as ours. */
@@ -276,8 +276,8 @@ static void after_read(struct kube_lease *lease, enum err err, const struct kube
     }
 }
 
-/* A lease made or renewed comes back with its new version. Should the reply be unreadable, the write
- * has landed all the same; the next renewal reads first. */
+/* A lease made or renewed comes back with its new version. Should the reply be unreadable, the
+ * write has landed all the same; the next renewal reads first. */
 static void after_write(struct kube_lease *lease)
 {
     json object;
@@ -352,7 +352,7 @@ static void on_due(struct loop_timer *timer)
     do_step(lease, lease->version[0] == '\0' ? KUBE_LEASE_READ : KUBE_LEASE_RENEW);
 }
 
-/* ---- from outside ---- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 void kube_lease_init(struct kube_lease *lease, struct loop *loop, struct region *region,
                      struct kube_auth *auth, struct arena *arena, uint64_t seed,

@@ -1,19 +1,19 @@
 /*
  * lease.h - the node's heartbeat: Lease <node> in namespace kube-node-lease.
  *
- * The node controller calls a node dead when its lease was not renewed for 40 s (50 s from 1.32 on).
- * So this part depends on nothing but the API server: own HTTP client, one connection, own buffers,
- * a deadline of 8 s for each try; after a failure the next try dials afresh. A renewal is due each
- * 10 s; failed tries are repeated within the period after 0.2 s, 0.4 s, ... 2 s.
+ * The node controller calls a node dead when its lease was not renewed for 40 s (50 s from 1.32
+ * on). So this part depends on nothing but the API server: own HTTP client, one connection, own
+ * buffers, a deadline of 8 s for each try; after a failure the next try dials afresh. A renewal is
+ * due each 10 s; failed tries are repeated within the period after 0.2 s, 0.4 s, ... 2 s.
  *
  * Renewing is a merge patch of the spec with the resourceVersion last seen: of two agents with one
  * node name one gets a conflict and reads. A lease held by another identity and still being renewed
  * is not fought over: on_foreign is called and reading goes on; it is taken when it was not renewed
  * for its own duration, measured by our monotonic clock (so skewed clocks do not matter).
  *
- * Created when missing; coordination.k8s.io/v1beta1 when the server has no v1 (before 1.14). A server
- * without the API or the namespace gives ERR_UNSUPPORTED in on_result once and is asked again each
- * five minutes; node status is the heartbeat then.
+ * Created when missing; coordination.k8s.io/v1beta1 when the server has no v1 (before 1.14). A
+ * server without the API or the namespace gives ERR_UNSUPPORTED in on_result once and is asked
+ * again each five minutes; node status is the heartbeat then.
  */
 #ifndef ECILET_KUBE_LEASE_H
 #define ECILET_KUBE_LEASE_H
@@ -28,7 +28,8 @@
 #define KUBE_LEASE_RETRY_MAX_MS 2000
 #define KUBE_LEASE_UNSUPPORTED_MS 300000
 #define KUBE_LEASE_HOLDER_BYTES_MAX 300
-#define KUBE_LEASE_WRITTEN_MAX 16 /* a write of ours that lands later than that is taken for another's */
+#define KUBE_LEASE_WRITTEN_MAX \
+    16 /* a write of ours that lands later than that is taken for another's */
 #define KUBE_LEASE_REQUEST_BYTES (4096 + KUBE_HEADERS_BYTES_MAX)
 #define KUBE_LEASE_REPLY_BYTES 16384 /* a Lease with managedFields has 1 KB */
 
@@ -70,14 +71,14 @@ struct kube_lease {
     struct buf reply;
     enum kube_kind kind; /* KUBE_LEASE or KUBE_LEASE_BETA */
     enum kube_lease_step step;
-    uint32_t steps_row; /* requests since the last wait */
+    uint32_t steps_row;                       /* requests since the last wait */
     char version[KUBE_VERSION_BYTES_MAX + 1]; /* of the lease as we know it; "" = must read */
     char node_uid[KUBE_UID_BYTES_MAX + 1];
     uint64_t written[KUBE_LEASE_WRITTEN_MAX]; /* hashes of the renewTimes we sent last */
     uint32_t written_count;                   /* ever */
-    uint64_t foreign_hash;       /* holder and renewTime of the foreign lease last seen */
-    msec foreign_since_ms;       /* unchanged since */
-    msec began_ms;               /* of the try under way */
+    uint64_t foreign_hash; /* holder and renewTime of the foreign lease last seen */
+    msec foreign_since_ms; /* unchanged since */
+    msec began_ms;         /* of the try under way */
     uint32_t failures_row;
     uint64_t generation;
     bool has_owner; /* ownerReferences name node_uid */

@@ -98,7 +98,8 @@ void kube_meta_read(json object, struct arena *arena, struct kube_meta *out)
  * where it is. It must survive anything, but need not understand anything that is not JSON. Made of
  * steps, so that the caller can stop as soon as it knows enough.
  */
-#define GLANCE_DEPTH_MAX 4 /* keys kept; what we look for lies at {"object":{"metadata":{"name": */
+#define GLANCE_DEPTH_MAX 4 /* keys kept; what we look for lies at {"object":{"metadata":{"name": \
+                            */
 
 struct glance {
     const char *at, *end;
@@ -116,7 +117,8 @@ static struct glance glance_of(str text)
 
 enum glance_step { GLANCE_END, GLANCE_VALUE, GLANCE_CLOSED, GLANCE_OTHER };
 
-/* After the opening quote. The end of the text, when the string is cut, is an end like any other. */
+/* After the opening quote. The end of the text, when the string is cut, is an end like any other.
+ */
 static enum glance_step glance_string(struct glance *g)
 {
     const char *from = g->at;

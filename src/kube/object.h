@@ -1,9 +1,9 @@
 /*
  * object.h - names, paths and small bodies of Kubernetes objects.
  *
- * What every caller of the API needs and nobody wants to spell twice: the URL path of a kind, delete
- * options with preconditions, and a look at an object's metadata, also when only the beginning of
- * its text is there.
+ * What every caller of the API needs and nobody wants to spell twice: the URL path of a kind,
+ * delete options with preconditions, and a look at an object's metadata, also when only the
+ * beginning of its text is there.
  */
 #ifndef ECILET_KUBE_OBJECT_H
 #define ECILET_KUBE_OBJECT_H
@@ -11,10 +11,10 @@
 #include "data/json_read.h"
 #include "data/json_write.h"
 
-#define KUBE_NAME_BYTES_MAX 253      /* DNS subdomain, RFC 1123 */
-#define KUBE_NAMESPACE_BYTES_MAX 63  /* DNS label */
-#define KUBE_UID_BYTES_MAX 36        /* UUID text; longer ones are cut nowhere, they are refused */
-#define KUBE_VERSION_BYTES_MAX 64    /* resourceVersion; opaque, today a decimal of 64 bits */
+#define KUBE_NAME_BYTES_MAX 253     /* DNS subdomain, RFC 1123 */
+#define KUBE_NAMESPACE_BYTES_MAX 63 /* DNS label */
+#define KUBE_UID_BYTES_MAX 36       /* UUID text; longer ones are cut nowhere, they are refused */
+#define KUBE_VERSION_BYTES_MAX 64   /* resourceVersion; opaque, today a decimal of 64 bits */
 
 /*  name            API version                        resource       kind             namespaced */
 #define KUBE_KIND_TABLE(X) \

@@ -14,12 +14,12 @@
 #include "base/check.h"
 #include "os/log.h"
 
-#define REFUSAL_BYTES 8192       /* a Status has less than 1 KB */
-#define STREAM_S_MIN 300         /* timeoutSeconds: random, so that not all come back at once */
+#define REFUSAL_BYTES 8192 /* a Status has less than 1 KB */
+#define STREAM_S_MIN 300   /* timeoutSeconds: random, so that not all come back at once */
 #define STREAM_S_MAX 600
-#define STREAM_MARGIN_MS 15000   /* a quiet stream is to end so long before the limit of silence */
-#define STREAM_LATE_MS 30000     /* a server that does not end the stream in time is left */
-#define STREAM_SHORT_MS 1000     /* an empty stream that ended sooner was a failure */
+#define STREAM_MARGIN_MS 15000 /* a quiet stream is to end so long before the limit of silence */
+#define STREAM_LATE_MS 30000   /* a server that does not end the stream in time is left */
+#define STREAM_SHORT_MS 1000   /* an empty stream that ended sooner was a failure */
 #define RETRY_AFTER_MAX_S 60
 
 static void stream_begin(struct kube_watch *watch);
@@ -34,7 +34,7 @@ static void enter(struct kube_watch *watch, enum kube_watch_state state)
     }
 }
 
-/* ---- what the owner hears ---- */
+/* ---- what the owner hears -------------------------------------------------------------------- */
 
 static void say_connected(struct kube_watch *watch)
 {
@@ -54,7 +54,8 @@ static void say_disconnected(struct kube_watch *watch, enum err err, const char 
     }
 }
 
-static void tell_unreadable(struct kube_watch *watch, enum kube_change change, str text, enum err err)
+static void tell_unreadable(struct kube_watch *watch, enum kube_change change, str text,
+                            enum err err)
 {
     struct kube_unreadable what = {.change = change, .err = err};
     kube_meta_glance(text, &what.meta);
@@ -68,7 +69,7 @@ static void tell_unreadable(struct kube_watch *watch, enum kube_change change, s
     watch->config.handlers->on_unreadable(watch, &what);
 }
 
-/* ---- the position ---- */
+/* ---- the position ---------------------------------------------------------------------------- */
 
 /* Opaque to us. One that we could not store would be a position we cannot resume from. */
 static void set_version(struct kube_watch *watch, str version)
@@ -80,8 +81,8 @@ static void set_version(struct kube_watch *watch, str version)
     watch->broken_streams = 0;
 }
 
-/* The stream brought us forward. A list alone is no reason to be confident: a server that calls each
- * version too old would be listed without end. */
+/* The stream brought us forward. A list alone is no reason to be confident: a server that calls
+ * each version too old would be listed without end. */
 static void move_on(struct kube_watch *watch, str version)
 {
     set_version(watch, version);
@@ -97,7 +98,7 @@ static void want_stop(struct kube_watch *watch, enum err err)
     }
 }
 
-/* ---- one page of a list ---- */
+/* ---- one page of a list ---------------------------------------------------------------------- */
 
 static void take_item(struct kube_watch *watch, str text)
 {
@@ -127,10 +128,9 @@ static void take_envelope(struct kube_watch *watch, str text)
     str token = json_text(json_get(metadata, "continue"), watch->arena);
     bool is_first = watch->token[0] == '\0';
     bool is_same = str_eq(version, str_of(watch->list_version));
-    watch->is_page_whole =
-        !str_is_empty(version) && (is_first || is_same) &&
-        str_copy(watch->list_version, sizeof watch->list_version, version) &&
-        str_copy(watch->token, sizeof watch->token, token);
+    watch->is_page_whole = !str_is_empty(version) && (is_first || is_same) &&
+                           str_copy(watch->list_version, sizeof watch->list_version, version) &&
+                           str_copy(watch->token, sizeof watch->token, token);
     arena_rewind(watch->arena, mark);
 }
 
@@ -157,7 +157,7 @@ static void take_list_bytes(struct kube_watch *watch, str bytes)
     }
 }
 
-/* ---- the stream ---- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static bool change_of(str type, enum kube_change *out)
 {
@@ -259,7 +259,7 @@ static void take_stream_bytes(struct kube_watch *watch, str bytes)
     }
 }
 
-/* ---- starting a call ---- */
+/* ---- starting a call ------------------------------------------------------------------------- */
 
 /* Both answer with single objects where the server knows no such reduction. */
 #define METADATA_OF(kind)                                        \
@@ -272,7 +272,8 @@ static str accept_of(const struct kube_watch *watch, bool is_list)
     if (!watch->config.metadata_only) {
         return STR_NONE;
     }
-    return is_list ? METADATA_OF("PartialObjectMetadataList") : METADATA_OF("PartialObjectMetadata");
+    return is_list ? METADATA_OF("PartialObjectMetadataList")
+                   : METADATA_OF("PartialObjectMetadata");
 }
 
 /* The token is not needed any more once the reply has begun. */
@@ -312,7 +313,8 @@ static void on_body(struct http_call *call, str bytes)
 static void on_done(struct http_call *call, enum err err);
 
 /* request holds the path; shape and deadlines are what page and stream differ in. */
-static void call_begin(struct kube_watch *watch, enum split_shape shape, msec idle_ms, msec limit_ms)
+static void call_begin(struct kube_watch *watch, enum split_shape shape, msec idle_ms,
+                       msec limit_ms)
 {
     struct buf piece, envelope;
     size_t path_bytes = watch->request.bytes;
@@ -387,7 +389,7 @@ static void list_end(struct kube_watch *watch)
 {
     watch->lists++;
     watch->broken_pages = 0;
-    watch->silent_streams = 0;
+    watch->silent_streams = watch->silent_streams > 0; /* it may well be as quiet as before */
     watch->must_list = false;
     watch->is_synced = true;
     watch->synced_at_ms = watch->list_began_ms;
@@ -397,8 +399,8 @@ static void list_end(struct kube_watch *watch)
     stream_begin(watch);
 }
 
-/* How long the stream shall last. After one on which nothing was said, the next is asked to end before
- * the limit of silence: then its end is the sign of life, and the connection is kept. */
+/* How long the stream shall last. After one on which nothing was said, the next is asked to end
+ * before the limit of silence: then its end is the sign of life, and the connection is kept. */
 static uint32_t stream_seconds(struct kube_watch *watch)
 {
     msec quiet_ms = watch->config.idle_max_ms - STREAM_MARGIN_MS;
@@ -421,7 +423,7 @@ static void stream_begin(struct kube_watch *watch)
                (msec)stream_s * 1000 + STREAM_LATE_MS);
 }
 
-/* ---- how a call ended, and what comes next ---- */
+/* ---- how a call ended, and what comes next --------------------------------------------------- */
 
 static void go_on(struct kube_watch *watch)
 {
@@ -433,8 +435,8 @@ static void go_on(struct kube_watch *watch)
     }
 }
 
-/* count: one of the counters of things that went wrong in a row. Each has its own, so that "too old"
- * after a long outage is followed by a list at once. */
+/* count: one of the counters of things that went wrong in a row. Each has its own, so that "too
+ * old" after a long outage is followed by a list at once. */
 static void back_off(struct kube_watch *watch, uint32_t *count)
 {
     watch->failures++;
@@ -516,8 +518,8 @@ static void after_stream(struct kube_watch *watch, enum err err, const char *why
         watch->must_list = true;
         back_off(watch, &watch->gone_row);
     } else {
-        bool is_nonsense = err == ERR_BAD_REPLY || err == ERR_INVALID ||
-                           (was_accepted && err == ERR_SERVER);
+        bool is_nonsense =
+            err == ERR_BAD_REPLY || err == ERR_INVALID || (was_accepted && err == ERR_SERVER);
         watch->broken_streams += is_nonsense;
         watch->must_list = watch->must_list || watch->broken_streams >= KUBE_WATCH_BROKEN_MAX;
         fail(watch, err, why);
@@ -562,7 +564,7 @@ static void on_timer(struct loop_timer *timer)
     }
 }
 
-/* ---- from outside ---- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 static void build_path(struct kube_watch *watch)
 {
@@ -586,11 +588,8 @@ void kube_watch_init(struct kube_watch *watch, struct loop *loop, struct region 
                      struct kube_auth *auth, struct arena *arena, uint64_t seed,
                      const struct kube_watch_config *config)
 {
-    *watch = (struct kube_watch){.owner = config->owner,
-                                 .config = *config,
-                                 .auth = auth,
-                                 .arena = arena,
-                                 .loop = loop};
+    *watch = (struct kube_watch){
+        .owner = config->owner, .config = *config, .auth = auth, .arena = arena, .loop = loop};
     size_t object_bytes =
         config->object_bytes_max > 0 ? config->object_bytes_max : KUBE_OBJECT_BYTES_MAX;
     CHECK(object_bytes >= REFUSAL_BYTES);
@@ -600,8 +599,9 @@ void kube_watch_init(struct kube_watch *watch, struct loop *loop, struct region 
     build_path(watch);
     prng_seed(&watch->prng, seed);
     loop_timer_init(&watch->timer, on_timer, watch);
-    char *memory = region_carve(region, config->name, 1, object_bytes + KUBE_WATCH_ENVELOPE_BYTES +
-                                                             KUBE_WATCH_REQUEST_BYTES);
+    char *memory =
+        region_carve(region, config->name, 1,
+                     object_bytes + KUBE_WATCH_ENVELOPE_BYTES + KUBE_WATCH_REQUEST_BYTES);
     http_client_init(&watch->client, loop, region, config->name, 1, &auth->target);
     kube_auth_attach(auth, &watch->client);
     if (memory != NULL) { /* not in the planning pass */

@@ -123,6 +123,8 @@ static const char *take_dir(void)
     lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(lock);
     if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        close(lock_fd);
+        lock_fd = -1; /* what is there belongs to the other */
         return "--state-dir: in use by another ecisim";
     }
     return NULL;

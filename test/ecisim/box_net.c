@@ -39,8 +39,13 @@ static bool take_lock(void)
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     int bytes = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "ecisim/%s", settings.bridge);
     lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return bind(lock_fd, (struct sockaddr *)&name,
-                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes)) == 0;
+    if (bind(lock_fd, (struct sockaddr *)&name,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes)) != 0) {
+        close(lock_fd);
+        lock_fd = -1;
+        return false;
+    }
+    return true;
 }
 
 const char *net_start(void)
@@ -72,6 +77,15 @@ void net_stop(void)
         close(lock_fd);
         lock_fd = -1;
     }
+}
+
+/* The kernel takes the pair away with the namespace, but only after a while. */
+void net_disconnect(const struct pod *pod)
+{
+    char name[16];
+    const char *const argv[] = { "ip", "link", "delete", name, NULL };
+    snprintf(name, sizeof name, "ev%08x", pod->group->address);
+    job_run(argv, NULL, -1, -1);
 }
 
 int net_new(void)

@@ -1,7 +1,8 @@
 /*
  * What the files of container mode share; box.h is their face to the others.
  *
- *   box.c        the runtime: groups and containers, from start to end
+ *   box.c        the runtime: groups
+ *   box_run.c    the runs of containers, from start to end
  *   box_host.c   what the host must have: folders, busybox, leftovers of a killed run
  *   box_net.c    bridge, network namespaces, addresses
  *   box_root.c   the files of a container: overlay, volumes, hosts, resolv.conf
@@ -44,7 +45,8 @@ struct box {
     struct job job;         /* starting, later cleaning up */
     struct job hook;        /* postStart, later preStop */
     struct watch log;
-    int log_write_fd; /* until the job has it */
+    int log_fd;       /* -1: closed */
+    int log_write_fd; /* only in the job that starts it */
     struct buf line;  /* the unfinished last line */
     struct timer kill_timer;
     bool must_stop; /* asked while it was starting */
@@ -79,11 +81,13 @@ void net_stop(void);
 int net_new(void); /* a new network namespace, or -1 */
 /* In a job: connect it to the bridge. 0: done. */
 int net_connect(const struct pod *pod);
+void net_disconnect(const struct pod *pod);
 
-/* box_root.c; all but image_command run in a job. */
+/* box_root.c; all but image_dir are for jobs, or for a loop that may wait. */
 bool root_make(const struct box *box);
 void root_unmake(const char *dir);
 bool pod_files_make(const struct pod *pod);
+void pod_files_unmake(const struct pod *pod);
 void pod_wipe(const struct pod *pod); /* empties the emptyDir volumes */
 /* The folder of the image, in the arena; the base (busybox) when it is unknown. */
 const char *image_dir(struct arena *arena, const char *image, bool *is_base);
@@ -114,7 +118,17 @@ bool hook_exists(const struct node *spec, const char *prefix);
 void probes_start(struct box *box);
 void probes_stop(struct box *box);
 
+/* box_run.c */
+void run_start(struct container *container);
+void run_stop(struct container *container, int64_t grace_ms);
+void run_kill(struct box *box, int64_t grace_ms); /* SIGTERM, later SIGKILL; 0: at once */
+void run_ended(struct box *box, int status);      /* its first process; see waitpid() */
+void run_clean(struct box *box);                  /* it is down */
+void run_release(struct box *box);                /* one of its jobs is done */
+void run_drop(struct box *box);                   /* kill, clean and free it, and wait */
+
 /* box.c */
-void box_stop_run(struct box *box, int64_t grace_ms);
+void pod_settle(struct pod *pod); /* tear down when that was asked and nothing is left to do */
+bool child_was_early(pid_t pid, int *status);
 
 #endif

@@ -200,6 +200,17 @@ bool pod_files_make(const struct pod *pod)
     return is_good;
 }
 
+void pod_files_unmake(const struct pod *pod)
+{
+    struct arena arena = { 0 };
+    for (const struct node *volume = tree_list(pod->group->params, "Volume"); volume != NULL;
+         volume = volume->next) {
+        umount2(arena_fmt(&arena, "%s/v/%s", pod->dir, tree_text(volume, "Name")), MNT_DETACH);
+    }
+    remove_tree(pod->dir);
+    arena_free(&arena);
+}
+
 void pod_wipe(const struct pod *pod)
 {
     struct arena arena = { 0 };

@@ -186,13 +186,6 @@ static void write_process(struct jw *jw, const struct box *box)
     write_env(jw, box);
     jw_ktext(jw, "cwd", cwd == NULL || cwd[0] == '\0' ? "/" : cwd);
     write_caps(jw, spec);
-    jw_kopen(jw, "rlimits", '[');
-    jw_open(jw, '{');
-    jw_ktext(jw, "type", "RLIMIT_NOFILE");
-    jw_klong(jw, "hard", 65536);
-    jw_klong(jw, "soft", 65536);
-    jw_close(jw, '}');
-    jw_close(jw, ']');
     jw_kbool(jw, "noNewPrivileges", false);
     jw_close(jw, '}');
     arena_free(&arena);

@@ -76,7 +76,7 @@ void jobs_drop(const void *group)
             kill(-job->pid, SIGKILL);
             while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR) {
             }
-            job_end(job, -1);
+            job_end(job, JOB_DROPPED);
             job = jobs; /* done() may have changed the list */
         } else {
             job = job->next;

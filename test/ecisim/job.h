@@ -23,7 +23,8 @@ void job_start(struct job *job, const void *group, int (*work)(void *arg), void 
                void (*done)(struct job *job, int result));
 /* A child ended: true when it was a job (whose done() was called). */
 bool job_ended(pid_t pid, int status);
-/* Kill those of a group (NULL: all) and wait for their end; done() is called with -1. */
+#define JOB_DROPPED (-2)
+/* Kill those of a group (NULL: all) and wait for their end; done() gets JOB_DROPPED. */
 void jobs_drop(const void *group);
 bool jobs_any(const void *group);
 

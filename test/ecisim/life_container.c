@@ -42,6 +42,10 @@ void life_start_container(struct container *container)
     if (!is_idle || container->is_done || container->timer.slot != 0) {
         return;
     }
+    if (container->now == NULL && strstr(image_of(container), ":nopull") != NULL) {
+        life_waits(container, "ImagePullBackOff", "Back-off pulling image");
+        return;
+    }
     container->is_starting = true;
     if (container->now == NULL) {
         group_event(group, "kubelet", "Normal", "Pulling", "Pulling image \"%s\"",
@@ -60,7 +64,8 @@ void life_waits(struct container *container, const char *reason, const char *mes
     timer_set(&container->timer, settings.backoff_base_ms, on_restart);
 }
 
-void life_started(struct container *container)
+/* The run before becomes the last one; a new one begins. */
+static void begin_run(struct container *container)
 {
     struct group *group = container->group;
     if (container->now == NULL) {
@@ -70,13 +75,19 @@ void life_started(struct container *container)
         container->restarts++;
     }
     group_event(group, "kubelet", "Normal", "Created", "Created container %s", container->name);
-    group_event(group, "kubelet", "Normal", "Started", "Started container %s", container->name);
     run_free(container->last);
     container->last = container->now;
     container->now = run_new();
     container->state = IS_RUNNING;
     container->is_starting = false;
     container->is_stopping = false;
+}
+
+void life_started(struct container *container)
+{
+    struct group *group = container->group;
+    begin_run(container);
+    group_event(group, "kubelet", "Normal", "Started", "Started container %s", container->name);
     group_touch(group);
     life_wake(group);
 }
@@ -157,7 +168,9 @@ void life_ended(struct container *container, int exit_code, int signal, const ch
 {
     struct group *group = container->group;
     if (container->is_starting && container->state != IS_RUNNING) {
-        life_started(container); /* it could not even start: a run of no length */
+        begin_run(container); /* it could not even start: a run of no length */
+        group_event(group, "kubelet", "Warning", "Failed", "Error: %s",
+                    message == NULL ? "failed to start container" : message);
     }
     struct run *run = container->now;
     if (exit_code != 0 &&

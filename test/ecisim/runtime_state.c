@@ -84,10 +84,6 @@ static void on_ready(struct timer *timer)
 static void state_start(struct container *container)
 {
     const char *log = env_value(container->spec, "ECISIM_LOG");
-    if (has_word(container, "nopull")) {
-        life_waits(container, "ImagePullBackOff", "Back-off pulling image");
-        return;
-    }
     life_started(container);
     struct buf line = { 0 };
     buf_fmt(&line, "%s: run %d", container->name, container->restarts + 1);

@@ -240,9 +240,11 @@ static const struct field_case {
      "Cpu=4\nMemory=8\nContainer.1.Cpu=2\nContainer.2.Cpu=2\nContainer.3.Name=s\n!Container.3.Cpu\n"
      "!Container.3.Memory\n",
      NULL},
-    {"left out, but there is room", "",
+    {"left out of a full instance", "",
      TWO(LIMITS("1", "2500Mi"), LIMITS("250m", "512Mi") IGNORED),
      "Cpu=1\nMemory=4\n!Container.2.Cpu\n", NULL},
+    {"left out, but there is room", "", TWO(LIMITS("3", "5Gi"), LIMITS("250m", "512Mi") IGNORED),
+     "Cpu=4\nMemory=6\nContainer.2.Cpu=0.25\nContainer.2.Memory=0.5\n", NULL},
     {"free disk", "", ONE(",'resources':{'requests':{'ephemeral-storage':'30Gi'}}"), "!EphemeralStorage\n",
      NULL},
     {"bought disk", "",

@@ -35,15 +35,15 @@ struct fixture {
 };
 
 /* What a configuration needs at least; tests add to it. */
-#define FIXTURE_LEAST                                                                             \
-    "CLUSTER_TYPE=IDC\n"                                                                          \
-    "ECI_REGION=cn-beijing\n"                                                                     \
-    "ECI_ACCESS_KEY=LTAI5tPlantedId\n"                                                            \
-    "ECI_SECRET_KEY=PlantedSecretKey0123\n"                                                       \
-    "ALIYUN_CLUSTERID=idc1\n"                                                                     \
-    "ECI_VSWITCH=vsw-1\n"                                                                         \
-    "ECI_SECURITY_GROUP=sg-1\n"                                                                   \
-    "ECI_CA_FILE=/etc/ecilet/ca.pem\n"                                                            \
+#define FIXTURE_LEAST \
+    "CLUSTER_TYPE=IDC\n" \
+    "ECI_REGION=cn-beijing\n" \
+    "ECI_ACCESS_KEY=LTAI5tPlantedId\n" \
+    "ECI_SECRET_KEY=PlantedSecretKey0123\n" \
+    "ALIYUN_CLUSTERID=idc1\n" \
+    "ECI_VSWITCH=vsw-1\n" \
+    "ECI_SECURITY_GROUP=sg-1\n" \
+    "ECI_CA_FILE=/etc/ecilet/ca.pem\n" \
     "KUBECONFIG=/etc/ecilet/kubeconfig\n"
 
 static inline int fixture_setup(void **state)
@@ -105,7 +105,7 @@ static inline enum err fixture_load(struct fixture *fixture)
 
 /* Loads a file of this text with this environment (may be NULL). */
 static inline enum err fixture_load_text(struct fixture *fixture, const char *text,
-                                         char *const *environment)
+                                         const char *const *environment)
 {
     fixture->source.file = text != NULL ? fixture_conf(fixture, text) : NULL;
     fixture->source.environment = environment;
@@ -137,10 +137,10 @@ static inline void assert_not_reported(const struct fixture *fixture, const char
     }
 }
 
-#define assert_str(s, text)                                                                       \
-    do {                                                                                          \
-        assert_string_equal((s).ptr, (text));                                                     \
-        assert_int_equal((s).bytes, strlen(text));                                                \
+#define assert_str(s, text) \
+    do { \
+        assert_string_equal((s).ptr, (text)); \
+        assert_int_equal((s).bytes, strlen(text)); \
     } while (0)
 
 #endif

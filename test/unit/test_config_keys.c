@@ -256,7 +256,8 @@ static const struct row rows[] = {
 
 #define ROWS_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-/* ---- one value -------------------------------------------------------------------------------- */
+/* ---- one value --------------------------------------------------------------------------------
+ */
 
 static void put_field(struct buf *out, const struct fixture *fixture, const struct config_key *key)
 {
@@ -265,21 +266,29 @@ static void put_field(struct buf *out, const struct fixture *fixture, const stru
     const struct config_list *list = (const void *)at;
     uint32_t number;
     switch (key->type) {
-    case CONFIG_SECRET: buf_put(out, config_secret_str((const void *)at)); return;
-    case CONFIG_BOOL: buf_put_text(out, *(const bool *)at ? "true" : "false"); return;
+    case CONFIG_SECRET:
+        buf_put(out, config_secret_str((const void *)at));
+        return;
+    case CONFIG_BOOL:
+        buf_put_text(out, *(const bool *)at ? "true" : "false");
+        return;
     case CONFIG_INTEGER:
     case CONFIG_PORT:
     case CONFIG_WORD:
         memcpy(&number, at, sizeof(number));
         buf_put_u64(out, number);
         return;
-    case CONFIG_BYTES: buf_put_u64(out, *(const size_t *)(const void *)at); return;
+    case CONFIG_BYTES:
+        buf_put_u64(out, *(const size_t *)(const void *)at);
+        return;
     case CONFIG_LIST:
         for (uint32_t i = 0; i < list->count; i++) {
             buf_put_fmt(out, "%s%s", i > 0 ? "," : "", list->items[i].ptr);
         }
         return;
-    default: buf_put_text(out, ((const str *)(const void *)at)->ptr); return;
+    default:
+        buf_put_text(out, ((const str *)(const void *)at)->ptr);
+        return;
     }
 }
 
@@ -312,7 +321,8 @@ static void test_config_key_value(void **state)
     assert_string_equal(buf_cstr(&out), row->stored != NULL ? row->stored : row->text);
 }
 
-/* ---- the table itself ------------------------------------------------------------------------- */
+/* ---- the table itself -------------------------------------------------------------------------
+ */
 
 static void test_config_keys_are_all_tested(void **state)
 {
@@ -400,13 +410,20 @@ static void test_config_keys_nearest(void **state)
     static const struct {
         const char *typed, *meant;
     } typos[] = {
-        {"ECI_VSWICH", "ECI_VSWITCH"},      {"ECI_VSWITCHS", "ECI_VSWITCH"},
-        {"ECI_QOUTA_POD", "ECI_QUOTA_POD"}, {"ECI_ACCESSKEY", "ECI_ACCESS_KEY"},
-        {"ECI_SECRETKEY", "ECI_SECRET_KEY"}, {"KUBECONFG", "KUBECONFIG"},
-        {"CLUSTERTYPE", "CLUSTER_TYPE"},    {"ALIYUN_CLUSTER_ID", "ALIYUN_CLUSTERID"},
-        {"WEBHOKS", "WEBHOOK"},             {"ECI_REGION_ID", "ECI_REGION"},
-        {"PODS", NULL},                     {"COMPLETELY_DIFFERENT", NULL},
-        {"X", NULL},                        {"", NULL},
+        {"ECI_VSWICH", "ECI_VSWITCH"},
+        {"ECI_VSWITCHS", "ECI_VSWITCH"},
+        {"ECI_QOUTA_POD", "ECI_QUOTA_POD"},
+        {"ECI_ACCESSKEY", "ECI_ACCESS_KEY"},
+        {"ECI_SECRETKEY", "ECI_SECRET_KEY"},
+        {"KUBECONFG", "KUBECONFIG"},
+        {"CLUSTERTYPE", "CLUSTER_TYPE"},
+        {"ALIYUN_CLUSTER_ID", "ALIYUN_CLUSTERID"},
+        {"WEBHOKS", "WEBHOOK"},
+        {"ECI_REGION_ID", "ECI_REGION"},
+        {"PODS", NULL},
+        {"COMPLETELY_DIFFERENT", NULL},
+        {"X", NULL},
+        {"", NULL},
     };
     for (size_t i = 0; i < sizeof(typos) / sizeof(typos[0]); i++) {
         const struct config_key *nearest = config_key_nearest(str_of(typos[i].typed));

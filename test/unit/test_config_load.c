@@ -4,7 +4,8 @@
 #include "app/config_key.h"
 #include "limits.h"
 
-/* ---- sources ---------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------------
+ */
 
 static void test_config_load_least_file_is_enough(void **state)
 {
@@ -76,7 +77,8 @@ static void test_config_load_defaults(void **state)
 static void test_config_load_precedence(void **state)
 {
     struct fixture *fixture = *state;
-    char *environment[] = {"NODE_NAME=from-env", "LOG_LEVEL=warn", "ECI_QUOTA_CPU=", NULL};
+    const char *const environment[] = {"NODE_NAME=from-env", "LOG_LEVEL=warn",
+                                       "ECI_QUOTA_CPU=", NULL};
     fixture_set_arg(fixture, "LOG_LEVEL", "--log-level", "debug");
     assert_int_equal(fixture_load_text(fixture,
                                        FIXTURE_LEAST "NODE_NAME=from-file\nLOG_LEVEL=error\n"
@@ -105,30 +107,31 @@ static void test_config_load_precedence(void **state)
 static void test_config_load_only_the_winner_is_judged(void **state)
 {
     struct fixture *fixture = *state;
-    char *good[] = {"KUBELET_PORT=1", NULL};
-    char *bad[] = {"KUBELET_PORT=x", NULL};
+    const char *const good[] = {"KUBELET_PORT=1", NULL};
+    const char *const bad[] = {"KUBELET_PORT=x", NULL};
     assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST "KUBELET_PORT=y\n", good), ERR_OK);
     assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST "KUBELET_PORT=2\n", bad),
                      ERR_INVALID);
-    assert_reported(fixture, "error: environment: KUBELET_PORT: \"x\" must be a port from 1 to 65535");
+    assert_reported(fixture,
+                    "error: environment: KUBELET_PORT: \"x\" must be a port from 1 to 65535");
     assert_int_equal(fixture->config.kubelet_port, 10250);
 }
 
 static void test_config_load_environment_alone(void **state)
 {
     struct fixture *fixture = *state;
-    char *environment[] = {"CLUSTER_TYPE=CLOUD",
-                           "ECI_REGION=cn-shenzhen-finance-1",
-                           "ECI_ACCESS_KEY=LTAI5tPlantedId",
-                           "ECI_SECRET_KEY=PlantedSecretKey0123",
-                           "ALIYUN_CLUSTERID=c1",
-                           "ECI_CA_FILE=/x",
-                           "KUBERNETES_SERVICE_HOST=10.96.0.1",
-                           "KUBERNETES_SERVICE_PORT=6443",
-                           "PATH=/bin",
-                           "no equals sign",
-                           "=",
-                           NULL};
+    const char *const environment[] = {"CLUSTER_TYPE=CLOUD",
+                                       "ECI_REGION=cn-shenzhen-finance-1",
+                                       "ECI_ACCESS_KEY=LTAI5tPlantedId",
+                                       "ECI_SECRET_KEY=PlantedSecretKey0123",
+                                       "ALIYUN_CLUSTERID=c1",
+                                       "ECI_CA_FILE=/x",
+                                       "KUBERNETES_SERVICE_HOST=10.96.0.1",
+                                       "KUBERNETES_SERVICE_PORT=6443",
+                                       "PATH=/bin",
+                                       "no equals sign",
+                                       "=",
+                                       NULL};
     assert_int_equal(fixture_load_text(fixture, NULL, environment), ERR_OK);
     assert_str(fixture->config.file, "");
     assert_false(fixture->config.is_hybrid);
@@ -142,26 +145,26 @@ static void test_config_load_environment_alone(void **state)
 static void test_config_load_virtual_nodes_own_environment(void **state)
 {
     struct fixture *fixture = *state;
-    char *environment[] = {"CLUSTER_TYPE=IDC",
-                           "WEBHOOK=true",
-                           "VKUBELET_TAINT_KEY=virtual-kubelet.io/provider",
-                           "VKUBELET_TAINT_VALUE=alibabacloud",
-                           "VKUBELET_TAINT_EFFECT=NoSchedule",
-                           "ECI_REGION=cn-beijing",
-                           "ECI_QUOTA_CPU=1000000",
-                           "ECI_QUOTA_MEMORY=6400Ti",
-                           "ECI_QUOTA_POD=10000",
-                           "ECI_KUBE_PROXY=true",
-                           "ECI_ACCESS_KEY=LTAI5tPlantedId",
-                           "ECI_SECRET_KEY=PlantedSecretKey0123",
-                           "ALIYUN_CLUSTERID=idc1",
-                           "KUBELET_PORT=10250",
-                           "VKUBELET_POD_IP=10.0.0.7",
-                           "KUBERNETES_SERVICE_HOST=10.96.0.1",
-                           "KUBERNETES_SERVICE_PORT=443",
-                           "KUBERNETES_PORT=tcp://10.96.0.1:443",
-                           "ECI_CA_FILE=/x",
-                           NULL};
+    const char *const environment[] = {"CLUSTER_TYPE=IDC",
+                                       "WEBHOOK=true",
+                                       "VKUBELET_TAINT_KEY=virtual-kubelet.io/provider",
+                                       "VKUBELET_TAINT_VALUE=alibabacloud",
+                                       "VKUBELET_TAINT_EFFECT=NoSchedule",
+                                       "ECI_REGION=cn-beijing",
+                                       "ECI_QUOTA_CPU=1000000",
+                                       "ECI_QUOTA_MEMORY=6400Ti",
+                                       "ECI_QUOTA_POD=10000",
+                                       "ECI_KUBE_PROXY=true",
+                                       "ECI_ACCESS_KEY=LTAI5tPlantedId",
+                                       "ECI_SECRET_KEY=PlantedSecretKey0123",
+                                       "ALIYUN_CLUSTERID=idc1",
+                                       "KUBELET_PORT=10250",
+                                       "VKUBELET_POD_IP=10.0.0.7",
+                                       "KUBERNETES_SERVICE_HOST=10.96.0.1",
+                                       "KUBERNETES_SERVICE_PORT=443",
+                                       "KUBERNETES_PORT=tcp://10.96.0.1:443",
+                                       "ECI_CA_FILE=/x",
+                                       NULL};
     fixture_set_arg(fixture, "NODE_NAME", "--nodename", "virtual-kubelet");
     assert_int_equal(fixture_load_text(fixture, NULL, environment), ERR_OK);
     assert_true(fixture->config.webhook);
@@ -212,7 +215,8 @@ static void test_config_load_largest_file(void **state)
     assert_reported(fixture, "cannot be read: it is larger than 64 KiB");
 }
 
-/* ---- reports ---------------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------------------
+ */
 
 static void test_config_load_all_problems_at_once(void **state)
 {
@@ -262,8 +266,8 @@ static void test_config_load_bad_key_is_reported_once(void **state)
 static void test_config_load_unknown_environment(void **state)
 {
     struct fixture *fixture = *state;
-    char *environment[] = {"ECI_QOUTA_POD=1", "VKUBELET_TAINT=x",      "NODE_NAM=x",
-                           "ECI_ZZZZZZZZZ=1", "ECI_SECRET_KEY_FIL=/x", NULL};
+    const char *const environment[] = {"ECI_QOUTA_POD=1", "VKUBELET_TAINT=x",      "NODE_NAM=x",
+                                       "ECI_ZZZZZZZZZ=1", "ECI_SECRET_KEY_FIL=/x", NULL};
     assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST, environment), ERR_OK);
     assert_reported(fixture, "warning: environment: ECI_QOUTA_POD: unknown variable, ignored; did "
                              "you mean ECI_QUOTA_POD?\n");
@@ -286,7 +290,7 @@ static void test_config_load_shown_values_are_harmless(void **state)
 {
     struct fixture *fixture = *state;
     char value[300];
-    char *environment[] = {value, NULL};
+    const char *const environment[] = {value, NULL};
     (void)snprintf(value, sizeof(value), "NODE_NAME=\x1b[2J%0200d", 7);
     assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST, environment), ERR_INVALID);
     assert_reported(fixture, "NODE_NAME: \"?[2J000");
@@ -321,7 +325,8 @@ static void test_config_report_cuts_long_lines(void **state)
     assert_true(str_ends(buf_str(&report.text), S("x\n")));
 }
 
-/* ---- derived values and agreements ------------------------------------------------------------ */
+/* ---- derived values and agreements ------------------------------------------------------------
+ */
 
 static void test_config_put_endpoint(void **state)
 {
@@ -344,7 +349,7 @@ static void test_config_put_endpoint(void **state)
 static void test_config_load_plain_endpoint_needs_no_authorities(void **state)
 {
     struct fixture *fixture = *state;
-    char *environment[] = {"ECI_ENDPOINT=http://127.0.0.1:9999/", NULL};
+    const char *const environment[] = {"ECI_ENDPOINT=http://127.0.0.1:9999/", NULL};
     assert_int_equal(fixture_load_text(fixture,
                                        "CLUSTER_TYPE=IDC\nECI_REGION=cn-beijing\n"
                                        "ECI_ACCESS_KEY=a\nECI_SECRET_KEY=b\n"
@@ -417,7 +422,8 @@ static void test_limits_follow_the_configuration(void **state)
     assert_int_equal(limits.event_writes_max, 512);
 }
 
-/* ---- KEY_FILE --------------------------------------------------------------------------------- */
+/* ---- KEY_FILE ---------------------------------------------------------------------------------
+ */
 
 static void test_config_load_key_files(void **state)
 {
@@ -427,7 +433,7 @@ static void test_config_load_key_files(void **state)
     const char *region = fixture_write(fixture, "region", "cn-hangzhou\n", 12);
     (void)snprintf(text, sizeof(text), "%sECI_SECURITY_TOKEN_FILE=%s\n", FIXTURE_LEAST, key);
     char variable[160];
-    char *environment[] = {variable, NULL};
+    const char *const environment[] = {variable, NULL};
     (void)snprintf(variable, sizeof(variable), "ECI_REGION_FILE=%s", region);
     assert_int_equal(fixture_load_text(fixture, text, environment), ERR_OK);
     assert_string_equal(fixture->secrets.eci_security_token.text, "TokenFromAFile");
@@ -470,7 +476,7 @@ static void test_config_load_key_and_key_file_together(void **state)
 
     /* in different sources the stronger one wins */
     char variable[160];
-    char *environment[] = {variable, NULL};
+    const char *const environment[] = {variable, NULL};
     (void)snprintf(variable, sizeof(variable), "ECI_SECRET_KEY_FILE=%s", file);
     assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST, environment), ERR_OK);
     assert_string_equal(fixture->secrets.eci_secret_key.text, "FromTheFile");
@@ -504,7 +510,8 @@ static void test_config_load_scratch_is_enough_for_the_worst(void **state)
     assert_int_equal(fixture->scratch.used, 0);
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------- */
+/* ---- secrets ----------------------------------------------------------------------------------
+ */
 
 static void test_config_load_open_file_with_secret(void **state)
 {
@@ -573,7 +580,7 @@ static void test_config_load_never_prints_secrets(void **state)
         assert_not_reported(fixture, PLANTED);
         assert_not_reported(fixture, "Pl4nted");
     }
-    char *environments[][3] = {
+    const char *const environments[][3] = {
         {"ECI_SECRET_KEY=" PLANTED " x", "ECI_SECRETKEY=" PLANTED, NULL},
         {"ECI_SECRET_KEY_FILE=" PLANTED, "ECI_PROXY=" PLANTED, NULL},
         {"ECI_SECURITY_TOKEN=\x01" PLANTED, "VKUBELET_SECRET=" PLANTED, NULL},
@@ -594,8 +601,8 @@ static void test_config_load_leaves_no_secret_behind(void **state)
     assert_int_equal(fixture_load_text(fixture, text, NULL), ERR_OK);
     assert_null(memmem(fixture->scratch_memory, sizeof(fixture->scratch_memory), PLANTED,
                        sizeof(PLANTED) - 1));
-    assert_null(memmem(fixture->scratch_memory, sizeof(fixture->scratch_memory), "PlantedSecret",
-                       13));
+    assert_null(
+        memmem(fixture->scratch_memory, sizeof(fixture->scratch_memory), "PlantedSecret", 13));
     assert_null(memmem(&fixture->config, sizeof(fixture->config), "PlantedSecret", 13));
     assert_int_equal(fixture->scratch.used, 0);
 
@@ -603,7 +610,9 @@ static void test_config_load_leaves_no_secret_behind(void **state)
     (void)snprintf(text, sizeof(text), "%sECI_SECURITY_TOKEN_FILE=%s\nKUBELET_PORT=x\n",
                    FIXTURE_LEAST, file);
     (void)fixture_conf(fixture, text);
-    (void)config_reload_secrets(&fixture->config, &fixture->scratch, &fixture->report, &changed);
+    assert_int_equal(
+        config_reload_secrets(&fixture->config, &fixture->scratch, &fixture->report, &changed),
+        ERR_INVALID);
     assert_null(memmem(fixture->scratch_memory, sizeof(fixture->scratch_memory), PLANTED,
                        sizeof(PLANTED) - 1));
 
@@ -612,7 +621,8 @@ static void test_config_load_leaves_no_secret_behind(void **state)
     assert_int_equal(fixture->secrets.eci_secret_key.bytes, 0);
 }
 
-/* ---- reload ----------------------------------------------------------------------------------- */
+/* ---- reload -----------------------------------------------------------------------------------
+ */
 
 static enum err reload(struct fixture *fixture, uint32_t *changed)
 {

@@ -4,7 +4,8 @@
 #include "app/config_parse.h"
 #include "base/prng.h"
 
-/* ---- one line --------------------------------------------------------------------------------- */
+/* ---- one line ---------------------------------------------------------------------------------
+ */
 
 struct line {
     const char *text;
@@ -126,7 +127,8 @@ static void test_config_parse_line(void **state)
     check_line(*state, "\n");
 }
 
-/* ---- the file --------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------
+ */
 
 static void test_config_parse_counts_lines(void **state)
 {
@@ -209,7 +211,8 @@ static void test_config_parse_longest_line(void **state)
     assert_non_null(strstr(parse.fault, "too long"));
 }
 
-/* ---- a shell as the second opinion ------------------------------------------------------------ */
+/* ---- a shell as the second opinion ------------------------------------------------------------
+ */
 
 /* Sources `conf` with sh and compares the variable K of each setting: one subshell per setting,
  * because a line may set any of a few names. */
@@ -324,8 +327,8 @@ int main(void)
     static char names[LINES_COUNT][64];
     size_t count = 0;
     for (; count < LINES_COUNT; count++) {
-        (void)snprintf(names[count], sizeof(names[count]), "test_config_parse_line %zu: %.24s", count,
-                       lines[count].text);
+        (void)snprintf(names[count], sizeof(names[count]), "test_config_parse_line %zu: %.24s",
+                       count, lines[count].text);
         for (char *c = names[count]; *c != '\0'; c++) {
             *c = *c < ' ' || *c > '~' ? '?' : *c;
         }

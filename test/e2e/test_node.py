@@ -1,0 +1,133 @@
+"""The node: how it registers, what it says about itself, and that it survives what people do to it."""
+import time
+
+from harness import ECILET, NODE, E2ETest, condition, is_ready, parse_time, pod, wait_for
+
+
+class NodeTest(E2ETest):
+    config = {
+        "ECI_QUOTA_CPU": "4000",
+        "ECI_QUOTA_MEMORY": "512Gi",
+        "ECI_QUOTA_POD": "321",
+        "KUBELET_PORT": "10299",
+        "VKUBELET_POD_IP": "127.0.0.9",
+        "NODE_LABELS": "line=express",
+    }
+
+    def test_shows_ready_with_role_agent(self):
+        wait_for(lambda: is_ready(self.node()), 10, "the node is Ready")
+        table = self.kubectl("get", "node", NODE, "-o", "wide").splitlines()
+        row = dict(zip(table[0].split(), table[1].split()))
+        self.assertEqual(row["NAME"], NODE)
+        self.assertEqual(row["STATUS"], "Ready")
+        self.assertEqual(row["ROLES"], "agent")
+        self.assertEqual(row["INTERNAL-IP"], "127.0.0.9")
+        self.assertTrue(row["VERSION"].startswith("v1."), row["VERSION"])
+
+    def test_says_what_it_is(self):
+        node = self.cluster.kubectl_json("get", "node", NODE)
+        for key, value in {
+            "type": "virtual-kubelet",
+            "kubernetes.io/role": "agent",
+            "kubernetes.io/hostname": NODE,
+            "kubernetes.io/os": "linux",
+            "beta.kubernetes.io/os": "linux",
+            "alpha.service-controller.kubernetes.io/exclude-balancer": "true",
+            "node.kubernetes.io/exclude-from-external-load-balancers": "true",
+            "line": "express",
+        }.items():
+            self.assertEqual(node["metadata"]["labels"].get(key), value, key)
+        taint = {"key": "virtual-kubelet.io/provider", "value": "alibabacloud", "effect": "NoSchedule"}
+        self.assertIn(taint, node["spec"]["taints"])
+        for resources in node["status"]["capacity"], node["status"]["allocatable"]:
+            self.assertEqual(resources["cpu"], "4k")  # as the API server writes 4000
+            self.assertEqual(resources["memory"], "512Gi")
+            self.assertEqual(resources["pods"], "321")
+        self.assertEqual(node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"], 10299)
+        self.assertIn({"type": "InternalIP", "address": "127.0.0.9"}, node["status"]["addresses"])
+        self.assertEqual(node["status"]["nodeInfo"]["operatingSystem"], "linux")
+
+    def test_conditions(self):
+        node = self.node()
+        for kind, status in {
+            "Ready": "True",
+            "ECIReachable": "True",
+            "MemoryPressure": "False",
+            "DiskPressure": "False",
+            "PIDPressure": "False",
+            "NetworkUnavailable": "False",
+        }.items():
+            found = condition(node, kind)
+            self.assertEqual(found["status"], status, kind)
+            self.assertTrue(found["reason"] and found["message"], kind)
+
+    def test_lease_is_renewed(self):
+        lease = wait_for(lambda: self.cluster.lease(), 10, "the lease exists")
+        self.assertEqual(lease["spec"]["holderIdentity"], NODE)
+        self.assertEqual(lease["spec"]["leaseDurationSeconds"], 40)
+        first = lease["spec"]["renewTime"]
+        wait_for(lambda: self.cluster.lease()["spec"]["renewTime"] != first, 11, "renewTime moves")
+        renewed = parse_time(self.cluster.lease()["spec"]["renewTime"])
+        self.assertLess(abs(time.time() - renewed), 11)
+        owner = self.cluster.lease()["metadata"]["ownerReferences"][0]
+        self.assertEqual((owner["kind"], owner["name"]), ("Node", NODE))
+
+    def test_labels_and_taints_of_others_survive_a_restart(self):
+        self.kubectl("label", "node", NODE, "rack=7", "--overwrite")
+        self.kubectl("taint", "node", NODE, "maintenance=soon:NoSchedule", "--overwrite")
+        self.addCleanup(self.kubectl, "taint", "node", NODE, "maintenance-")
+        uid = self.node()["metadata"]["uid"]
+        self.ecilet.restart()
+        time.sleep(2)  # whatever it wants to write has been written by then
+        node = self.node()
+        self.assertEqual(node["metadata"]["uid"], uid)
+        self.assertEqual(node["metadata"]["labels"].get("rack"), "7")
+        self.assertEqual(node["metadata"]["labels"].get("type"), "virtual-kubelet")
+        taints = {(t["key"], t.get("value")) for t in node["spec"]["taints"]}
+        self.assertIn(("maintenance", "soon"), taints)
+        self.assertIn(("virtual-kubelet.io/provider", "alibabacloud"), taints)
+
+    def test_changed_quota_is_shown_after_a_restart(self):
+        self.ecilet.config["ECI_QUOTA_CPU"] = "5000"
+        self.ecilet.write_config()
+        self.ecilet.restart()
+        wait_for(lambda: self.node()["status"]["capacity"]["cpu"] == "5k", 10, "the new capacity shows")
+        self.ecilet.config["ECI_QUOTA_CPU"] = "4000"
+        self.ecilet.write_config()
+        self.ecilet.restart()
+        wait_for(lambda: self.node()["status"]["capacity"]["cpu"] == "4k", 10, "the old capacity shows")
+
+    def test_comes_back_when_somebody_deletes_it(self):
+        self.apply(pod("stays"))
+        before = self.wait_running("stays")
+        uid = self.node()["metadata"]["uid"]
+        self.kubectl("delete", "node", NODE, "--wait=false")
+
+        def is_back():
+            node = self.node()
+            return node if node and node["metadata"]["uid"] != uid and is_ready(node) else None
+
+        node = wait_for(is_back, 15, "the node is registered again")
+        self.assertEqual(node["metadata"]["labels"].get("type"), "virtual-kubelet")
+        wait_for(
+            lambda: self.cluster.lease()["metadata"]["ownerReferences"][0]["uid"] == node["metadata"]["uid"],
+            15,
+            "the lease belongs to the new node",
+        )
+        after = self.wait_running("stays")
+        self.assertEqual(after["metadata"]["uid"], before["metadata"]["uid"])
+        self.assert_one_each([after["metadata"]["uid"]])
+        self.apply(pod("next"))
+        self.wait_running("next")
+
+    def test_arguments_of_the_image_it_replaces(self):
+        """As the seed's vk.yaml starts it: no file, only variables and these two arguments."""
+        self.ecilet.stop()
+        env = {key: value for key, value in self.ecilet.config.items() if value is not None}
+        argv = [ECILET, "--provider", "alibabacloud", "--nodename", NODE]
+        self.ecilet.log_start = len(self.ecilet.read_log())
+        self.ecilet.spawn(argv, env=env)
+        self.ecilet.wait_ready()
+        self.apply(pod("one"))
+        self.wait_running("one")
+        self.ecilet.restart()

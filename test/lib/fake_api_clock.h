@@ -1,0 +1,45 @@
+/*
+ * fake_api_clock.h - time for tests that have to wait for minutes. Included by one file of a test
+ * program: it defines the functions of os/clock.c, so that the library's are not linked.
+ *
+ * The clock moves only when the test says so. Connections on loopback answer in the turn in which
+ * they are asked, so nothing depends on the machine's speed.
+ */
+#ifndef ECILET_TEST_FAKE_API_CLOCK_H
+#define ECILET_TEST_FAKE_API_CLOCK_H
+
+#include "os/loop.h"
+#include "os/os.h"
+
+static msec fake_now_ms = 1000000;
+static int64_t fake_wall_ms = INT64_C(1748736000000); /* 2025-06-01T00:00:00Z */
+
+msec os_now_ms(void)
+{
+    return fake_now_ms;
+}
+
+uint64_t os_now_us(void)
+{
+    return (uint64_t)fake_now_ms * 1000;
+}
+
+int64_t os_wall_ms(void)
+{
+    return fake_wall_ms;
+}
+
+static inline void fake_clock_skip(msec ms)
+{
+    fake_now_ms += ms;
+    fake_wall_ms += ms;
+}
+
+/* Turns of the loop until the condition holds; false after so much virtual time. */
+#define FAKE_UNTIL(loop, within_ms, condition)                                                     \
+    fake_until((loop), (within_ms), __extension__({                                                \
+                   bool until_(void) { return (condition); }                                       \
+                   until_;                                                                         \
+               }))
+
+#endif
