@@ -166,20 +166,16 @@ void cluster_post_events(struct wire *wire)
 {
     struct brain_event event;
     while (brain_take_event(&wire->brain, &event)) {
-        const struct pod *pod = brain_pod(&wire->brain, event.pod);
-        bool is_node = handle_is_none(event.pod);
+        bool is_node = event.name[0] == '\0';
+        str node = wire->config->node_name;
         log_line(event.is_warning ? LOG_WARN : LOG_INFO, is_node ? "node" : "pod",
-                 "%s%s%s: %s: %s", pod != NULL ? pod->name_space : "", pod != NULL ? "/" : "",
-                 pod != NULL ? pod->name : wire->config->node_name.ptr, event.reason,
-                 event.message);
-        if (pod == NULL && !is_node) {
-            continue; /* forgotten meanwhile: the log has it */
-        }
+                 "%s%s%s: %s: %s", is_node ? "" : event.name_space, is_node ? "" : "/",
+                 is_node ? node.ptr : event.name, event.reason, event.message);
         const struct kube_event out = {
             .kind = is_node ? KUBE_NODE : KUBE_POD,
-            .name_space = is_node ? STR_NONE : str_of(pod->name_space),
-            .name = is_node ? wire->config->node_name : str_of(pod->name),
-            .uid = is_node ? wire->config->node_name : str_of(pod->uid),
+            .name_space = is_node ? STR_NONE : str_of(event.name_space),
+            .name = is_node ? node : str_of(event.name),
+            .uid = is_node ? node : str_of(event.uid),
             .is_warning = event.is_warning,
             .reason = str_of(event.reason),
             .message = str_of(event.message),

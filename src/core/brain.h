@@ -45,7 +45,7 @@
 #define POD_MESSAGE_BYTES 288  /* why it does not progress; longer ones are cut */
 #define GROUP_ID_BYTES 48      /* "eci-" and about 20 characters */
 #define READ_BATCH_MAX 20      /* ids in one read (eci-api 2.3, 2.4) */
-#define BRAIN_EVENTS_MAX 512   /* waiting to be taken; when full the oldest is dropped and counted */
+#define BRAIN_EVENTS_MAX 256   /* waiting to be taken; when full the oldest is dropped and counted */
 
 /* What we know of the pod object in the API server. */
 enum object_state {
@@ -175,9 +175,12 @@ struct effect {
     const char *why;      /* static sentence of the rule */
 };
 
-/* An event for people, about a pod (or about the node when the pod is none). */
+/* An event for people, about a pod (or about the node when name is empty). It has the names with it,
+ * because the pod may be forgotten by the time the event is taken. */
 struct brain_event {
-    handle pod;
+    char uid[POD_UID_BYTES];
+    char name_space[POD_NAMESPACE_BYTES];
+    char name[POD_NAME_BYTES];
     bool is_warning;
     const char *reason; /* static */
     char message[POD_MESSAGE_BYTES];

@@ -30,6 +30,18 @@ enum effect_kind group_decide(const struct brain *brain, const struct group *gro
 /* The reason of the event that is due when a pod comes under this rule, or NULL. */
 const char *pod_rule_tells(uint8_t rule);
 
+/*
+ * The newest row says something that the pod's status does not. A group that is being deleted before
+ * its pod was ever Running says nothing: "Terminating" would read as Running, and the pod may yet
+ * run elsewhere.
+ */
+static inline bool group_has_news(const struct pod *pod, const struct group *group)
+{
+    bool never_ran =
+        group->status == ECI_STATUS_TERMINATING && pod->phase < POD_PHASE_RUNNING;
+    return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
+}
+
 /* brain.c: mark for the rules. pod_touch also touches its group, group_touch its pod. */
 void pod_touch(struct brain *brain, struct pod *pod);
 void group_touch(struct brain *brain, struct group *group);

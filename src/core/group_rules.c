@@ -93,7 +93,7 @@ static bool pod_is_busy(const struct look *l)
 
 static bool has_news(const struct look *l)
 {
-    return l->group->row_hash != 0 && l->group->row_hash != l->pod->reported_row;
+    return group_has_news(l->pod, l->group);
 }
 
 static bool has_init_news(const struct look *l)

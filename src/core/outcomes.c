@@ -244,7 +244,7 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, bo
     if (is_init) {
         return pod->has_init && !pod->init_is_settled;
     }
-    return !pod_phase_is_terminal(pod->phase) && group->row_hash != pod->reported_row;
+    return !pod_phase_is_terminal(pod->phase) && group_has_news(pod, group);
 }
 
 /* Lack of stock that arrived asynchronously: the next attempt is a new group with a new token. */

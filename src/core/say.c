@@ -35,7 +35,12 @@ void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, con
     struct brain_event *event =
         &brain->events[(brain->events_first + brain->events_count) % BRAIN_EVENTS_MAX];
     brain->events_count++;
-    event->pod = pod != NULL ? pod_handle(brain, pod) : HANDLE_NONE;
+    event->name[0] = '\0';
+    if (pod != NULL) {
+        memcpy(event->uid, pod->uid, sizeof event->uid);
+        memcpy(event->name_space, pod->name_space, sizeof event->name_space);
+        memcpy(event->name, pod->name, sizeof event->name);
+    }
     event->is_warning = is_warning;
     event->reason = reason;
     va_list args;

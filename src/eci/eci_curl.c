@@ -40,7 +40,7 @@ static const enum err curl_errs[CURL_LAST] = {
     [CURLE_SEND_ERROR] = ERR_CLOSED,
     [CURLE_RECV_ERROR] = ERR_CLOSED,
     [CURLE_GOT_NOTHING] = ERR_CLOSED,
-    [CURLE_PARTIAL_FILE] = ERR_CLOSED,
+    [CURLE_PARTIAL_FILE] = ERR_CLOSED, /* fewer bytes than announced */
     [CURLE_SEND_FAIL_REWIND] = ERR_CLOSED,
     [CURLE_SSL_SHUTDOWN_FAILED] = ERR_CLOSED,
 
@@ -90,29 +90,83 @@ enum err eci_curl_err(int code)
     return is_known ? curl_errs[code] : ERR_SYSTEM;
 }
 
-/* "Connection refused" and "no route to host" are one result of libcurl. */
+/* Where libcurl has one result for two things: "connection refused" and "no route to host"; a
+ * connection that broke and a proxy that did not make one (CONNECT). */
 static enum err err_of(const struct eci_curl_easy *easy, CURLcode result)
 {
-    long os_errno = 0;
+    long os_errno = 0, connect_status = 0;
     if (result == CURLE_COULDNT_CONNECT) {
         (void)curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &os_errno);
         return os_errno == ECONNREFUSED ? ERR_REFUSED_CONN : ERR_UNREACHABLE;
     }
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    if (result == CURLE_RECV_ERROR && connect_status >= 300) {
+        return connect_status == 407 ? ERR_AUTH : ERR_UNREACHABLE;
+    }
     return eci_curl_err((int)result);
+}
+
+#define ALERT(n) (BR_ERR_RECV_FATAL_ALERT + (n)) /* RFC 5246 section 7.2 */
+
+/* libcurl says no more than "BearSSL: connection error 0x0146". */
+static const struct {
+    unsigned code;
+    const char *text;
+} tls_troubles[] = {
+    {BR_ERR_UNSUPPORTED_VERSION, "the server does not speak TLS 1.2 (plain HTTP, or 1.3 only?)"},
+    {BR_ERR_BAD_MAC, "a TLS record was damaged or forged"},
+    {BR_ERR_BAD_CIPHER_SUITE, "no cipher suite in common with the server"},
+    {ALERT(40),
+     "the server refused the handshake (no common algorithm, or it wants a certificate)"},
+    {ALERT(70), "the server refused TLS 1.2 (it may speak TLS 1.3 only)"},
+    {ALERT(80), "the server reported an internal error"},
+    {ALERT(112), "the server does not know the host name we asked for"},
+};
+
+static void put_tls_trouble(struct buf *line, const char *text)
+{
+    const char *number = strstr(text, "error 0x");
+    unsigned long code = number != NULL ? strtoul(number + strlen("error 0x"), NULL, 16) : 0;
+    for (size_t i = 0; i < sizeof tls_troubles / sizeof tls_troubles[0]; i++) {
+        if (tls_troubles[i].code == code) {
+            buf_put_text(line, tls_troubles[i].text);
+            return;
+        }
+    }
+    if (code > BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT) {
+        buf_put_fmt(line, "the server sent TLS alert %lu", code - BR_ERR_RECV_FATAL_ALERT);
+    } else {
+        buf_put_text(line, text);
+    }
+}
+
+static bool hung_up_in_handshake(const struct eci_curl_easy *easy, CURLcode result)
+{
+    curl_off_t shaken_us = 0;
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_APPCONNECT_TIME_T, &shaken_us);
+    return easy->curl->is_tls && result == CURLE_RECV_ERROR && shaken_us == 0 &&
+           strstr(easy->error, "EOF without close notify") != NULL;
 }
 
 /* One line for people. The verifier knows better than libcurl why a certificate was refused. */
 static void explain(const struct eci_curl_easy *easy, CURLcode result, enum err err, char *why)
 {
+    char memory[ECI_CURL_WHY_BYTES + CURL_ERROR_SIZE];
     struct buf line;
     const char *text = easy->error[0] != '\0' ? easy->error : curl_easy_strerror(result);
+    buf_init(&line, memory, sizeof memory);
+    buf_put(&line, codec_utf8_prefix(str_of(easy->curl->host), 80));
+    buf_put(&line, S(": "));
     if (err == ERR_TLS_TRUST && easy->verifier->why[0] != '\0') {
-        text = easy->verifier->why;
+        buf_put_text(&line, easy->verifier->why);
+    } else if (err == ERR_TLS) {
+        put_tls_trouble(&line, text);
+    } else if (hung_up_in_handshake(easy, result)) {
+        buf_put_text(&line, "the server hung up in the TLS handshake (is it TLS 1.2?)");
+    } else {
+        buf_put_text(&line, text);
     }
-    buf_init(&line, why, ECI_CURL_WHY_BYTES);
-    buf_put_fmt(&line, "%.*s: ", 80, easy->curl->host);
-    buf_put(&line, codec_utf8_prefix(str_of(text), ECI_CURL_WHY_BYTES - line.bytes - 1));
-    (void)buf_cstr(&line);
+    (void)str_copy(why, ECI_CURL_WHY_BYTES, buf_str(&line));
 }
 
 /* ---- callbacks of one transfer --------------------------------------------------------------- */

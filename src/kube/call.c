@@ -217,13 +217,12 @@ static void on_body(struct http_call *http, str bytes)
 static void slot_run(struct slot *slot)
 {
     struct kube_calls *calls = slot->calls;
-    msec left_ms = slot->deadline_at_ms - calls->loop->now_ms;
     slot->http = (struct http_call){
         .method = verb_rows[slot->request.verb].method,
         .path = slot->request.path,
         .headers = str_sub(buf_str(&slot->text), slot->headers_at, slot->text.bytes),
         .body = slot->request.body,
-        .deadline_ms = left_ms > 1 ? left_ms : 1,
+        .deadline_ms = slot->deadline_at_ms - calls->loop->now_ms,
         .on_body = on_body,
         .on_done = on_done,
         .owner = slot,
@@ -255,14 +254,22 @@ static bool anybody_waits(const struct kube_calls *calls)
     return count > 0;
 }
 
+/* One whose time is up is not sent any more; on_sweep(), in its own turn, tells its owner. */
 static void calls_pump(struct kube_calls *calls)
 {
     struct list *list;
+    msec sweep_ms = SWEEP_MS;
     while (calls->running < calls->running_max && (list = next_waiting(calls)) != NULL) {
-        slot_run(LIST_OWNER(list_pop_front(list), struct slot, node));
+        struct slot *slot = LIST_OWNER(list_front(list), struct slot, node);
+        if (slot->deadline_at_ms <= calls->loop->now_ms) {
+            sweep_ms = 0;
+            break;
+        }
+        list_remove(list, &slot->node);
+        slot_run(slot);
     }
     if (anybody_waits(calls)) {
-        loop_timer_set(calls->loop, &calls->timer, calls->loop->now_ms + SWEEP_MS);
+        loop_timer_set(calls->loop, &calls->timer, calls->loop->now_ms + sweep_ms);
     } else {
         loop_timer_clear(calls->loop, &calls->timer);
     }

@@ -11,8 +11,8 @@ static struct der_item der_fail(struct der *der)
     return (struct der_item){0, STR_NONE, STR_NONE};
 }
 
-/* Length octets after the identifier: the value in *bytes, their own count returned (0 = malformed).
- * 4 bytes of length are more than any certificate has. */
+/* Length octets after the identifier: the value in *bytes, their own count returned (0 =
+ * malformed). 4 bytes of length are more than any certificate has. */
 static size_t der_read_length(const uint8_t *at, size_t left, size_t *bytes)
 {
     if (left == 0) {

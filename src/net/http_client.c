@@ -24,9 +24,11 @@
 #include "os/os.h"
 #include "os/sock.h"
 
-#define RESOLVE_POLL_MS 20 /* the resolver is shared, so its answer is looked for, not delivered */
-#define TURN_STEPS_MAX 32  /* records of one connection in one turn (512 KB); then it is others' turn */
-#define LEAD_BYTES 512     /* the lines of the request that are ours: version, Host */
+#define RESOLVE_POLL_MS 20 /* the resolver is shared, so its answer is looked for, not delivered \
+                            */
+#define TURN_STEPS_MAX \
+    32                 /* records of one connection in one turn (512 KB); then it is others' turn */
+#define LEAD_BYTES 512 /* the lines of the request that are ours: version, Host */
 #define REQUEST_PARTS 6
 
 enum conn_phase { CONN_FREE, CONN_RESOLVE, CONN_CONNECT, CONN_SECURE, CONN_BUSY, CONN_IDLE };
@@ -34,8 +36,8 @@ enum conn_phase { CONN_FREE, CONN_RESOLVE, CONN_CONNECT, CONN_SECURE, CONN_BUSY,
 struct http_conn {
     struct http_client *client;
     enum conn_phase phase;
-    uint32_t serial; /* see above */
-    struct http_call *call; /* NULL when FREE or IDLE */
+    uint32_t serial;         /* see above */
+    struct http_call *call;  /* NULL when FREE or IDLE */
     struct loop_timer timer; /* deadline of the phase */
 
     /* where to */
@@ -66,7 +68,7 @@ static void conn_enter(struct http_conn *conn, enum conn_phase phase);
 static void conn_fail(struct http_conn *conn, enum err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ---- the queue: http_client_send and what follows --------------------------------------------- */
+/* ---- the queue: http_client_send and what follows -------------------------------------------- */
 
 /* Looks at the queue in the next round of timers, never from inside the caller. */
 static void client_kick(struct http_client *client)
@@ -182,7 +184,7 @@ static void on_kick(struct loop_timer *timer)
     }
 }
 
-/* ---- closing and ending ------------------------------------------------------------------------ */
+/* ---- closing and ending ---------------------------------------------------------------------- */
 
 static void conn_close(struct http_conn *conn)
 {
@@ -262,7 +264,7 @@ static bool conn_repeat_call(struct http_conn *conn)
     return true;
 }
 
-/* ---- resolve and connect ----------------------------------------------------------------------- */
+/* ---- resolve and connect --------------------------------------------------------------------- */
 
 /* Copies the addresses to try; the one that worked last time comes first. */
 static void conn_take_addrs(struct http_conn *conn, const struct sock_addr *addrs, uint32_t count)
@@ -316,7 +318,8 @@ static void conn_resolve(struct http_conn *conn)
 
 static void on_conn_ready(struct loop_watch *watch, uint32_t events);
 
-/* Starts with the present address; errors that come at once are handled like those that come late. */
+/* Starts with the present address; errors that come at once are handled like those that come late.
+ */
 static enum err conn_dial(struct http_conn *conn)
 {
     int fd = -1;
@@ -379,7 +382,7 @@ static void conn_secure(struct http_conn *conn)
     }
 }
 
-/* ---- the request ------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void put_host(struct buf *out, const struct http_target *target)
 {
@@ -477,7 +480,7 @@ static bool conn_put(struct http_conn *conn)
     return moved;
 }
 
-/* ---- the reply --------------------------------------------------------------------------------- */
+/* ---- the reply ------------------------------------------------------------------------------- */
 
 static void read_head(const struct http_parse *parse, struct http_reply_head *head)
 {
@@ -563,8 +566,8 @@ static void conn_over(struct http_conn *conn)
     enum err err = conn->engine.err;
 
     if (conn->phase == CONN_SECURE) {
-        conn_fail(conn, err == ERR_END ? ERR_CLOSED : err, "TLS with %s: %s",
-                  conn_addr(conn).text, conn->engine.why);
+        conn_fail(conn, err == ERR_END ? ERR_CLOSED : err, "TLS with %s: %s", conn_addr(conn).text,
+                  conn->engine.why);
     } else if (err == ERR_END && http_parse_end(&conn->parse) == HTTP_DONE) {
         conn_finish(conn, ERR_OK);
     } else if ((err != ERR_END && err != ERR_CLOSED) || !conn_repeat_call(conn)) {
@@ -574,7 +577,7 @@ static void conn_over(struct http_conn *conn)
     }
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* One record or so in each direction; false when nothing moved. */
 static bool conn_step(struct http_conn *conn)
@@ -645,7 +648,7 @@ static void on_conn_ready(struct loop_watch *watch, uint32_t events)
     }
 }
 
-/* ---- time -------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* Each address gets an equal share of what is left. */
 static msec conn_share_until_ms(const struct http_conn *conn)
@@ -755,7 +758,7 @@ static void on_call_deadline(struct loop_timer *timer)
     call->on_done(call, ERR_TIMEOUT);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 size_t http_conn_bytes(void)
 {
@@ -804,7 +807,8 @@ void http_client_cancel(struct http_client *client, struct http_call *call)
     }
 }
 
-/* A handshake under way still looks at the old certificates, so it begins anew with the new ones. */
+/* A handshake under way still looks at the old certificates, so it begins anew with the new ones.
+ */
 void http_client_refresh(struct http_client *client)
 {
     for (uint32_t i = 0; i < client->conns_count; i++) {

@@ -20,7 +20,7 @@ enum phase {
     PHASE_FAILED
 };
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void http_parse_init(struct http_parse *parse, enum http_kind kind, void *memory, size_t bytes_max)
 {
@@ -58,7 +58,7 @@ static bool fail(struct http_parse *p, const char *why)
     return fail_as(p, p->kind == HTTP_REQUEST ? ERR_BAD_INPUT : ERR_BAD_REPLY, why);
 }
 
-/* ---- characters (RFC 9110 section 5.6.2, RFC 9112 section 5) ---- */
+/* ---- characters (RFC 9110 section 5.6.2, RFC 9112 section 5) --------------------------------- */
 
 static bool is_token_char(char c)
 {
@@ -114,7 +114,7 @@ bool http_has_token(str value, str token)
     return false;
 }
 
-/* ---- start lines ---- */
+/* ---- start lines ----------------------------------------------------------------------------- */
 
 /* "HTTP/1.0" or "HTTP/1.1"; other versions are none of ours. */
 static bool take_version(struct http_parse *p, str text)
@@ -170,7 +170,7 @@ static bool take_request_line(struct http_parse *p, str line)
     return take_version(p, str_sub(rest, (size_t)second + 1, rest.bytes));
 }
 
-/* ---- fields ---- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static bool take_content_length(struct http_parse *p, str value)
 {
@@ -293,7 +293,7 @@ bool http_parse_field(const struct http_parse *parse, str name, str *value)
     return false;
 }
 
-/* ---- the end of the head: what kind of body follows (RFC 9112 section 6.3) ---- */
+/* ---- the end of the head: what kind of body follows (RFC 9112 section 6.3) ------------------- */
 
 static bool response_has_no_body(const struct http_parse *p)
 {
@@ -370,7 +370,7 @@ static bool finish_head(struct http_parse *p)
     return true;
 }
 
-/* ---- lines ---- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool take_line(struct http_parse *p, str line)
 {
@@ -408,7 +408,8 @@ static bool is_plausible_start(const struct http_parse *p)
     return memcmp(p->memory + p->line_at, "HTTP/1.", bytes < 7 ? bytes : 7) == 0;
 }
 
-/* Takes bytes up to the end of the current line into the head's memory, and the line when complete. */
+/* Takes bytes up to the end of the current line into the head's memory, and the line when complete.
+ */
 static bool collect_line(struct http_parse *p, str *input)
 {
     const char *lf = memchr(input->ptr, '\n', input->bytes);
@@ -441,7 +442,7 @@ static bool collect_line(struct http_parse *p, str *input)
     return is_good;
 }
 
-/* ---- chunks (RFC 9112 section 7.1), byte by byte ---- */
+/* ---- chunks (RFC 9112 section 7.1), byte by byte --------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -498,7 +499,7 @@ static bool take_chunk_end(struct http_parse *p, char c)
     return true;
 }
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static enum http_event take_body(struct http_parse *p, str *input, str *piece)
 {

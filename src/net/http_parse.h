@@ -9,8 +9,8 @@
  *
  * Strict, because a reader that is more generous than its neighbours is how requests are smuggled:
  * lines end in CRLF and nothing else; no folded headers, no blanks before the colon; Content-Length
- * is one plain number, at most once; Transfer-Encoding is "chunked" or an error; both together are an
- * error. Every limit below has one behaviour: HTTP_FAILED.
+ * is one plain number, at most once; Transfer-Encoding is "chunked" or an error; both together are
+ * an error. Every limit below has one behaviour: HTTP_FAILED.
  */
 #ifndef ECILET_NET_HTTP_PARSE_H
 #define ECILET_NET_HTTP_PARSE_H
@@ -18,10 +18,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define HTTP_HEADERS_MAX 100       /* fields of head and trailer together; API servers send about 10 */
-#define HTTP_CHUNK_LINE_MAX 256    /* size and extensions of one chunk */
-#define HTTP_INTERIM_MAX 8         /* 1xx replies skipped before the real one */
-#define HTTP_BODY_BYTES_MAX (INT64_C(1) << 60) /* Content-Length or one chunk: beyond is nonsense */
+#define HTTP_HEADERS_MAX 100    /* fields of head and trailer together; API servers send about 10 */
+#define HTTP_CHUNK_LINE_MAX 256 /* size and extensions of one chunk */
+#define HTTP_INTERIM_MAX 8      /* 1xx replies skipped before the real one */
+#define HTTP_BODY_BYTES_MAX (INT64_C(1) << 60) /* Content-Length or one chunk: beyond is nonsense \
+                                                */
 
 enum http_kind { HTTP_REQUEST, HTTP_RESPONSE };
 
@@ -38,11 +39,11 @@ struct http_head {
     int status;        /* response: 100 ... 599 */
     str method;        /* request; views into the caller's memory, valid until http_parse_reset() */
     str target;
-    int64_t body_bytes;     /* Content-Length (0 when there is no body), -1 when not known beforehand */
+    int64_t body_bytes; /* Content-Length (0 when there is no body), -1 when not known beforehand */
     bool is_chunked;
-    bool keeps_alive;       /* the connection may be used again after this message */
-    bool wants_upgrade;     /* "Connection: upgrade" and an Upgrade field (101, or a request for it) */
-    bool expects_continue;  /* request: "Expect: 100-continue" */
+    bool keeps_alive;   /* the connection may be used again after this message */
+    bool wants_upgrade; /* "Connection: upgrade" and an Upgrade field (101, or a request for it) */
+    bool expects_continue; /* request: "Expect: 100-continue" */
 };
 
 struct http_field { /* offsets into the head's memory */
@@ -52,21 +53,21 @@ struct http_field { /* offsets into the head's memory */
 
 struct http_parse {
     enum http_kind kind;
-    int phase;               /* see http_parse.c */
-    bool has_no_body;        /* response to HEAD */
-    enum err err;            /* HTTP_FAILED: ERR_BAD_REPLY or ERR_BAD_INPUT (request), ERR_TOO_BIG */
-    const char *why;         /* static text */
-    struct http_head head;   /* valid from HTTP_HEAD on */
-    char *memory;            /* the caller's: start line and fields as they came */
+    int phase;             /* see http_parse.c */
+    bool has_no_body;      /* response to HEAD */
+    enum err err;          /* HTTP_FAILED: ERR_BAD_REPLY or ERR_BAD_INPUT (request), ERR_TOO_BIG */
+    const char *why;       /* static text */
+    struct http_head head; /* valid from HTTP_HEAD on */
+    char *memory;          /* the caller's: start line and fields as they came */
     uint32_t memory_max;
     uint32_t memory_used;
-    uint32_t line_at;        /* start of the line being collected */
+    uint32_t line_at; /* start of the line being collected */
     uint32_t fields_count;
-    uint32_t hosts_count;    /* Host fields seen */
-    uint32_t lengths_count;  /* Content-Length fields seen */
-    uint32_t interim_count;  /* 1xx replies skipped */
+    uint32_t hosts_count;   /* Host fields seen */
+    uint32_t lengths_count; /* Content-Length fields seen */
+    uint32_t interim_count; /* 1xx replies skipped */
     uint32_t chunk_line_bytes;
-    int64_t left_bytes;      /* of the body or of the current chunk */
+    int64_t left_bytes; /* of the body or of the current chunk */
     bool has_close, has_keep_alive, has_upgrade_token, has_upgrade_field;
     struct http_field fields[HTTP_HEADERS_MAX];
 };
@@ -75,8 +76,7 @@ struct http_parse {
  * memory     holds one head (and trailers); belongs to the caller and lives as long as the reader
  * bytes_max  at most 65535; a head that does not fit is ERR_TOO_BIG
  */
-void http_parse_init(struct http_parse *parse, enum http_kind kind, void *memory,
-                     size_t bytes_max);
+void http_parse_init(struct http_parse *parse, enum http_kind kind, void *memory, size_t bytes_max);
 /* Ready for the next message on the same connection. is_head_reply: the request was HEAD, so that
  * the response has no body whatever its fields say. */
 void http_parse_reset(struct http_parse *parse, bool is_head_reply);
@@ -86,8 +86,8 @@ void http_parse_reset(struct http_parse *parse, bool is_head_reply);
 enum http_event http_parse_next(struct http_parse *parse, str *input, str *piece);
 
 /*
- * The connection has ended. HTTP_DONE: that was the end of a body without length. HTTP_NEED_MORE: no
- * message had begun. HTTP_FAILED: in the middle of one (err is ERR_CLOSED).
+ * The connection has ended. HTTP_DONE: that was the end of a body without length. HTTP_NEED_MORE:
+ * no message had begun. HTTP_FAILED: in the middle of one (err is ERR_CLOSED).
  */
 enum http_event http_parse_end(struct http_parse *parse);
 

@@ -28,8 +28,8 @@ struct link {
 /* A closed link. The engine belongs to the owner, who starts it (tls_start_...) before pumping. */
 void link_init(struct link *link, struct loop *loop, struct tls_engine *engine);
 
-/* Takes over the descriptor (closes it on failure). on_ready comes when it is readable or writable as
- * link_rest() asked for; at first: writable, which is how a connect ends. Errors: ERR_SYSTEM. */
+/* Takes over the descriptor (closes it on failure). on_ready comes when it is readable or writable
+ * as link_rest() asked for; at first: writable, which is how a connect ends. Errors: ERR_SYSTEM. */
 MUST_USE enum err link_open(struct link *link, int fd, loop_ready *on_ready, void *owner);
 
 static inline bool link_is_open(const struct link *link)
@@ -37,8 +37,8 @@ static inline bool link_is_open(const struct link *link)
     return link->fd >= 0;
 }
 
-/* Moves what can be moved now: true if at least one byte, or the end of the stream, went through. One
- * read or write to the kernel for each record. */
+/* Moves what can be moved now: true if at least one byte, or the end of the stream, went through.
+ * One read or write to the kernel for each record. */
 bool link_send(struct link *link);
 bool link_receive(struct link *link);
 

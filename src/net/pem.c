@@ -37,7 +37,8 @@ bool pem_next(str *rest, struct pem_block *block)
     return true;
 }
 
-/* Copies base64 without white space of any kind (blanks at line ends do occur); returns its size. */
+/* Copies base64 without white space of any kind (blanks at line ends do occur); returns its size.
+ */
 static size_t pem_squeeze(char *to, str base64)
 {
     size_t bytes = 0;

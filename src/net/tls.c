@@ -139,7 +139,7 @@ void tls_verifiers_init(struct pool *pool, struct region *region, uint32_t count
     pool_init(pool, region, "tls-verifiers", count, sizeof(struct x509_verifier));
 }
 
-/* ---- start and stop ---- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 /* Fastest first among equals. ECDHE only: forward secrecy; AEAD only: no padding troubles. */
 static const uint16_t suites_ecdsa[] = {
@@ -194,8 +194,8 @@ static void show_to_server(br_ssl_client_context *client, const struct tls_ident
                                     BR_KEYTYPE_SIGN, 0, br_ec_get_default(),
                                     br_ecdsa_sign_asn1_get_default());
     } else if (identity->key_type == BR_KEYTYPE_RSA) {
-        br_ssl_client_set_single_rsa(client, identity->chain, identity->chain_count,
-                                     &identity->rsa, br_rsa_pkcs1_sign_get_default());
+        br_ssl_client_set_single_rsa(client, identity->chain, identity->chain_count, &identity->rsa,
+                                     br_rsa_pkcs1_sign_get_default());
     }
 }
 
@@ -246,9 +246,9 @@ static void set_server_key(br_ssl_server_context *server, const struct tls_ident
                                     br_ecdsa_sign_asn1_get_default());
     } else {
         br_ssl_engine_set_suites(b, suites_rsa, sizeof suites_rsa / sizeof suites_rsa[0]);
-        br_ssl_server_set_single_rsa(server, identity->chain, identity->chain_count,
-                                     &identity->rsa, BR_KEYTYPE_SIGN,
-                                     br_rsa_private_get_default(), br_rsa_pkcs1_sign_get_default());
+        br_ssl_server_set_single_rsa(server, identity->chain, identity->chain_count, &identity->rsa,
+                                     BR_KEYTYPE_SIGN, br_rsa_private_get_default(),
+                                     br_rsa_pkcs1_sign_get_default());
     }
 }
 
@@ -292,7 +292,7 @@ void tls_stop(struct tls_engine *engine)
     }
 }
 
-/* ---- what went wrong ---- */
+/* ---- what went wrong ------------------------------------------------------------------------- */
 
 #define ALERT(n) (BR_ERR_RECV_FATAL_ALERT + (n)) /* RFC 5246 section 7.2 */
 
@@ -377,7 +377,7 @@ static void engine_settle(struct tls_engine *engine)
     }
 }
 
-/* ---- plain engines ---- */
+/* ---- plain engines --------------------------------------------------------------------------- */
 
 static unsigned plain_state(struct tls_engine *engine)
 {
@@ -400,7 +400,7 @@ static unsigned plain_state(struct tls_engine *engine)
     return state | (p->out_from < p->out_to ? TLS_HAS_WIRE : 0);
 }
 
-/* ---- ports ---- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 unsigned tls_state(struct tls_engine *engine)
 {

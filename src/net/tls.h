@@ -1,5 +1,6 @@
 /*
- * tls.h - one TLS 1.2 connection as an engine with four ports; no I/O, no clock, no entropy of its own.
+ * tls.h - one TLS 1.2 connection as an engine with four ports; no I/O, no clock, no entropy of its
+ * own.
  *
  *                     +------------+
  *      peer --wire--> |            | --plain--> application
@@ -7,9 +8,10 @@
  *      peer <--wire-- |            | <--plain-- application
  *                     +------------+
  *
- * Each port is a pair of calls in the manner of BearSSL: one lends memory inside the engine, one says
- * how much of it was used. tls_state() tells which ports are open right now. A third kind of engine
- * passes bytes through unchanged, so that whoever pumps does not care whether there is TLS at all.
+ * Each port is a pair of calls in the manner of BearSSL: one lends memory inside the engine, one
+ * says how much of it was used. tls_state() tells which ports are open right now. A third kind of
+ * engine passes bytes through unchanged, so that whoever pumps does not care whether there is TLS
+ * at all.
  *
  * Offered and accepted: TLS 1.2 (BearSSL knows no 1.3), ECDHE with AEAD suites, ALPN "http/1.1", no
  * renegotiation, no resumption (Go servers never resume, and a resumed session carries no client
@@ -28,8 +30,8 @@
 
 #define TLS_SEED_BYTES 32 /* from os_random(), fresh for every start */
 
-/* BearSSL must hold a whole record to decrypt it: 16384 bytes of plain text + 325 of overhead. Smaller
- * buffers die on the large records of Go servers. */
+/* BearSSL must hold a whole record to decrypt it: 16384 bytes of plain text + 325 of overhead.
+ * Smaller buffers die on the large records of Go servers. */
 #define TLS_IN_BYTES (16384 + 325)
 /* We cut what we send as we like: requests are small. 85 is BearSSL's overhead. */
 #define TLS_OUT_BYTES (4096 + 85)
@@ -38,14 +40,14 @@
 /* Whom we believe. Shared by all connections of that side; const while any of them shakes hands. */
 struct tls_trust {
     struct x509_anchors anchors;
-    struct pool *verifiers;   /* of struct x509_verifier, see tls_verifiers_init(); may be shared */
-    int64_t (*wall_s)(void);  /* wall clock, seconds since 1970 */
+    struct pool *verifiers;  /* of struct x509_verifier, see tls_verifiers_init(); may be shared */
+    int64_t (*wall_s)(void); /* wall clock, seconds since 1970 */
 };
 
 /*
  * The pool of handshake memory. One slot is taken when the peer's certificates begin to arrive and
- * given back when the handshake ends; when none is free the handshake fails with ERR_FULL. count: one
- * for each connection that may shake hands at the same time; slots never used cost no memory.
+ * given back when the handshake ends; when none is free the handshake fails with ERR_FULL. count:
+ * one for each connection that may shake hands at the same time; slots never used cost no memory.
  */
 void tls_verifiers_init(struct pool *pool, struct region *region, uint32_t count);
 
@@ -68,20 +70,21 @@ struct tls_engine {
     handle verifier; /* while the peer's chain is judged */
     bool skip_verify;
     bool is_anonymous_ok; /* server: go on without an acceptable client certificate */
-    bool is_open;       /* the handshake is done */
-    bool is_closing;    /* tls_close() was called */
-    bool is_wire_ended; /* tls_wire_ended() was called */
-    bool is_wire_reset; /* and it was not in order */
-    bool is_peer_known; /* the peer proved to hold the key of a certificate we accept */
-    enum err err;       /* ERR_OK while running */
+    bool is_open;         /* the handshake is done */
+    bool is_closing;      /* tls_close() was called */
+    bool is_wire_ended;   /* tls_wire_ended() was called */
+    bool is_wire_reset;   /* and it was not in order */
+    bool is_peer_known;   /* the peer proved to hold the key of a certificate we accept */
+    enum err err;         /* ERR_OK while running */
     char why[TLS_WHY_BYTES];
     char host[X509_HOST_BYTES];
     struct x509_subject peer; /* its name, when is_peer_known */
     _Alignas(64) uint8_t out[TLS_OUT_BYTES];
-    _Alignas(64) uint8_t in[TLS_IN_BYTES]; /* last: an idle connection touches its first page only */
+    _Alignas(
+        64) uint8_t in[TLS_IN_BYTES]; /* last: an idle connection touches its first page only */
 };
 
-/* ---- start: any engine, any state before; the old connection is forgotten (tls_stop() first) ---- */
+/* ---- start: any engine, any state before; the old connection is forgotten (tls_stop() first) - */
 
 /*
  * trust        whom to believe; anchors must live until the handshake is done
@@ -97,8 +100,8 @@ void tls_start_client(struct tls_engine *engine, const struct tls_trust *trust,
 
 /*
  * clients      who may sign client certificates; NULL: do not ask for any
- * is_required  no acceptable client certificate, no connection; otherwise the connection goes on and
- *              is_peer_known tells
+ * is_required  no acceptable client certificate, no connection; otherwise the connection goes on
+ * and is_peer_known tells
  */
 void tls_start_server(struct tls_engine *engine, const struct tls_identity *identity,
                       const struct tls_trust *clients, bool is_required,
@@ -106,10 +109,11 @@ void tls_start_server(struct tls_engine *engine, const struct tls_identity *iden
 
 void tls_start_plain(struct tls_engine *engine);
 
-/* Forgets the connection, wipes its keys, gives back what it borrowed. Sends nothing. No-op when off. */
+/* Forgets the connection, wipes its keys, gives back what it borrowed. Sends nothing. No-op when
+ * off. */
 void tls_stop(struct tls_engine *engine);
 
-/* ---- what it wants ---- */
+/* ---- what it wants --------------------------------------------------------------------------- */
 
 #define TLS_TAKES_WIRE 1u  /* bytes from the peer are welcome */
 #define TLS_HAS_WIRE 2u    /* bytes for the peer are ready */
@@ -128,9 +132,10 @@ void tls_stop(struct tls_engine *engine);
  */
 unsigned tls_state(struct tls_engine *engine);
 
-/* ---- the ports: NULL and 0 when closed ---- */
+/* ---- the ports: NULL and 0 when closed ------------------------------------------------------- */
 
-void *tls_wire_room(struct tls_engine *engine, size_t *bytes); /* where to put bytes from the peer */
+void *tls_wire_room(struct tls_engine *engine,
+                    size_t *bytes); /* where to put bytes from the peer */
 void tls_wire_fed(struct tls_engine *engine, size_t bytes);
 /* The transport has ended: in order, or by a reset. */
 void tls_wire_ended(struct tls_engine *engine, bool is_orderly);

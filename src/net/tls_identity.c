@@ -15,7 +15,7 @@ static void wipe(void *memory, size_t bytes)
     }
 }
 
-/* ---- certificates ---- */
+/* ---- certificates ---------------------------------------------------------------------------- */
 
 static enum err load_chain(struct tls_identity *identity, str pem, struct arena *arena,
                            const char **why)
@@ -61,7 +61,7 @@ static enum err read_leaf(struct tls_identity *identity, struct x509_cert *leaf,
     return ERR_OK;
 }
 
-/* ---- key ---- */
+/* ---- key ------------------------------------------------------------------------------------- */
 
 static bool is_private_key(const struct pem_block *block, const char **why)
 {
@@ -141,7 +141,7 @@ static enum err load_key(struct tls_identity *identity, str pem, struct arena *a
     return err;
 }
 
-/* ---- do they belong together ---- */
+/* ---- do they belong together ----------------------------------------------------------------- */
 
 static bool is_rsa_pair(const br_rsa_private_key *key, const struct x509_key *leaf)
 {

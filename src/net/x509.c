@@ -6,25 +6,25 @@
 #include "os/sock.h"
 
 /* Object identifiers, without tag and length. */
-#define OID_RSA S("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")    /* 1.2.840.113549.1.1.1 */
-#define OID_EC S("\x2a\x86\x48\xce\x3d\x02\x01")             /* 1.2.840.10045.2.1 */
-#define OID_P256 S("\x2a\x86\x48\xce\x3d\x03\x01\x07")       /* 1.2.840.10045.3.1.7 */
-#define OID_P384 S("\x2b\x81\x04\x00\x22")                   /* 1.3.132.0.34 */
-#define OID_P521 S("\x2b\x81\x04\x00\x23")                   /* 1.3.132.0.35 */
-#define OID_ALT_NAMES S("\x55\x1d\x11")                      /* 2.5.29.17 */
-#define OID_BASIC_CONSTRAINTS S("\x55\x1d\x13")              /* 2.5.29.19 */
-#define OID_KEY_PURPOSES S("\x55\x1d\x25")                   /* 2.5.29.37 */
-#define OID_ANY_PURPOSE S("\x55\x1d\x25\x00")                /* 2.5.29.37.0 */
+#define OID_RSA S("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")     /* 1.2.840.113549.1.1.1 */
+#define OID_EC S("\x2a\x86\x48\xce\x3d\x02\x01")              /* 1.2.840.10045.2.1 */
+#define OID_P256 S("\x2a\x86\x48\xce\x3d\x03\x01\x07")        /* 1.2.840.10045.3.1.7 */
+#define OID_P384 S("\x2b\x81\x04\x00\x22")                    /* 1.3.132.0.34 */
+#define OID_P521 S("\x2b\x81\x04\x00\x23")                    /* 1.3.132.0.35 */
+#define OID_ALT_NAMES S("\x55\x1d\x11")                       /* 2.5.29.17 */
+#define OID_BASIC_CONSTRAINTS S("\x55\x1d\x13")               /* 2.5.29.19 */
+#define OID_KEY_PURPOSES S("\x55\x1d\x25")                    /* 2.5.29.37 */
+#define OID_ANY_PURPOSE S("\x55\x1d\x25\x00")                 /* 2.5.29.37.0 */
 #define OID_SERVER_AUTH S("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */
 #define OID_CLIENT_AUTH S("\x2b\x06\x01\x05\x05\x07\x03\x02") /* 1.3.6.1.5.5.7.3.2 */
-#define OID_COMMON_NAME S("\x55\x04\x03")                    /* 2.5.4.3 */
-#define OID_ORGANIZATION S("\x55\x04\x0a")                   /* 2.5.4.10 */
+#define OID_COMMON_NAME S("\x55\x04\x03")                     /* 2.5.4.3 */
+#define OID_ORGANIZATION S("\x55\x04\x0a")                    /* 2.5.4.10 */
 
 /* GeneralName choices (RFC 5280 4.2.1.6). */
 #define ALT_DNS DER_CONTEXT(2u)
 #define ALT_ADDRESS DER_CONTEXT(7u)
 
-/* ---- the certificate ---- */
+/* ---- the certificate ------------------------------------------------------------------------- */
 
 static void read_key(struct der *parent, struct x509_key *key)
 {
@@ -66,8 +66,8 @@ static bool read_extension(str oid, str value, struct x509_cert *out)
         out->has_key_purposes = true;
     } else if (str_eq(oid, OID_BASIC_CONSTRAINTS)) {
         struct der constraints = der_enter(&der, DER_SEQUENCE);
-        bool has_flag = constraints.rest.bytes > 0 &&
-                        (uint8_t)constraints.rest.ptr[0] == DER_BOOLEAN;
+        bool has_flag =
+            constraints.rest.bytes > 0 && (uint8_t)constraints.rest.ptr[0] == DER_BOOLEAN;
         out->is_ca = has_flag && der_boolean(&constraints);
         der.has_failed |= constraints.has_failed;
     }
@@ -100,7 +100,8 @@ static int read_version(struct der *tbs)
     }
     struct der der = der_open(item.body);
     str number = der_unsigned(&der);
-    bool is_known = !der.has_failed && number.bytes == 1 && number.ptr[0] >= 1 && number.ptr[0] <= 2;
+    bool is_known =
+        !der.has_failed && number.bytes == 1 && number.ptr[0] >= 1 && number.ptr[0] <= 2;
     tbs->has_failed |= !is_known;
     return is_known ? number.ptr[0] + 1 : 0;
 }
@@ -132,12 +133,12 @@ enum err x509_read(str der, struct x509_cert *out)
     out->is_ca |= out->version < 3;
     (void)der_expect(&cert, DER_SEQUENCE);   /* signature algorithm, again */
     (void)der_expect(&cert, DER_BIT_STRING); /* signature */
-    bool is_good = der_finish(&tbs) && der_finish(&cert) && der_finish(&file) &&
-                   !validity.has_failed;
+    bool is_good =
+        der_finish(&tbs) && der_finish(&cert) && der_finish(&file) && !validity.has_failed;
     return is_good ? ERR_OK : ERR_BAD_INPUT;
 }
 
-/* ---- purposes ---- */
+/* ---- purposes -------------------------------------------------------------------------------- */
 
 bool x509_is_for(const struct x509_cert *cert, enum x509_purpose purpose)
 {
@@ -153,7 +154,7 @@ bool x509_is_for(const struct x509_cert *cert, enum x509_purpose purpose)
     return !cert->has_key_purposes;
 }
 
-/* ---- names ---- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static str without_last_dot(str name)
 {
@@ -208,14 +209,14 @@ bool x509_names_host(const struct x509_cert *cert, str host)
     return false;
 }
 
-/* ---- the subject ---- */
+/* ---- the subject ----------------------------------------------------------------------------- */
 
 /* The text of a directory string, if it is a plain one: UTF8String, PrintableString, IA5String, or
  * TeletexString that keeps to ASCII. */
 static bool plain_text(const struct der_item *value, str *out)
 {
-    bool is_text = value->tag == 0x0C || value->tag == 0x13 || value->tag == 0x16 ||
-                   value->tag == 0x14;
+    bool is_text =
+        value->tag == 0x0C || value->tag == 0x13 || value->tag == 0x16 || value->tag == 0x14;
     *out = value->body;
     return is_text && codec_is_utf8(*out) && memchr(out->ptr, 0, out->bytes) == NULL;
 }
@@ -257,7 +258,7 @@ void x509_read_subject(str name, struct x509_subject *out)
     }
 }
 
-/* ---- for people ---- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 /* Printable ASCII; the rest as '?': these texts go into logs and come from strangers. */
 static void put_tame(struct buf *out, str text)
@@ -322,8 +323,8 @@ void x509_put_common_name(str name, struct buf *out)
     struct x509_subject subject;
 
     x509_read_subject(name, &subject);
-    put_tame(out, str_of(subject.common_name[0] != 0 ? subject.common_name
-                                                     : subject.organizations[0]));
+    put_tame(out,
+             str_of(subject.common_name[0] != 0 ? subject.common_name : subject.organizations[0]));
 }
 
 void x509_put_date(struct buf *out, int64_t unix_s)

@@ -26,11 +26,11 @@ struct x509_cert {
     int64_t not_before_s; /* seconds since 1970 */
     int64_t not_after_s;
     struct x509_key key;
-    str alt_names;     /* contents of subjectAltName's SEQUENCE */
+    str alt_names; /* contents of subjectAltName's SEQUENCE */
     bool has_alt_names;
-    str key_purposes;  /* contents of extendedKeyUsage's SEQUENCE */
+    str key_purposes; /* contents of extendedKeyUsage's SEQUENCE */
     bool has_key_purposes;
-    bool is_ca;        /* basicConstraints says so, or the certificate is older than version 3 */
+    bool is_ca; /* basicConstraints says so, or the certificate is older than version 3 */
 };
 
 /* Reads one whole certificate. Errors: ERR_BAD_INPUT (malformed; *out is undefined). */
@@ -46,9 +46,9 @@ bool x509_is_for(const struct x509_cert *cert, enum x509_purpose purpose);
  *
  * host     a DNS name (a trailing dot is ignored) or an address (IPv4, IPv6, brackets allowed)
  *
- * An address is compared with iPAddress entries only, a DNS name with dNSName entries only. "*" stands
- * for exactly one whole left-most label, and at least two labels must follow it. The subject's
- * common name counts only for DNS names, and only when there is no subjectAltName at all.
+ * An address is compared with iPAddress entries only, a DNS name with dNSName entries only. "*"
+ * stands for exactly one whole left-most label, and at least two labels must follow it. The
+ * subject's common name counts only for DNS names, and only when there is no subjectAltName at all.
  */
 bool x509_names_host(const struct x509_cert *cert, str host);
 
@@ -56,8 +56,8 @@ bool x509_names_host(const struct x509_cert *cert, str host);
  * "nobody". For people; stops quietly when `out` is full. */
 void x509_put_names(const struct x509_cert *cert, struct buf *out);
 
-#define X509_NAME_BYTES 320       /* "system:node:" and a DNS subdomain of 253 fit */
-#define X509_ORGANIZATIONS_MAX 4  /* more are ignored; kubeadm uses one */
+#define X509_NAME_BYTES 320        /* "system:node:" and a DNS subdomain of 253 fit */
+#define X509_ORGANIZATIONS_MAX 4   /* more are ignored; kubeadm uses one */
 #define X509_ORGANIZATION_BYTES 68 /* ub-organization-name is 64 (RFC 5280 appendix A.1) */
 
 /* The subject as Kubernetes reads it: user = CN, groups = O. NUL-terminated. A value that is too
@@ -71,7 +71,8 @@ struct x509_subject {
 /* name: whole DER of a Name (cert->subject or cert->issuer). */
 void x509_read_subject(str name, struct x509_subject *out);
 
-/* The common name of a Name (its organization if it has none), tamed to printable ASCII; for people. */
+/* The common name of a Name (its organization if it has none), tamed to printable ASCII; for
+ * people. */
 void x509_put_common_name(str name, struct buf *out);
 
 /* "2006-01-02", for messages. */

@@ -8,7 +8,7 @@
 
 #define RSA_BYTES_MAX 512u /* BearSSL's limit is 4096 bits */
 
-/* ---- anchors ---- */
+/* ---- anchors --------------------------------------------------------------------------------- */
 
 static bool is_certificate(const struct pem_block *block)
 {
@@ -93,7 +93,7 @@ enum err x509_anchors_load(struct x509_anchors *anchors, str pem, struct arena *
     return err;
 }
 
-/* ---- reasons ---- */
+/* ---- reasons --------------------------------------------------------------------------------- */
 
 /* The first reason stays: later ones are usually its consequences. */
 static void refuse(struct x509_verifier *v, const char *format, ...)
@@ -161,7 +161,8 @@ static const struct {
     const char *text;
 } verdicts[] = {
     {BR_ERR_X509_EMPTY_CHAIN, "the peer sent no certificate"},
-    {BR_ERR_X509_UNSUPPORTED, "certificate uses an algorithm we do not support (RSA-PSS, Ed25519, SHA-1)"},
+    {BR_ERR_X509_UNSUPPORTED,
+     "certificate uses an algorithm we do not support (RSA-PSS, Ed25519, SHA-1)"},
     {BR_ERR_X509_LIMIT_EXCEEDED, "certificate has a key or signature above 4096 bits"},
     {BR_ERR_X509_BAD_SIGNATURE, "certificate carries a wrong signature"},
     {BR_ERR_X509_EXPIRED, "certificate is not valid now"},
@@ -183,13 +184,14 @@ static void refuse_verdict(struct x509_verifier *v, unsigned code)
     if (code != BR_ERR_X509_NOT_TRUSTED) {
         refuse(v, "%s", text);
     } else if (v->has_namesake) {
-        refuse(v, "signed by \"%s\", but with another key than the CA we know by that name", v->issuer);
+        refuse(v, "signed by \"%s\", but with another key than the CA we know by that name",
+               v->issuer);
     } else {
         refuse(v, "not signed by a known CA (signed by \"%s\")", v->issuer);
     }
 }
 
-/* ---- checks on one whole certificate ---- */
+/* ---- checks on one whole certificate --------------------------------------------------------- */
 
 static void check_dates(struct x509_verifier *v, const struct x509_cert *cert)
 {
@@ -256,15 +258,15 @@ static void check_cert(struct x509_verifier *v)
     }
 }
 
-/* ---- the class ---- */
+/* ---- the class ------------------------------------------------------------------------------- */
 
 static struct x509_verifier *verifier_of(const br_x509_class **ctx)
 {
     return (struct x509_verifier *)(void *)ctx;
 }
 
-/* Certificates behind the one that led to an anchor are ballast (cross-signed roots, often expired),
- * and those behind a blindly taken leaf too. */
+/* Certificates behind the one that led to an anchor are ballast (cross-signed roots, often
+ * expired), and those behind a blindly taken leaf too. */
 static bool is_decided(const struct x509_verifier *v)
 {
     return v->skip_verify ? v->certs_count > 0 : v->minimal.err == BR_ERR_X509_OK;
@@ -356,7 +358,7 @@ static const br_x509_class verifier_class = {
     .get_pkey = verifier_get_pkey,
 };
 
-/* ---- set up ---- */
+/* ---- set up ---------------------------------------------------------------------------------- */
 
 /* BearSSL counts days from the year 0; 1970 began on day 719528. */
 static void set_time(br_x509_minimal_context *minimal, int64_t now_s)

@@ -1,10 +1,10 @@
 /*
  * x509_verify.h - who we trust, and whether a chain of certificates convinces us.
  *
- * BearSSL's "minimal" engine checks signatures, dates, basicConstraints and keyUsage along the chain.
- * It does not look at extendedKeyUsage, cannot read iPAddress names, and falls back to the common
- * name too easily; so our own br_x509_class wraps it, keeps one certificate at a time, and checks
- * the rest (x509.h). It also remembers why a chain was refused, in words for people.
+ * BearSSL's "minimal" engine checks signatures, dates, basicConstraints and keyUsage along the
+ * chain. It does not look at extendedKeyUsage, cannot read iPAddress names, and falls back to the
+ * common name too easily; so our own br_x509_class wraps it, keeps one certificate at a time, and
+ * checks the rest (x509.h). It also remembers why a chain was refused, in words for people.
  *
  * The verifier is a br_x509_class context: whatever drives BearSSL (tls.h, or the callback of
  * libcurl) sets it with br_ssl_engine_set_x509(eng, &verifier->vtable). No I/O, no clock.
@@ -24,7 +24,7 @@
 #define X509_WHY_BYTES 96        /* a sentence; longer ones end in "..." */
 #define X509_KEY_ROOM_BYTES 576  /* RSA-4096: 512 + 8 bytes, each rounded up */
 
-/* ---- anchors ---- */
+/* ---- anchors --------------------------------------------------------------------------------- */
 
 struct x509_anchors {
     br_x509_trust_anchor *list;
@@ -45,7 +45,7 @@ struct x509_anchors {
  */
 MUST_USE enum err x509_anchors_load(struct x509_anchors *anchors, str pem, struct arena *arena);
 
-/* ---- verifier ---- */
+/* ---- verifier -------------------------------------------------------------------------------- */
 
 struct x509_check {
     const struct x509_anchors *anchors;
@@ -69,14 +69,15 @@ struct x509_verifier {
     bool is_watching;     /* the current one matters to us and is collected */
     bool is_too_big;      /* the current one did not fit */
     bool is_refused;      /* by us */
-    bool has_namesake;    /* an anchor has the name of the last issuer (but, if refused, not its key) */
-    char issuer[64];      /* common name of the last certificate's issuer */
+    bool
+        has_namesake; /* an anchor has the name of the last issuer (but, if refused, not its key) */
+    char issuer[64];  /* common name of the last certificate's issuer */
 
     struct x509_subject subject; /* of the leaf; valid when the chain was accepted */
     int64_t not_after_s;         /* of the leaf; likewise */
     char why[X509_WHY_BYTES];    /* why the chain was refused; empty otherwise */
 
-    br_x509_pkey leaf_key;       /* skip_verify only */
+    br_x509_pkey leaf_key; /* skip_verify only */
     _Alignas(16) uint8_t leaf_key_room[X509_KEY_ROOM_BYTES];
     uint8_t cert[X509_CERT_BYTES_MAX];
 };

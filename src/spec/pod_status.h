@@ -159,7 +159,8 @@ void pod_status_remember(struct pod_status_past *past, const struct pod_status *
                          uint64_t hash);
 
 /*
- * Content without what varies by itself (lastTransitionTime). The same for a status that is about
+ * Content without what varies by itself (lastTransitionTime) or is never written again (reason and
+ * message of an ended pod). The same for a status that is about
  * to be written and for the same status read back from the API server, across restarts too.
  * The arena is used as scratch and rewound. Errors: ERR_FULL.
  */

@@ -63,7 +63,8 @@ void status_keep_known(struct pod_status *out, const struct pod_status_input *in
     } else if (out->started_at_s <= 0) {
         out->started_at_s = input->now_s;
     }
-    for (unsigned i = 0; out->pod_ips_count == 0 && i < POD_IPS_MAX; i++) {
+    bool has_none = out->pod_ips_count == 0;
+    for (unsigned i = 0; has_none && i < POD_IPS_MAX; i++) {
         status_add_address(out, str_of(past->pod_ips[i]));
     }
 }

@@ -71,7 +71,9 @@ static void put_status(struct json_write *w, const struct pod_status *status,
 {
     if (status->phase != POD_PHASE_NONE) {
         json_member_text(w, "phase", str_of(pod_phase_name(status->phase)));
-        if (!status->keeps_reason) {
+        /* An ended pod keeps the reason it ended with, so the reason is not what makes it new. */
+        bool is_ended = pod_phase_is_terminal(status->phase);
+        if (purpose == FOR_HASH ? !is_ended : !status->keeps_reason) {
             member_text_or_null(w, "reason", status->reason);
             member_text_or_null(w, "message", status->message);
         }

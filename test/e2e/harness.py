@@ -61,7 +61,7 @@ def wait_for(predicate, timeout, what):
             if value:
                 return value
             seen = value
-        except (AssertionError, KeyError, IndexError, OSError, http.client.HTTPException, ApiError) as error:
+        except NOT_YET as error:
             seen = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout} s: {what} (last seen: {seen!r})")
@@ -177,6 +177,18 @@ class ApiError(Exception):
         super().__init__(f"{status}: {text[:300]}")
         self.status = status
 
+
+# What a look at something that is not there yet, or not reachable now, may raise.
+NOT_YET = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    http.client.HTTPException,
+    ApiError,
+)
 
 AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -314,6 +326,13 @@ class Cluster:
             if error.status == 404:
                 return None
             raise
+
+    def remove(self, path):
+        try:
+            self.call("DELETE", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
 
     def pods(self, namespace):
         return self.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
@@ -722,8 +741,7 @@ class E2ETest(unittest.TestCase):
             f"/api/v1/nodes/{cls.ecilet.node}",
             f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{cls.ecilet.node}",
         ):
-            if cls.cluster.find(path):
-                cls.cluster.call("DELETE", path)
+            cls.cluster.remove(path)
 
     def setUp(self):
         word = re.sub("[^a-z0-9]+", "-", self._testMethodName.removeprefix("test_").lower())

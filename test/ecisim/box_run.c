@@ -336,7 +336,7 @@ void run_ended(struct box *box, int status)
     struct buf message = { 0 };
     int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     int exit_code = signal != 0 ? 128 + signal : WEXITSTATUS(status);
-    const char *reason = cgroup_had_oom(box->id) ? "OOMKilled" : NULL;
+    const char *reason = exit_code != 0 && cgroup_had_oom(box->id) ? "OOMKilled" : NULL;
     if (container->forced_reason != NULL) {
         exit_code = container->forced_code;
         reason = container->forced_reason;

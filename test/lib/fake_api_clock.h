@@ -35,11 +35,28 @@ static inline void fake_clock_skip(msec ms)
     fake_wall_ms += ms;
 }
 
-/* Turns of the loop until the condition holds; false after so much virtual time. */
+static msec fake_step_ms = 1; /* virtual time per turn; more for tests that wait for minutes */
+
+static inline void fake_step(struct loop *loop)
+{
+    (void)loop_turn(loop, fake_now_ms);
+    fake_clock_skip(fake_step_ms);
+}
+
+/* Turns of the loop until the condition holds; false when it does not within so much virtual time. */
 #define FAKE_UNTIL(loop, within_ms, condition)                                                     \
-    fake_until((loop), (within_ms), __extension__({                                                \
-                   bool until_(void) { return (condition); }                                       \
-                   until_;                                                                         \
-               }))
+    __extension__({                                                                                \
+        msec end_ms_ = fake_now_ms + (within_ms);                                                  \
+        bool is_met_ = false;                                                                      \
+        while (!(is_met_ = (condition)) && fake_now_ms < end_ms_) {                                \
+            fake_step(loop);                                                                       \
+        }                                                                                          \
+        is_met_;                                                                                   \
+    })
+
+static inline void fake_pass(struct loop *loop, msec ms)
+{
+    (void)FAKE_UNTIL(loop, ms, false);
+}
 
 #endif

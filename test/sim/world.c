@@ -7,6 +7,7 @@
 
 #include "base/region.h"
 #include "base/buf.h"
+#include "data/group_read.h"
 
 /* ---- the event heap ------------------------------------------------------------------------ */
 
@@ -634,6 +635,15 @@ void world_print_trace(const struct world *world)
     buf_init(&out, memory, sizeof memory);
     trace_print(&world->brain->trace, &out);
     (void)fwrite(out.ptr, 1, out.bytes, stdout);
+    for (uint32_t i = 0; i < world->groups_count; i++) {
+        const struct world_group *group = &world->groups[i];
+        const struct world_pod *pod = &world->pods[group->pod];
+        printf("truth: %s attempt %u %s%s%s for pod %u (%s%s%s), changed %.3f\n", group->id,
+               group->attempt, eci_status_name(group->status), group->is_gone ? " gone" : "",
+               group->was_deleted_by_hand ? " by hand" : "", group->pod,
+               pod_phase_name(pod->phase), pod->exists ? "" : " gone",
+               pod->is_leaving ? " leaving" : "", (double)group->changed_ms / 1000);
+    }
 }
 
 void world_heal(struct world *world)

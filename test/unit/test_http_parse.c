@@ -1,4 +1,5 @@
-/* http_parse: a table of messages, good and hostile; each is fed whole, byte by byte and at random. */
+/* http_parse: a table of messages, good and hostile; each is fed whole, byte by byte and at random.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@ struct parse_case {
 };
 
 #define OK "HTTP/1.1 200 OK\r\n"
+#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
+#define HEAD_CHUNKED "head(200,-1,kc) "
 
 static const struct parse_case responses[] = {
     /* bodies with a length */
@@ -35,8 +38,10 @@ static const struct parse_case responses[] = {
     {OK "Content-Length: 005\r\n\r\nhello", "head(200,5,k) body(hello) done", false},
     {OK "Content-Length: 0\r\n\r\n", "head(200,0,k) done", false},
     {OK "Content-Length: 5\r\n\r\nhel", "head(200,5,k) body(hel) end:failed", false},
-    {OK "Content-Length: 5\r\nConnection: close\r\n\r\nhello", "head(200,5,) body(hello) done", false},
-    {OK "Content-Length: 1\r\nConnection: x, Close ,y\r\n\r\n!", "head(200,1,) body(!) done", false},
+    {OK "Content-Length: 5\r\nConnection: close\r\n\r\nhello",
+     "head(200,5,) body(hello) done", false},
+    {OK "Content-Length: 1\r\nConnection: x, Close ,y\r\n\r\n!",
+     "head(200,1,) body(!) done", false},
     {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n!", "head(200,1,0) body(!) done", false},
     {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n!",
      "head(200,1,k0) body(!) done", false},
@@ -48,9 +53,10 @@ static const struct parse_case responses[] = {
     /* no body, whatever the fields say */
     {"HTTP/1.1 204 No Content\r\n\r\n", "head(204,0,k) done", false},
     {"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "head(204,0,k) done", false},
-    {"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", "head(304,0,k) done", false},
+    {"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "head(304,0,k) done", false},
     {OK "Content-Length: 5\r\n\r\n", "head(200,0,k) done", true},
-    {OK "Transfer-Encoding: chunked\r\n\r\n", "head(200,0,k) done", true},
+    {CHUNKED, "head(200,0,k) done", true},
     {OK "\r\n", "head(200,0,k) done", true},
 
     /* until the connection ends */
@@ -59,7 +65,8 @@ static const struct parse_case responses[] = {
     {OK "Connection: keep-alive\r\n\r\nx", "head(200,-1,) body(x) end:done", false},
 
     /* interim replies */
-    {"HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\n!", "head(200,1,k) body(!) done", false},
+    {"HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\n!",
+     "head(200,1,k) body(!) done", false},
     {"HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 7\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
      "head(204,0,k) done", false},
     {"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\nbinary",
@@ -70,36 +77,40 @@ static const struct parse_case responses[] = {
      "failed(too many interim replies)", false},
 
     /* chunks */
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-     "head(200,-1,kc) body(hello) done", false},
+    {CHUNKED "5\r\nhello\r\n0\r\n\r\n",
+     HEAD_CHUNKED "body(hello) done", false},
     {OK "Transfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n006\r\n world\r\n0\r\n\r\nHTTP",
-     "head(200,-1,kc) body(hello world) done", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\nA;a=b;c=\"d e\"\r\n0123456789\r\n000;x\r\nT: 1\r\nU: 2\r\n\r\n",
-     "head(200,-1,kc) body(0123456789) done", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "head(200,-1,kc) body(hello) end:failed", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n", "head(200,-1,kc) end:failed", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "head(200,-1,kc) done", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n;x\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n 5\r\nhello\r\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\nhello\n", "head(200,-1,kc) failed(malformed chunk size)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\rhello", "head(200,-1,kc) failed(chunk line does not end in CRLF)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5;a\nhello\r\n", "head(200,-1,kc) failed(malformed chunk extension)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n", "head(200,-1,kc) body(hello) failed(chunk does not end in CRLF)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n", "head(200,-1,kc) body(hello) failed(chunk does not end in CRLF)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n", "head(200,-1,kc) failed(chunk size out of range)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n100000000000000001\r\n", "head(200,-1,kc) failed(chunk size out of range)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n folded\r\n\r\n", "head(200,-1,kc) failed(malformed header line)", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 7\r\n\r\n", "head(200,-1,kc) done", false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\nX: 1\n\r\n", "head(200,-1,kc) failed(line ends in a bare LF)", false},
+     HEAD_CHUNKED "body(hello world) done", false},
+    {CHUNKED "A;a=b;c=\"d e\"\r\n0123456789\r\n000;x\r\nT: 1\r\nU: 2\r\n\r\n",
+     HEAD_CHUNKED "body(0123456789) done", false},
+    {CHUNKED "5\r\nhello\r\n", HEAD_CHUNKED "body(hello) end:failed", false},
+    {CHUNKED "0\r\n", HEAD_CHUNKED "end:failed", false},
+    {CHUNKED "0\r\n\r\n", HEAD_CHUNKED "done", false},
+    {CHUNKED "\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED ";x\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "+5\r\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "-5\r\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "0x5\r\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "5 \r\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED " 5\r\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "5\nhello\n", HEAD_CHUNKED "failed(malformed chunk size)", false},
+    {CHUNKED "5\r\rhello", HEAD_CHUNKED "failed(chunk line does not end in CRLF)", false},
+    {CHUNKED "5;a\nhello\r\n", HEAD_CHUNKED "failed(malformed chunk extension)", false},
+    {CHUNKED "5\r\nhello0\r\n\r\n",
+     HEAD_CHUNKED "body(hello) failed(chunk does not end in CRLF)", false},
+    {CHUNKED "5\r\nhello\n0\r\n\r\n",
+     HEAD_CHUNKED "body(hello) failed(chunk does not end in CRLF)", false},
+    {CHUNKED "FFFFFFFFFFFFFFFF\r\n", HEAD_CHUNKED "failed(chunk size out of range)", false},
+    {CHUNKED "100000000000000001\r\n", HEAD_CHUNKED "failed(chunk size out of range)", false},
+    {CHUNKED "0\r\n folded\r\n\r\n", HEAD_CHUNKED "failed(malformed header line)", false},
+    {CHUNKED "0\r\nContent-Length: 7\r\n\r\n", HEAD_CHUNKED "done", false},
+    {CHUNKED "0\r\nX: 1\n\r\n", HEAD_CHUNKED "failed(line ends in a bare LF)", false},
 
     /* lengths that two readers could understand differently */
-    {OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "failed(more than one Content-Length)", false},
-    {OK "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "failed(more than one Content-Length)", false},
+    {OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+     "failed(more than one Content-Length)", false},
+    {OK "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+     "failed(more than one Content-Length)", false},
     {OK "Content-Length: 5, 5\r\n\r\nhello", "failed(malformed Content-Length)", false},
     {OK "Content-Length: +5\r\n\r\nhello", "failed(malformed Content-Length)", false},
     {OK "Content-Length: -5\r\n\r\nhello", "failed(malformed Content-Length)", false},
@@ -109,16 +120,24 @@ static const struct parse_case responses[] = {
     {OK "Content-Length: \r\n\r\nhello", "failed(malformed Content-Length)", false},
     {OK "Content-Length: 99999999999999999999\r\n\r\n", "failed(malformed Content-Length)", false},
     {OK "Content-Length: 9223372036854775807\r\n\r\n", "failed(malformed Content-Length)", false},
-    {OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "failed(both Content-Length and Transfer-Encoding)", false},
-    {OK "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "failed(both Content-Length and Transfer-Encoding)", false},
-    {OK "Transfer-Encoding: gzip, chunked\r\n\r\n", "failed(Transfer-Encoding is not just \"chunked\")", false},
-    {OK "Transfer-Encoding: identity\r\n\r\n", "failed(Transfer-Encoding is not just \"chunked\")", false},
-    {OK "Transfer-Encoding: xchunked\r\n\r\n", "failed(Transfer-Encoding is not just \"chunked\")", false},
-    {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "failed(Transfer-Encoding is not just \"chunked\")", false},
-    {OK "Transfer-Encoding: \x0b" "chunked\r\n\r\n", "failed(control character in a header)", false},
+    {OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "failed(both Content-Length and Transfer-Encoding)", false},
+    {OK "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+     "failed(both Content-Length and Transfer-Encoding)", false},
+    {OK "Transfer-Encoding: gzip, chunked\r\n\r\n",
+     "failed(Transfer-Encoding is not just \"chunked\")", false},
+    {OK "Transfer-Encoding: identity\r\n\r\n",
+     "failed(Transfer-Encoding is not just \"chunked\")", false},
+    {OK "Transfer-Encoding: xchunked\r\n\r\n",
+     "failed(Transfer-Encoding is not just \"chunked\")", false},
+    {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "failed(Transfer-Encoding is not just \"chunked\")", false},
+    {OK "Transfer-Encoding: \x0b" "chunked\r\n\r\n",
+     "failed(control character in a header)", false},
     {OK "Transfer-Encoding : chunked\r\n\r\n", "failed(malformed header line)", false},
     {OK "Transfer-Encoding\r\n : chunked\r\n\r\n", "failed(malformed header line)", false},
-    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "failed(Transfer-Encoding in HTTP/1.0)", false},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "failed(Transfer-Encoding in HTTP/1.0)", false},
 
     /* lines */
     {OK "Content-Length: 1\n\r\n!", "failed(line ends in a bare LF)", false},
@@ -171,7 +190,8 @@ static const struct parse_case requests[] = {
     {"GET /a/b?c=d%20e HTTP/1.1\r\nHost:\r\n\r\n", "head(GET,/a/b?c=d%20e,0,k) done", false},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "head(OPTIONS,*,0,k) done", false},
     {"GET / HTTP/1.0\r\n\r\n", "head(GET,/,0,0) done", false},
-    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcd", "head(POST,/,3,k) body(abc) done", false},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcd",
+     "head(POST,/,3,k) body(abc) done", false},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
      "head(POST,/,-1,kc) body(abc) done", false},
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n!",
@@ -180,7 +200,8 @@ static const struct parse_case requests[] = {
      "head(POST,/,0,ku) done", false},
     {GET "Connection: Upgrade\r\n\r\n", "head(GET,/,0,k) done", false},
     {GET "Upgrade: websocket\r\n\r\n", "head(GET,/,0,k) done", false},
-    {GET "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n", "head(GET,/,0,ku) done", false},
+    {GET "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
+     "head(GET,/,0,ku) done", false},
 
     {"GET / HTTP/1.1\r\n\r\n", "failed(not exactly one Host header)", false},
     {GET "Host: b\r\n\r\n", "failed(not exactly one Host header)", false},
@@ -202,13 +223,15 @@ static const struct parse_case requests[] = {
      "failed(both Content-Length and Transfer-Encoding)", false},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
      "failed(Transfer-Encoding is not just \"chunked\")", false},
-    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "failed(Transfer-Encoding in HTTP/1.0)", false},
+    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "failed(Transfer-Encoding in HTTP/1.0)", false},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n!",
      "failed(more than one Content-Length)", false},
-    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", "head(POST,/,5,k) body(ab) end:failed", false},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab",
+     "head(POST,/,5,k) body(ab) end:failed", false},
 };
 
-/* ---- telling ---- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void tell_head(const struct http_parse *p, struct buf *out)
 {
@@ -314,7 +337,8 @@ static void run_case(const struct parse_case *c, enum http_kind kind, int pieces
     }
     const char *told = buf_cstr(&t.out);
     if (strcmp(told, c->told) != 0) {
-        print_error("input: %s\ntold:  %s\nnot:   %s (pieces %d)\n", c->input, told, c->told, pieces);
+        print_error("input: %s\ntold:  %s\nnot:   %s (pieces %d)\n", c->input, told, c->told,
+                    pieces);
         fail();
     }
 }
@@ -342,7 +366,7 @@ static void test_requests(void **state)
     run_table(requests, sizeof requests / sizeof requests[0], HTTP_REQUEST);
 }
 
-/* ---- limits, each at its edge ---- */
+/* ---- limits, each at its edge ---------------------------------------------------------------- */
 
 static enum http_event feed(struct http_parse *p, const char *format, ...)
 {
@@ -399,7 +423,7 @@ static void test_limit_of_chunk_line(void **state)
         char memory[MEMORY_BYTES];
         struct http_parse p;
         http_parse_init(&p, HTTP_RESPONSE, memory, sizeof memory);
-        assert_int_equal(feed(&p, OK "Transfer-Encoding: chunked\r\n\r\n"), HTTP_NEED_MORE);
+        assert_int_equal(feed(&p, CHUNKED), HTTP_NEED_MORE);
         enum http_event event =
             feed(&p, "1;%0*d\r\nx\r\n0\r\n\r\n", HTTP_CHUNK_LINE_MAX - 4 + extra, 0);
         assert_int_equal(event, extra == 0 ? HTTP_DONE : HTTP_FAILED);
@@ -412,12 +436,12 @@ static void test_limit_of_trailers(void **state)
     char memory[MEMORY_BYTES];
     struct http_parse p;
     http_parse_init(&p, HTTP_RESPONSE, memory, sizeof memory);
-    assert_int_equal(feed(&p, OK "Transfer-Encoding: chunked\r\n\r\n0\r\n"), HTTP_NEED_MORE);
+    assert_int_equal(feed(&p, CHUNKED "0\r\n"), HTTP_NEED_MORE);
     assert_int_equal(feed(&p, "T: %01000d\r\n", 0), HTTP_FAILED);
     assert_int_equal(p.err, ERR_TOO_BIG);
 }
 
-/* ---- fields, and many messages on one connection ---- */
+/* ---- fields, and many messages on one connection --------------------------------------------- */
 
 static void test_fields_and_reuse(void **state)
 {
@@ -430,8 +454,9 @@ static void test_fields_and_reuse(void **state)
     http_parse_init(&p, HTTP_RESPONSE, memory, sizeof memory);
     assert_false(http_parse_has_begun(&p));
     for (int round = 0; round < 50; round++) {
-        assert_int_equal(feed(&p, OK "X-Round: %d\r\nx-two:  b c \r\nTransfer-Encoding: chunked\r\n\r\n"
-                                     "3\r\nabc\r\n0\r\nTrail: t\r\n\r\n",
+        assert_int_equal(feed(&p,
+                              OK "X-Round: %d\r\nx-two:  b c \r\nTransfer-Encoding: chunked\r\n\r\n"
+                                 "3\r\nabc\r\n0\r\nTrail: t\r\n\r\n",
                               round),
                          HTTP_DONE);
         assert_true(http_parse_has_begun(&p));

@@ -57,7 +57,8 @@ static struct tls_trust *trust_of(const char *ca)
     return trust;
 }
 
-/* "client_ec": its certificate and key; "server_chain+middle": with the intermediate. NULL gives NULL. */
+/* "client_ec": its certificate and key; "server_chain+middle": with the intermediate. NULL gives
+ * NULL. */
 static struct tls_identity *identity_of(const char *name)
 {
     char chain[64];
@@ -73,8 +74,8 @@ static struct tls_identity *identity_of(const char *name)
     (void)snprintf(chain, sizeof chain, "%.*s.crt", bytes, name);
     (void)snprintf(key, sizeof key, "%.*s.key", bytes, name);
     (void)snprintf(text, sizeof text, "%s%s", net_cert(chain), plus ? net_cert("middle.crt") : "");
-    assert_int_equal(
-        tls_identity_load(identity, str_of(text), str_of(net_cert(key)), &arena, &why), ERR_OK);
+    assert_int_equal(tls_identity_load(identity, str_of(text), str_of(net_cert(key)), &arena, &why),
+                     ERR_OK);
     return identity;
 }
 
@@ -87,7 +88,7 @@ static const uint8_t *seed(void)
     return bytes;
 }
 
-/* ---- the wire ---- */
+/* ---- the wire -------------------------------------------------------------------------------- */
 
 /* Moves a random part of what one side has to say; false when it had nothing. */
 static bool carry(struct tls_engine *from, struct tls_engine *to)
@@ -154,7 +155,7 @@ static void transfer(struct tls_engine *from, struct tls_engine *to, size_t coun
     assert_int_equal(tls_plain_ready(to).bytes, 0);
 }
 
-/* ---- handshakes ---- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 struct handshake_case {
     const char *server;    /* identity */
@@ -182,7 +183,8 @@ static const struct handshake_case handshakes[] = {
     {"server_ec", "ca.crt", "kubernetes", "client_ec", NULL, false, ERR_OK, ERR_OK, NULL, NULL},
     {"server_ec", "ca.crt", "kubernetes", NULL, "ca.crt", false, ERR_OK, ERR_OK, NULL, NULL},
     /* a certificate we do not accept, where none is needed, is as good as none */
-    {"server_ec", "ca.crt", "kubernetes", "client_rsa", "ca.crt", false, ERR_OK, ERR_OK, NULL, NULL},
+    {"server_ec", "ca.crt", "kubernetes", "client_rsa", "ca.crt", false, ERR_OK, ERR_OK, NULL,
+     NULL},
     {"server_ec", "ca.crt", "kubernetes", "client_expired", "ca.crt", false, ERR_OK, ERR_OK, NULL,
      NULL},
 
@@ -207,8 +209,8 @@ static const struct handshake_case handshakes[] = {
 static void start(const struct handshake_case *c)
 {
     struct tls_trust *clients = c->client_ca != NULL ? trust_of(c->client_ca) : NULL;
-    tls_start_client(&client, trust_of(c->server_ca), identity_of(c->client), str_of(c->host), false,
-                     seed());
+    tls_start_client(&client, trust_of(c->server_ca), identity_of(c->client), str_of(c->host),
+                     false, seed());
     tls_start_server(&server, identity_of(c->server), clients, c->is_required, seed());
     pump();
 }
@@ -252,9 +254,9 @@ static void test_handshakes(void **state)
     }
 }
 
-static const struct handshake_case mutual = {"server_ec", "ca.crt", "kubernetes", "client_ec",
-                                             "ca.crt", true, ERR_OK, ERR_OK, NULL,
-                                             "kubernetes-admin"};
+static const struct handshake_case mutual = {
+    "server_ec", "ca.crt", "kubernetes", "client_ec", "ca.crt",
+    true,        ERR_OK,   ERR_OK,       NULL,        "kubernetes-admin"};
 
 static void test_transfer_many_splits(void **state)
 {
@@ -282,7 +284,7 @@ static void test_skip_verify(void **state)
     transfer(&server, &client, 1000);
 }
 
-/* ---- endings ---- */
+/* ---- endings --------------------------------------------------------------------------------- */
 
 static void test_orderly_close(void **state)
 {
@@ -427,7 +429,7 @@ static void test_garbage(void **state)
     }
 }
 
-/* ---- handshake memory ---- */
+/* ---- handshake memory ------------------------------------------------------------------------ */
 
 static void test_no_verifier_left(void **state)
 {
@@ -470,7 +472,7 @@ static void test_verifier_is_held_only_in_the_handshake(void **state)
     assert_int_equal(verifiers.count, 0);
 }
 
-/* ---- plain engines ---- */
+/* ---- plain engines --------------------------------------------------------------------------- */
 
 static void test_plain_engine(void **state)
 {

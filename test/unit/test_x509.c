@@ -1,4 +1,5 @@
-/* x509, x509_verify, tls_identity: what certificates say, whom we believe, and which words we find. */
+/* x509, x509_verify, tls_identity: what certificates say, whom we believe, and which words we find.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +44,7 @@ static struct x509_cert cert_of(const char *name)
     return cert;
 }
 
-/* ---- chains ---- */
+/* ---- chains ---------------------------------------------------------------------------------- */
 
 struct chain_case {
     const char *certs; /* leaf first, separated by blanks */
@@ -231,8 +232,9 @@ static void test_verify_skip_takes_any_leaf(void **state)
 {
     (void)state;
     static struct x509_verifier v;
-    static const char *const chains[] = {"server_expired", "server_self", "server_rsa ca middle_old",
-                                         "server_purpose server_many", "server_critical"};
+    static const char *const chains[] = {"server_expired", "server_self",
+                                         "server_rsa ca middle_old", "server_purpose server_many",
+                                         "server_critical"};
     struct x509_anchors none = {.list = NULL};
     struct prng prng;
 
@@ -300,7 +302,7 @@ static void test_verify_refuses_damaged_chains(void **state)
     }
 }
 
-/* ---- anchors ---- */
+/* ---- anchors --------------------------------------------------------------------------------- */
 
 static void test_anchors_skip_what_is_unusable(void **state)
 {
@@ -360,7 +362,7 @@ static void test_anchors_full(void **state)
     assert_true(failures >= 4);
 }
 
-/* ---- identities ---- */
+/* ---- identities ------------------------------------------------------------------------------ */
 
 static const struct {
     const char *chain, *key;
@@ -389,9 +391,8 @@ static void test_identity_table(void **state)
         struct tls_identity identity;
         const char *why = NULL;
         (void)reset_arena(state);
-        enum err err =
-            tls_identity_load(&identity, str_of(net_cert(identity_cases[i].chain)),
-                              str_of(net_cert(identity_cases[i].key)), &arena, &why);
+        enum err err = tls_identity_load(&identity, str_of(net_cert(identity_cases[i].chain)),
+                                         str_of(net_cert(identity_cases[i].key)), &arena, &why);
         if (identity_cases[i].why == NULL) {
             assert_int_equal(err, ERR_OK);
             assert_int_equal(identity.chain_count, 1);
@@ -413,7 +414,8 @@ static void test_identity_in_one_file(void **state)
 
     (void)snprintf(text, sizeof text, "%s%s%s", net_cert("server_chain.key"),
                    net_cert("server_chain.crt"), net_cert("middle.crt"));
-    assert_int_equal(tls_identity_load(&identity, str_of(text), str_of(text), &arena, &why), ERR_OK);
+    assert_int_equal(tls_identity_load(&identity, str_of(text), str_of(text), &arena, &why),
+                     ERR_OK);
     assert_int_equal(identity.chain_count, 2);
     assert_string_equal(identity.name, "kube-apiserver");
 }
@@ -482,7 +484,7 @@ static void test_certificate_expiry(void **state)
         ERR_BAD_INPUT);
 }
 
-/* ---- reading one certificate ---- */
+/* ---- reading one certificate ----------------------------------------------------------------- */
 
 static void test_read_fields(void **state)
 {
@@ -505,7 +507,8 @@ static void test_read_fields(void **state)
     assert_string_equal(buf_cstr(&out), NAMES_TEXT);
 }
 
-/* Every prefix and every single changed byte: an answer, no crash, and no view outside the input. */
+/* Every prefix and every single changed byte: an answer, no crash, and no view outside the input.
+ */
 static void test_read_survives_damage(void **state)
 {
     (void)state;
