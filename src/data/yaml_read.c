@@ -12,6 +12,7 @@
 #include "data/yaml_read.h"
 
 #include "base/check.h"
+#include "base/codec.h"
 #include "data/json_write.h"
 
 struct anchor {
@@ -57,6 +58,28 @@ static enum err refuse(const struct converter *converter, const char *what)
     const struct fy_mark *mark = converter->mark;
     return report(converter->fault, mark != NULL ? (uint32_t)mark->line + 1 : 1,
                   mark != NULL ? (uint32_t)mark->column + 1 : 1, what);
+}
+
+/*
+ * YAML is UTF-8 without control characters (YAML 1.2, 5.1 and 5.2). libfyaml does not check that
+ * everywhere, and does not come back from some places where it reads a byte that is no character.
+ */
+static enum err check_characters(str text, struct yaml_fault *fault)
+{
+    uint32_t line = 1, column = 1;
+    while (text.bytes > 0) {
+        size_t bytes = codec_utf8_char(text);
+        char first = text.ptr[0];
+        bool is_control = ((uint8_t)first < 0x20 && strchr("\t\n\r", first) == NULL) ||
+                          first == 0x7f || first == '\0';
+        if (bytes == 0 || is_control) {
+            return report(fault, line, column, bytes == 0 ? "invalid UTF-8" : "control character");
+        }
+        line += first == '\n' ? 1 : 0;
+        column = first == '\n' ? 1 : column + 1;
+        text = str_sub(text, bytes, SIZE_MAX);
+    }
+    return ERR_OK;
 }
 
 /* ---- plain scalars ----------------------------------------------------------------------------
@@ -264,8 +287,11 @@ static const struct anchor *find_anchor(const struct converter *converter, str n
 
 static bool wants_key(const struct converter *converter)
 {
+    if (converter->depth == 0) {
+        return false;
+    }
     const struct level *level = &converter->levels[converter->depth - 1];
-    return converter->depth > 0 && level->is_mapping && !level->has_key;
+    return level->is_mapping && !level->has_key;
 }
 
 /* A node was written: in a mapping keys and values take turns. */
@@ -283,17 +309,22 @@ static enum err on_alias(struct converter *converter, struct fy_event *event)
     if (wants_key(converter)) {
         return refuse(converter, "an alias as a key is not supported");
     }
-    if (anchor == NULL || (anchor->to == 0 && buf_ok(converter->out))) {
-        return refuse(converter, anchor == NULL ? "unknown alias" : "alias inside of its anchor");
+    if (anchor == NULL) {
+        return refuse(converter, "unknown alias");
     }
-    size_t bytes = anchor->to - anchor->from;
-    converter->alias_bytes += bytes;
+    if (!buf_ok(converter->out)) { /* the anchor's text may be missing; ERR_FULL comes at the end */
+        after_node(converter);
+        return ERR_OK;
+    }
+    if (anchor->to == 0) {
+        return refuse(converter, "alias inside of its anchor");
+    }
+    str value = str_make(converter->out->ptr + anchor->from, anchor->to - anchor->from);
+    converter->alias_bytes += value.bytes;
     if (converter->alias_bytes > YAML_ALIAS_BYTES_MAX) {
         return refuse(converter, "the aliases expand to too much");
     }
-    if (buf_ok(converter->out)) {
-        json_put_raw(&converter->writer, str_make(converter->out->ptr + anchor->from, bytes));
-    }
+    json_put_raw(&converter->writer, value);
     after_node(converter);
     return ERR_OK;
 }
@@ -500,6 +531,9 @@ enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first
     }
     if (text.bytes == 0) {
         return ERR_END;
+    }
+    if (check_characters(text, fault) != ERR_OK) {
+        return ERR_BAD_INPUT;
     }
     struct fy_diag *diag = create_diag();
     struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_PARSE, .diag = diag};

@@ -139,7 +139,7 @@ function webGroup(name, more) {
 
 test.beforeEach(() => control("POST", "reset?settings=true"));
 
-test.after(async () => {
+test.afterEach(async () => {
     const stats = await control("GET", "stats");
     assert.deepEqual(stats.unknown_reply_keys, {}, "replies have only documented keys and types");
 });
@@ -276,8 +276,10 @@ test("tags of a resource", async () => {
     const resource = { ResourceType: "ContainerGroup", "ResourceId.1": ContainerGroupId };
     await viaPop("TagResources", { ...resource, "Tag.1.Key": "k", "Tag.1.Value": "v" });
     const listed = await viaPop("ListTagResources", resource);
-    assert.deepEqual(listed.TagResources, [{ ResourceId: ContainerGroupId,
-        ResourceType: "ContainerGroup", TagKey: "k", TagValue: "v" }]);
+    assert.equal(listed.TagResources.length, 1);
+    const [tag] = listed.TagResources;
+    assert.deepEqual([tag.ResourceId, tag.ResourceType, tag.TagKey, tag.TagValue],
+        [ContainerGroupId, "ContainerGroup", "k", "v"]);
     await viaPop("UntagResources", { ...resource, "TagKey.1": "k" });
     assert.deepEqual((await viaPop("ListTagResources", resource)).TagResources, []);
 });

@@ -131,6 +131,7 @@ void group_put_tag(struct group *group, const char *key, const char *value)
 {
     struct node *tag = find_tag(group, key);
     char *copy = arena_copy(&group->arena, value, strlen(value));
+    groups_changed();
     if (tag != NULL) {
         tree_put(&group->arena, tag, "Value", copy);
         return;
@@ -140,6 +141,7 @@ void group_put_tag(struct group *group, const char *key, const char *value)
     tree_put(&group->arena, group->params, arena_fmt(&group->arena, "Tag.%lu.Key", index),
              arena_copy(&group->arena, key, strlen(key)));
     tree_put(&group->arena, group->params, arena_fmt(&group->arena, "Tag.%lu.Value", index), copy);
+    group->tags = tree_find(group->params, "Tag");
 }
 
 static void update_tags(struct call *call, struct group *group)

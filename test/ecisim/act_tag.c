@@ -71,6 +71,7 @@ void act_untag(struct call *call)
     if (!find_groups(call, found, &count)) {
         return;
     }
+    groups_changed();
     for (size_t at = 0; at < count; at++) {
         struct node *tags = (struct node *)(uintptr_t)tree_find(found[at]->params, "Tag");
         struct node *kept = NULL;

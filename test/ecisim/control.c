@@ -9,6 +9,7 @@
 #include "gateway.h"
 #include "ledger.h"
 #include "life.h"
+#include "list.h"
 #include "runtime.h"
 #include "settings.h"
 #include "sim.h"
@@ -218,6 +219,7 @@ void control_reset(void)
         runtime->group_drop(groups.all[at]);
     }
     groups_reset();
+    list_reset();
     cache_reset();
     token_reset();
     gateway_reset();

@@ -207,8 +207,14 @@ static void link_change(struct group *group)
     groups.changed_last = group;
 }
 
+void groups_changed(void)
+{
+    groups.generation++;
+}
+
 void group_touch(struct group *group)
 {
+    groups_changed();
     group->changed_ms = clock_ms();
     group->record->status = group->status;
     renew_conditions(group);
@@ -252,6 +258,7 @@ struct group *group_new(struct arena *params_arena, struct node *params, const c
     struct group *group = text_grab(NULL, sizeof *group);
     *group = (struct group){ .params = params, .arena = *params_arena };
     *params_arena = (struct arena){ 0 };
+    group->tags = tree_find(params, "Tag");
     group->name = tree_text(params, "ContainerGroupName");
     group->restart_policy = tree_text(params, "RestartPolicy");
     if (group->restart_policy == NULL || group->restart_policy[0] == '\0') {
@@ -321,7 +328,8 @@ struct container *group_container(struct group *group, const char *name)
 
 const char *group_tag(const struct group *group, const char *key)
 {
-    for (const struct node *tag = tree_list(group->params, "Tag"); tag != NULL; tag = tag->next) {
+    const struct node *tag = group->tags == NULL ? NULL : group->tags->first;
+    for (; tag != NULL; tag = tag->next) {
         if (text_is(tree_text(tag, "Key"), key)) {
             const char *value = tree_text(tag, "Value");
             return value == NULL ? "" : value;
@@ -364,6 +372,7 @@ void group_remove(struct group *group, const char *how)
     memmove(&groups.all[at], &groups.all[at + 1],
             (groups.count - at - 1) * sizeof groups.all[0]);
     groups.count--;
+    groups_changed();
     index_drop(&by_id, group->id);
     unlink_change(group);
     record_close(group->record, how);
@@ -378,6 +387,6 @@ void groups_reset(void)
     free(groups.all);
     index_free(&by_id);
     group_room = 0;
-    groups = (struct groups){ 0 };
+    groups = (struct groups){ .generation = groups.generation + 1 };
     ledger_reset();
 }

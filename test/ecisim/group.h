@@ -133,6 +133,7 @@ struct group {
     unsigned long long serial;
     struct arena arena;
     struct node *params;
+    const struct node *tags; /* params.Tag, because listings look there; NULL: none yet */
     const char *name;
     const char *restart_policy;
     enum status status;
@@ -176,6 +177,7 @@ struct groups {
     size_t count;
     struct group *changed_last; /* head of the list of changes */
     struct group *changed_first;
+    unsigned long long generation; /* grows with every change of any group */
 };
 extern struct groups groups;
 
@@ -189,6 +191,8 @@ struct group *group_find_listed(const char *id);
 size_t group_after(unsigned long long serial);
 struct container *group_container(struct group *group, const char *name);
 void group_touch(struct group *group);
+/* A change that does not concern readers of one group, but of listings. */
+void groups_changed(void);
 /* Add a tag or change its value; the texts are copied. */
 void group_put_tag(struct group *group, const char *key, const char *value);
 /* Take it out of the store for good. how is static text. */

@@ -108,6 +108,7 @@ static void on_lag_over(struct timer *timer)
 
 static void mark_gone(struct group *group)
 {
+    groups_changed();
     group->is_gone = true;
     group->gone_ms = clock_ms();
     group->record->deleted_ms = wall_ms();

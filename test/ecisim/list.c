@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index.h"
 #include "settings.h"
 #include "sim.h"
 
@@ -18,31 +19,52 @@ bool list_shows(const struct group *group, bool is_by_id)
     return group->is_gone ? is_lagging : !is_lagging;
 }
 
-static bool equals(const struct call *call, const char *param, const char *value)
+/* The filters of a call, looked up once: a listing compares them with every group. */
+struct filters {
+    const char *name;
+    const char *status;
+    const char *zone;
+    const char *vswitch;
+    const char *security_group;
+    const char *resource_group;
+    const struct node *tags;
+};
+
+static struct filters read_filters(const struct call *call)
 {
-    const char *wanted = call_param(call, param);
-    return wanted == NULL || text_is(wanted, value);
+    return (struct filters){
+        .name = call_param(call, "ContainerGroupName"),
+        .status = call_param(call, "Status"),
+        .zone = call_param(call, "ZoneId"),
+        .vswitch = call_param(call, "VSwitchId"),
+        .security_group = call_param(call, "SecurityGroupId"),
+        .resource_group = call_param(call, "ResourceGroupId"),
+        .tags = tree_list(call->params, "Tag"),
+    };
 }
 
-static bool group_equals(const struct call *call, const char *param, const struct group *group)
+static bool has_tags(const struct filters *filters, const struct group *group)
 {
-    const char *wanted = call_param(call, param);
-    return wanted == NULL || text_is(wanted, tree_text(group->params, param));
-}
-
-static bool fits_filters(const struct call *call, const struct group *group)
-{
-    for (const struct node *tag = tree_list(call->params, "Tag"); tag != NULL; tag = tag->next) {
+    for (const struct node *tag = filters->tags; tag != NULL; tag = tag->next) {
         const char *key = tree_text(tag, "Key");
         if (key != NULL && !group_has_tag(group, key, tree_text(tag, "Value"))) {
             return false;
         }
     }
-    return equals(call, "ContainerGroupName", group->name) &&
-           equals(call, "Status", status_name(group->status)) &&
-           equals(call, "ZoneId", group->zone) && equals(call, "VSwitchId", group->vswitch) &&
-           group_equals(call, "SecurityGroupId", group) &&
-           group_equals(call, "ResourceGroupId", group);
+    return true;
+}
+
+static bool fits_filters(const struct filters *filters, const struct group *group)
+{
+    return (filters->name == NULL || text_is(filters->name, group->name)) &&
+           (filters->status == NULL || text_is(filters->status, status_name(group->status))) &&
+           (filters->zone == NULL || text_is(filters->zone, group->zone)) &&
+           (filters->vswitch == NULL || text_is(filters->vswitch, group->vswitch)) &&
+           (filters->security_group == NULL ||
+            text_is(filters->security_group, tree_text(group->params, "SecurityGroupId"))) &&
+           (filters->resource_group == NULL ||
+            text_is(filters->resource_group, tree_text(group->params, "ResourceGroupId"))) &&
+           has_tags(filters, group);
 }
 
 const struct node *list_ids(struct call *call, const char *text, size_t *count)
@@ -64,6 +86,7 @@ const struct node *list_ids(struct call *call, const char *text, size_t *count)
 /* Everything that fits, in order of creation: what the pages are cut from. */
 struct finder {
     struct call *call;
+    struct filters filters;
     struct group **found;
     size_t count;
     size_t room;
@@ -71,7 +94,7 @@ struct finder {
 
 static void consider(struct finder *finder, struct group *group, bool is_by_id)
 {
-    if (group == NULL || !list_shows(group, is_by_id) || !fits_filters(finder->call, group)) {
+    if (group == NULL || !list_shows(group, is_by_id) || !fits_filters(&finder->filters, group)) {
         return;
     }
     if (finder->count == finder->room) {
@@ -119,6 +142,69 @@ static void find_changed(struct finder *finder, long long since_s)
     }
 }
 
+/*
+ * The last complete search: the pages of one sweep ask for the same again and again, and with
+ * 10,000 groups most of the work of a page would be the search. Any change makes it void.
+ */
+static struct {
+    uint64_t digest;
+    unsigned long long generation; /* 0: void */
+    struct group **found;
+    size_t count;
+} cache;
+
+static uint64_t digest_filters(const struct filters *filters)
+{
+    const char *const texts[] = { filters->name,    filters->status,         filters->zone,
+                                  filters->vswitch, filters->security_group,
+                                  filters->resource_group };
+    struct buf all = { 0 };
+    for (size_t at = 0; at < sizeof texts / sizeof texts[0]; at++) {
+        buf_fmt(&all, "%s\n", texts[at] == NULL ? "" : texts[at]);
+    }
+    for (const struct node *tag = filters->tags; tag != NULL; tag = tag->next) {
+        const char *key = tree_text(tag, "Key");
+        const char *value = tree_text(tag, "Value");
+        buf_fmt(&all, "%s=%s%s\n", key == NULL ? "" : key, value == NULL ? "" : "=",
+                value == NULL ? "" : value);
+    }
+    uint64_t digest = index_hash(all.data, all.used);
+    buf_free(&all);
+    return digest;
+}
+
+void list_reset(void)
+{
+    free(cache.found);
+    memset(&cache, 0, sizeof cache);
+}
+
+/* With a lag, time alone changes what is shown: then nothing is kept. */
+static void find_all(struct finder *finder)
+{
+    uint64_t digest = digest_filters(&finder->filters);
+    bool is_steady = settings.list_lag_ms == 0;
+    if (is_steady && cache.generation == groups.generation && cache.digest == digest) {
+        finder->found = text_grab(NULL, cache.count * sizeof *finder->found);
+        finder->count = cache.count;
+        if (cache.count > 0) {
+            memcpy(finder->found, cache.found, cache.count * sizeof *finder->found);
+        }
+        return;
+    }
+    for (size_t at = 0; at < groups.count; at++) {
+        consider(finder, groups.all[at], false);
+    }
+    list_reset();
+    if (is_steady && finder->count > 0) {
+        cache.digest = digest;
+        cache.generation = groups.generation;
+        cache.found = text_grab(NULL, finder->count * sizeof *finder->found);
+        cache.count = finder->count;
+        memcpy(cache.found, finder->found, finder->count * sizeof *finder->found);
+    }
+}
+
 static bool find(struct finder *finder)
 {
     struct call *call = finder->call;
@@ -135,9 +221,7 @@ static bool find(struct finder *finder)
         find_changed(finder, since_s);
         return true;
     }
-    for (size_t at = 0; at < groups.count; at++) {
-        consider(finder, groups.all[at], false);
-    }
+    find_all(finder);
     return true;
 }
 
@@ -175,11 +259,17 @@ static void cut_page(struct finder *finder, struct list *list, unsigned long lon
     bool is_by_id = call_param(call, "ContainerGroupIds") != NULL;
     list->total = finder->count;
     list->rows = arena_take(&call->arena, (limit + 1) * sizeof *list->rows);
-    for (size_t at = 0; at < finder->count; at++) {
-        struct group *group = finder->found[at];
-        if (!is_by_id && group->serial <= serial) {
-            continue;
+    size_t first = 0;
+    for (size_t high = finder->count; !is_by_id && first < high;) {
+        size_t middle = (first + high) / 2;
+        if (finder->found[middle]->serial <= serial) {
+            first = middle + 1;
+        } else {
+            high = middle;
         }
+    }
+    for (size_t at = first; at < finder->count; at++) {
+        struct group *group = finder->found[at];
         if (list->count == limit) {
             snprintf(list->next, sizeof list->next, "%016llx", list->rows[limit - 1]->serial);
             break;
@@ -201,7 +291,7 @@ static void omit_rows(struct list *list, double probability)
 
 bool list_groups(struct call *call, long limit_usual, long limit_max, struct list *list)
 {
-    struct finder finder = { .call = call };
+    struct finder finder = { .call = call, .filters = read_filters(call) };
     unsigned long long serial = 0;
     *list = (struct list){ 0 };
     long limit = read_limit(call, limit_usual, limit_max);

@@ -22,4 +22,7 @@ const struct node *list_ids(struct call *call, const char *text, size_t *count);
 /* Is the group shown now in reads by id (or in listings)? */
 bool list_shows(const struct group *group, bool is_by_id);
 
+/* Forget the last search (it is kept for the pages of a sweep). */
+void list_reset(void);
+
 #endif

@@ -277,6 +277,7 @@ static void test_pages(void)
     } while (next[0] != '\0' && pages < 10);
     expect("all pages", pages == 3 && seen == 45);
     groups_reset();
+    list_reset();
 }
 
 int selftest_run(void)

@@ -64,6 +64,7 @@ static void world_start(fake_handler *handler)
         region_memory = os_map(WORLD_REGION_BYTES);
         arena_memory = os_map(WORLD_ARENA_BYTES);
     }
+    os_map_release_pages(region_memory, WORLD_REGION_BYTES); /* zero again, as parts expect it */
     memset(&world, 0, sizeof world);
     region_init(&world.region, region_memory, WORLD_REGION_BYTES);
     arena_init(&world.arena, arena_memory, WORLD_ARENA_BYTES);

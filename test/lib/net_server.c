@@ -108,7 +108,8 @@ static void conn_pump(struct net_server_conn *conn)
     bool moved = true;
 
     while (moved && link_is_open(&conn->link)) {
-        moved = link_send(&conn->link) | link_receive(&conn->link);
+        moved = link_send(&conn->link);
+        moved |= link_receive(&conn->link);
         str plain = tls_plain_ready(&conn->engine);
         if (plain.bytes > 0) {
             buf_put(&conn->request, plain);

@@ -4,7 +4,7 @@
 
 #include "spec/pod_fields.h"
 
-/* ---- the tables ---- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 enum treatment { USED, IGNORED, REFUSED };
 
@@ -45,19 +45,23 @@ static const struct place {
                                   "spec.securityContext"},
     [FIELD_SCOPE_HOST_ALIAS] = {"{'hostAliases':[{%s'ip':'1.2.3.4'}]," CONTAINERS "}",
                                 "spec.hostAliases[0]"},
-    [FIELD_SCOPE_CONTAINER] = {"{'containers':[{%s'name':'a','image':'b:1'}]}", "spec.containers[0]"},
+    [FIELD_SCOPE_CONTAINER] = {"{'containers':[{%s'name':'a','image':'b:1'}]}",
+                               "spec.containers[0]"},
     [FIELD_SCOPE_INIT] = {"{'initContainers':[{%s'name':'i','image':'b:1'}]," CONTAINERS "}",
                           "spec.initContainers[0]"},
     [FIELD_SCOPE_SECURITY] = {"{'containers':[{'securityContext':{%s'x':null},'name':'a','image':"
                               "'b:1'}]}",
                               "spec.containers[0].securityContext"},
-    [FIELD_SCOPE_RESOURCES] = {"{'containers':[{'resources':{%s'x':null},'name':'a','image':'b:1'}]}",
-                               "spec.containers[0].resources"},
-    [FIELD_SCOPE_RESOURCE] = {"{'containers':[{'resources':{'limits':{%s'x':null}},'name':'a','image':"
-                              "'b:1'}]}",
-                              "spec.containers[0].resources.limits"},
-    [FIELD_SCOPE_PORT] = {"{'containers':[{'ports':[{%s'containerPort':1}],'name':'a','image':'b:1'}]}",
-                          "spec.containers[0].ports[0]"},
+    [FIELD_SCOPE_RESOURCES] =
+        {"{'containers':[{'resources':{%s'x':null},'name':'a','image':'b:1'}]}",
+         "spec.containers[0].resources"},
+    [FIELD_SCOPE_RESOURCE] =
+        {"{'containers':[{'resources':{'limits':{%s'x':null}},'name':'a','image':"
+         "'b:1'}]}",
+         "spec.containers[0].resources.limits"},
+    [FIELD_SCOPE_PORT] =
+        {"{'containers':[{'ports':[{%s'containerPort':1}],'name':'a','image':'b:1'}]}",
+         "spec.containers[0].ports[0]"},
     [FIELD_SCOPE_ENV] = {"{'containers':[{'env':[{%s'name':'A'}],'name':'a','image':'b:1'}]}",
                          "spec.containers[0].env[0]"},
     [FIELD_SCOPE_MOUNT] = {"{'volumes':[{'name':'v'}],'containers':[{'volumeMounts':[{%s'name':'v',"
@@ -96,8 +100,8 @@ static void expect_refused(enum field_scope scope, const char *key, const char *
     enum err err = ERR_OK;
     bool is_word = strpbrk(key, "./") == NULL;
 
-    snprintf(expected, sizeof expected, "%s%s%s%s: %s", places[scope].path, is_word ? "." : "[", key,
-             is_word ? "" : "]", text);
+    snprintf(expected, sizeof expected, "%s%s%s%s: %s", places[scope].path, is_word ? "." : "[",
+             key, is_word ? "" : "]", text);
     const char *remarks = remarks_with(scope, key, value, &err);
     if (err != ERR_UNSUPPORTED || strncmp(remarks, expected, strlen(expected)) != 0) {
         fail_msg("%s=%s: %s \"%s\", not \"%s\"", key, value, err_name(err), remarks, expected);
@@ -187,7 +191,7 @@ static void test_unknown_fields(void **state)
     (void)state;
     for (unsigned scope = 0; scope < FIELD_SCOPE_COUNT; scope++) {
         enum field_scope at = (enum field_scope)scope;
-        const char *text = at == FIELD_SCOPE_VOLUME ? "this kind of volume is not known"
+        const char *text = at == FIELD_SCOPE_VOLUME     ? "this kind of volume is not known"
                            : at == FIELD_SCOPE_RESOURCE ? "an instance does not have this resource"
                                                         : "this field is not known";
         expect_refused(at, "fromTheFuture", "'yes'", text);
@@ -253,7 +257,7 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "annotation | k8s.aliyun.com/eci-vswitch | refused | "));
 }
 
-/* ---- the rules ---- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
 #define ONE(members) "{'containers':[{'name':'a','image':'b:1'" members "}]}"
 #define POD(members) "{" CONTAINERS members "}"
@@ -295,19 +299,24 @@ static const struct rule_case {
      "spec.containers[0].name: is missing"},
     {LENIENT, "", "{'containers':[{'name':'a'}]}", ERR_UNSUPPORTED,
      "spec.containers[0].image: is missing"},
-    {LENIENT, "", ONE(",'command':'x'"), ERR_UNSUPPORTED, "spec.containers[0].command: must be a list"},
-    {LENIENT, "", ONE(",'args':[1]"), ERR_UNSUPPORTED, "spec.containers[0].args[0]: must be a text"},
+    {LENIENT, "", ONE(",'command':'x'"), ERR_UNSUPPORTED,
+     "spec.containers[0].command: must be a list"},
+    {LENIENT, "", ONE(",'args':[1]"), ERR_UNSUPPORTED,
+     "spec.containers[0].args[0]: must be a text"},
     {LENIENT, "", ONE(",'workingDir':1"), ERR_UNSUPPORTED,
      "spec.containers[0].workingDir: must be a text"},
-    {LENIENT, "", ONE(",'tty':'yes'"), ERR_UNSUPPORTED, "spec.containers[0].tty: must be true or false"},
+    {LENIENT, "", ONE(",'tty':'yes'"), ERR_UNSUPPORTED,
+     "spec.containers[0].tty: must be true or false"},
     {LENIENT, "", ONE(",'env':[{'value':'x'}]"), ERR_UNSUPPORTED,
      "spec.containers[0].env[0]: a variable needs a name"},
-    {LENIENT, "", ONE(",'env':[7]"), ERR_UNSUPPORTED, "spec.containers[0].env[0]: must be an object"},
+    {LENIENT, "", ONE(",'env':[7]"), ERR_UNSUPPORTED,
+     "spec.containers[0].env[0]: must be an object"},
     {LENIENT, "", ONE(",'securityContext':7"), ERR_UNSUPPORTED,
      "spec.containers[0].securityContext: must be an object"},
     {LENIENT, "", ONE(",'volumeMounts':[{'name':'v'}]"), ERR_UNSUPPORTED,
      "spec.containers[0].volumeMounts[0]: a mount needs"},
-    {LENIENT, "", POD(",'restartPolicy':'Sometimes'"), ERR_UNSUPPORTED, "spec.restartPolicy: must be"},
+    {LENIENT, "", POD(",'restartPolicy':'Sometimes'"), ERR_UNSUPPORTED,
+     "spec.restartPolicy: must be"},
     {LENIENT, "", POD(",'terminationGracePeriodSeconds':'x'"), ERR_UNSUPPORTED,
      "spec.terminationGracePeriodSeconds: must be a whole number"},
     {LENIENT, "", POD(",'activeDeadlineSeconds':1.5"), ERR_UNSUPPORTED,
@@ -318,8 +327,8 @@ static const struct rule_case {
      "spec.volumes[0].emptyDir: must be an object"},
     {LENIENT, "", POD(",'volumes':[{'name':'v','emptyDir':{'sizeLimit':'lots'}}]"), ERR_UNSUPPORTED,
      "spec.volumes[0].emptyDir.sizeLimit: is not a quantity"},
-    {LENIENT, "", POD(",'volumes':[{'name':'v','emptyDir':{'medium':'HugePages'}}]"), ERR_UNSUPPORTED,
-     "spec.volumes[0].emptyDir.medium: only the default"},
+    {LENIENT, "", POD(",'volumes':[{'name':'v','emptyDir':{'medium':'HugePages'}}]"),
+     ERR_UNSUPPORTED, "spec.volumes[0].emptyDir.medium: only the default"},
     /* ports */
     {LENIENT, "", ONE(",'ports':[{'containerPort':0}]"), ERR_UNSUPPORTED,
      "spec.containers[0].ports[0]: containerPort must be"},
@@ -363,14 +372,17 @@ static const struct rule_case {
      "spec.containers[0].resources.requests[example.com/fpga]: an instance does not have"},
     /* numbers of things */
     {LENIENT, "", "{'containers':[" TEN_CONTAINERS("a") "," TEN_CONTAINERS("b") "]}", ERR_OK, ""},
-    {LENIENT, "", "{'containers':[" TEN_CONTAINERS("a") "," TEN_CONTAINERS("b") ",{'name':'c','image':'b'}]}",
+    {LENIENT, "",
+     "{'containers':[" TEN_CONTAINERS("a") "," TEN_CONTAINERS("b") ",{'name':'c','image':'b'}]}",
      ERR_UNSUPPORTED, "spec.containers: 21 containers; an instance has at most 20"},
     {LENIENT, "",
-     "{'initContainers':[" TEN_CONTAINERS("a") "],'containers':[" TEN_CONTAINERS("b") ",{'name':'c','image':'b'}]}",
-     ERR_UNSUPPORTED, "spec.containers: 21 containers with the init containers; an instance has at most 20"},
+     "{'initContainers':[" TEN_CONTAINERS("a") "],'containers':[" TEN_CONTAINERS(
+         "b") ",{'name':'c','image':'b'}]}",
+     ERR_UNSUPPORTED,
+     "spec.containers: 21 containers with the init containers; an instance has at most 20"},
     {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") "]"), ERR_OK, ""},
-    {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") ",{'name':'c'}]"), ERR_UNSUPPORTED,
-     "spec.volumes: 21 volumes; an instance has at most 20"},
+    {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") ",{'name':'c'}]"),
+     ERR_UNSUPPORTED, "spec.volumes: 21 volumes; an instance has at most 20"},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN "]"), ERR_OK, ""},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN ",'x']"), ERR_UNSUPPORTED,
      "spec.containers[0]: command has 21 items, the cloud takes at most 20"},
@@ -427,10 +439,11 @@ static void test_many_refusals(void **state)
     (void)state;
     case_begin(&arena, &verdict);
     assert_int_equal(params_init(&params, &arena), ERR_OK);
-    json pod = case_pod(&arena, "",
-                        "{'hostNetwork':true,'hostPID':true,'hostIPC':true,'containers':[{'name':'a','image':'b',"
-                        "'livenessProbe':{'a':1},'readinessProbe':{'a':1},'startupProbe':{'a':1},"
-                        "'lifecycle':{'a':1},'a':1,'b':1,'c':1,'d':1,'e':1,'f':1,'g':1,'h':1,'i':1,'j':1}]}");
+    json pod = case_pod(
+        &arena, "",
+        "{'hostNetwork':true,'hostPID':true,'hostIPC':true,'containers':[{'name':'a','image':'b',"
+        "'livenessProbe':{'a':1},'readinessProbe':{'a':1},'startupProbe':{'a':1},"
+        "'lifecycle':{'a':1},'a':1,'b':1,'c':1,'d':1,'e':1,'f':1,'g':1,'h':1,'i':1,'j':1}]}");
     enum err err = pod_json_to_eci(pod, &case_config, 1, &params, NULL, &verdict);
     assert_int_equal(err, ERR_UNSUPPORTED);
     assert_int_equal(verdict.refusals_count, SPEC_REFUSALS_MAX);
@@ -452,8 +465,9 @@ static void test_expansion_bomb(void **state)
     struct params params;
 
     (void)state;
-    bytes += (size_t)snprintf(spec, sizeof spec, "{'containers':[{'name':'a','image':'b','env':["
-                                                 "{'name':'V0','value':'0123456789'}");
+    bytes += (size_t)snprintf(spec, sizeof spec,
+                              "{'containers':[{'name':'a','image':'b','env':["
+                              "{'name':'V0','value':'0123456789'}");
     for (unsigned i = 1; i < 30; i++) {
         bytes += (size_t)snprintf(spec + bytes, sizeof spec - bytes,
                                   ",{'name':'V%u','value':'$(V%u)$(V%u)'}", i, i - 1, i - 1);
@@ -464,7 +478,8 @@ static void test_expansion_bomb(void **state)
     json pod = case_pod(&arena, "", spec);
     err = pod_json_to_eci(pod, &case_config, 1, &params, NULL, &verdict);
     assert_int_equal(err, ERR_UNSUPPORTED);
-    assert_non_null(strstr(case_remarks(&verdict, false), "more than 65536 bytes when its variables"));
+    assert_non_null(
+        strstr(case_remarks(&verdict, false), "more than 65536 bytes when its variables"));
     assert_true(arena.used < sizeof case_arena_memory / 2);
 }
 
@@ -477,7 +492,8 @@ static void test_too_many_parameters(void **state)
 
     (void)state;
     for (unsigned count = 1400; count <= 1600; count += 200) {
-        size_t bytes = (size_t)snprintf(spec, sizeof spec, "{'containers':[{'name':'a','image':'b','env':[");
+        size_t bytes =
+            (size_t)snprintf(spec, sizeof spec, "{'containers':[{'name':'a','image':'b','env':[");
         for (unsigned i = 0; i < count; i++) {
             bytes += (size_t)snprintf(spec + bytes, sizeof spec - bytes, "%s{'name':'V%u'}",
                                       i > 0 ? "," : "", i);
@@ -494,15 +510,20 @@ static void test_too_many_parameters(void **state)
         enum err err = pod_json_to_eci(pod, &case_config, 1, &params, NULL, &verdict);
         assert_int_equal(err, ERR_UNSUPPORTED);
         assert_string_equal(case_remarks(&verdict, false),
-                            count == 1400 ? "spec: needs more than 4096 parameters"
-                                          : "spec.containers[0].env: the pod has more than 1500 variables");
+                            count == 1400
+                                ? "spec: needs more than 4096 parameters"
+                                : "spec.containers[0].env: the pod has more than 1500 variables");
     }
 }
 
 /* Things that are no pod are not refused but bad input. */
 static void test_no_pod(void **state)
 {
-    static const char *const texts[] = {"null", "7", "[]", "{}", "{'metadata':{}}",
+    static const char *const texts[] = {"null",
+                                        "7",
+                                        "[]",
+                                        "{}",
+                                        "{'metadata':{}}",
                                         "{'metadata':{'uid':'u','name':'n'}}",
                                         "{'metadata':{'uid':'u','namespace':'n'}}",
                                         "{'metadata':{'name':'u','namespace':'n'}}",

@@ -22,58 +22,57 @@ static const char whole_spec[] =
     "'serviceAccountName':'default','serviceAccount':'default','nodeName':'virtual-kubelet',"
     "'securityContext':{},'schedulerName':'default-scheduler','tolerations':[{'key':'a'}],"
     "'priority':0,'enableServiceLinks':true,'preemptionPolicy':'PreemptLowerPriority'}";
-static const char whole_request[] =
-    "RegionId=cn-hangzhou\n"
-    "VSwitchId=vsw-a,vsw-b\n"
-    "SecurityGroupId=sg-a\n"
-    "ClientToken=%s\n"
-    "ContainerGroupName=default-web-0\n"
-    "RestartPolicy=Always\n"
-    "TerminationGracePeriodSeconds=30\n"
-    "HostName=web-0\n"
-    "Cpu=1\n"
-    "Memory=2\n"
-    "Tag.1.Key=ClusterId\n"
-    "Tag.1.Value=c-test\n"
-    "Tag.2.Key=NameSpace\n"
-    "Tag.2.Value=default\n"
-    "Tag.3.Key=PodName\n"
-    "Tag.3.Value=web-0\n"
-    "Tag.4.Key=ManagedBy\n"
-    "Tag.4.Value=ecilet\n"
-    "Tag.5.Key=NodeName\n"
-    "Tag.5.Value=virtual-kubelet\n"
-    "Tag.6.Key=OwnerReferenceKind\n"
-    "Tag.6.Value=ReplicaSet\n"
-    "Tag.7.Key=OwnerReferenceName\n"
-    "Tag.7.Value=web\n"
-    "Tag.8.Key=ecilet-pod-uid\n"
-    "Tag.8.Value=6c1f9a52-5b0e-4f0e-9d39-0d0f6a2f1c11\n"
-    "Tag.9.Key=ecilet-attempt\n"
-    "Tag.9.Value=1\n"
-    "Tag.10.Key=ecilet-format\n"
-    "Tag.10.Value=1\n"
-    "Container.1.Name=web\n"
-    "Container.1.Image=nginx:1.25\n"
-    "Container.1.ImagePullPolicy=IfNotPresent\n"
-    "Container.1.WorkingDir=/srv\n"
-    "Container.1.Cpu=1\n"
-    "Container.1.Memory=2\n"
-    "Container.1.Command.1=nginx\n"
-    "Container.1.Arg.1=-g\n"
-    "Container.1.Arg.2=daemon off;\n"
-    "Container.1.EnvironmentVar.1.Key=MODE\n"
-    "Container.1.EnvironmentVar.1.Value=fast\n"
-    "Container.1.EnvironmentVar.2.Key=LINE\n"
-    "Container.1.EnvironmentVar.2.Value=mode=fast\n"
-    "Container.1.Port.1.Port=80\n"
-    "Container.1.Port.1.Protocol=TCP\n"
-    "Container.1.VolumeMount.1.Name=cache\n"
-    "Container.1.VolumeMount.1.MountPath=/cache\n"
-    "Container.1.TerminationMessagePath=/dev/termination-log\n"
-    "Container.1.TerminationMessagePolicy=File\n"
-    "Volume.1.Name=cache\n"
-    "Volume.1.Type=EmptyDirVolume\n";
+static const char whole_request[] = "RegionId=cn-hangzhou\n"
+                                    "VSwitchId=vsw-a,vsw-b\n"
+                                    "SecurityGroupId=sg-a\n"
+                                    "ClientToken=%s\n"
+                                    "ContainerGroupName=default-web-0\n"
+                                    "RestartPolicy=Always\n"
+                                    "TerminationGracePeriodSeconds=30\n"
+                                    "HostName=web-0\n"
+                                    "Cpu=1\n"
+                                    "Memory=2\n"
+                                    "Tag.1.Key=ClusterId\n"
+                                    "Tag.1.Value=c-test\n"
+                                    "Tag.2.Key=NameSpace\n"
+                                    "Tag.2.Value=default\n"
+                                    "Tag.3.Key=PodName\n"
+                                    "Tag.3.Value=web-0\n"
+                                    "Tag.4.Key=ManagedBy\n"
+                                    "Tag.4.Value=ecilet\n"
+                                    "Tag.5.Key=NodeName\n"
+                                    "Tag.5.Value=virtual-kubelet\n"
+                                    "Tag.6.Key=OwnerReferenceKind\n"
+                                    "Tag.6.Value=ReplicaSet\n"
+                                    "Tag.7.Key=OwnerReferenceName\n"
+                                    "Tag.7.Value=web\n"
+                                    "Tag.8.Key=ecilet-pod-uid\n"
+                                    "Tag.8.Value=6c1f9a52-5b0e-4f0e-9d39-0d0f6a2f1c11\n"
+                                    "Tag.9.Key=ecilet-attempt\n"
+                                    "Tag.9.Value=1\n"
+                                    "Tag.10.Key=ecilet-format\n"
+                                    "Tag.10.Value=1\n"
+                                    "Container.1.Name=web\n"
+                                    "Container.1.Image=nginx:1.25\n"
+                                    "Container.1.ImagePullPolicy=IfNotPresent\n"
+                                    "Container.1.WorkingDir=/srv\n"
+                                    "Container.1.Cpu=1\n"
+                                    "Container.1.Memory=2\n"
+                                    "Container.1.Command.1=nginx\n"
+                                    "Container.1.Arg.1=-g\n"
+                                    "Container.1.Arg.2=daemon off;\n"
+                                    "Container.1.EnvironmentVar.1.Key=MODE\n"
+                                    "Container.1.EnvironmentVar.1.Value=fast\n"
+                                    "Container.1.EnvironmentVar.2.Key=LINE\n"
+                                    "Container.1.EnvironmentVar.2.Value=mode=fast\n"
+                                    "Container.1.Port.1.Port=80\n"
+                                    "Container.1.Port.1.Protocol=TCP\n"
+                                    "Container.1.VolumeMount.1.Name=cache\n"
+                                    "Container.1.VolumeMount.1.MountPath=/cache\n"
+                                    "Container.1.TerminationMessagePath=/dev/termination-log\n"
+                                    "Container.1.TerminationMessagePolicy=File\n"
+                                    "Volume.1.Name=cache\n"
+                                    "Volume.1.Type=EmptyDirVolume\n";
 
 #define TOKEN_WARNING \
     "the service account token is not provided to the instance; " \
@@ -136,30 +135,33 @@ static const struct field_case {
     {"negative grace is 1", "", POD(",'terminationGracePeriodSeconds':-5"),
      "TerminationGracePeriodSeconds=1\n", NULL},
     {"deadline", "", POD(",'activeDeadlineSeconds':600"), "ActiveDeadlineSeconds=600\n", NULL},
-    {"shared processes", "", POD(",'shareProcessNamespace':true"),
-     "ShareProcessNamespace=true\n", NULL},
+    {"shared processes", "", POD(",'shareProcessNamespace':true"), "ShareProcessNamespace=true\n",
+     NULL},
     {"host name", "", POD(",'hostname':'db-0','subdomain':'db'"), "HostName=db-0\n", NULL},
     {"host aliases", "",
      POD(",'hostAliases':[{'ip':'10.0.0.1','hostnames':['a','b']},{'ip':'10.0.0.2','hostnames':[]}]"),
      "HostAliase.1.Ip=10.0.0.1\nHostAliase.1.Hostname.1=a\nHostAliase.1.Hostname.2=b\n"
      "HostAliase.2.Ip=10.0.0.2\n!HostAliase.2.Hostname.1\n",
      NULL},
-    {"owner", ",'ownerReferences':[{'kind':'A','name':'a'},{'kind':'Job','name':'j','controller':true}]",
+    {"owner",
+     ",'ownerReferences':[{'kind':'A','name':'a'},{'kind':'Job','name':'j','controller':true}]",
      POD(""), "Tag.6.Key=OwnerReferenceKind\nTag.6.Value=Job\nTag.7.Value=j\n!Tag.11.Key\n", NULL},
-    {"foreign annotations", ",'annotations':{'example.com/a':'b','k8s.aliyun.com/eci-with-eip':'false'}",
-     POD(""), "!AutoCreateEip\n", NULL},
+    {"foreign annotations",
+     ",'annotations':{'example.com/a':'b','k8s.aliyun.com/eci-with-eip':'false'}", POD(""),
+     "!AutoCreateEip\n", NULL},
     {"unknown ECI annotation", ",'annotations':{'k8s.aliyun.com/eci-new':'b'}", POD(""), "",
      "metadata.annotations[k8s.aliyun.com/eci-new]: not known"},
     /* container level */
     {"image without tag is pulled always", "", "{'containers':[{'name':'a','image':'b'}]}",
      "Container.1.ImagePullPolicy=Always\n", NULL},
-    {"pull policy", "", ONE(",'imagePullPolicy':'Never'"),
-     "Container.1.ImagePullPolicy=Never\n", NULL},
+    {"pull policy", "", ONE(",'imagePullPolicy':'Never'"), "Container.1.ImagePullPolicy=Never\n",
+     NULL},
     {"working directory", "", ONE(",'workingDir':'/w'"), "Container.1.WorkingDir=/w\n", NULL},
     {"command and args", "", ONE(",'command':['x','y'],'args':['z']"),
      "Container.1.Command.1=x\nContainer.1.Command.2=y\nContainer.1.Arg.1=z\n", NULL},
     {"empty argument stays", "", ONE(",'args':['']"), "Container.1.Arg.1=\n", NULL},
-    {"args are expanded", "", ONE(",'env':[{'name':'A','value':'1'}],'args':['$(A)','$$(A)','$(B)']"),
+    {"args are expanded", "",
+     ONE(",'env':[{'name':'A','value':'1'}],'args':['$(A)','$$(A)','$(B)']"),
      "Container.1.Arg.1=1\nContainer.1.Arg.2=$(A)\nContainer.1.Arg.3=$(B)\n", NULL},
     {"command is expanded", "", ONE(",'env':[{'name':'A','value':'1'}],'command':['x$(A)']"),
      "Container.1.Command.1=x1\n", NULL},
@@ -175,7 +177,8 @@ static const struct field_case {
      "spec.containers[0]: variable a.b: the cloud documents names of 1 to 128"},
     {"escapes", "", ONE(",'env':[{'name':'A','value':'\\u00e9\\n\\'\\\\'}]"),
      "Container.1.EnvironmentVar.1.Value=\xC3\xA9\n", NULL},
-    {"ports", "", ONE(",'ports':[{'containerPort':53,'protocol':'UDP','name':'dns'},{'containerPort':80}]"),
+    {"ports", "",
+     ONE(",'ports':[{'containerPort':53,'protocol':'UDP','name':'dns'},{'containerPort':80}]"),
      "Container.1.Port.1.Port=53\nContainer.1.Port.1.Protocol=UDP\nContainer.1.Port.2.Port=80\n"
      "Container.1.Port.2.Protocol=TCP\n",
      NULL},
@@ -215,14 +218,15 @@ static const struct field_case {
      "InitContainer.1.Port.1.Port=1\n",
      NULL},
     /* sizes: eci-api 4.2, 4.3 */
-    {"7/13", "", ONE(LIMITS("7", "13Gi")), "Cpu=8\nMemory=14\nContainer.1.Cpu=7\nContainer.1.Memory=13\n",
-     NULL},
+    {"7/13", "", ONE(LIMITS("7", "13Gi")),
+     "Cpu=8\nMemory=14\nContainer.1.Cpu=7\nContainer.1.Memory=13\n", NULL},
     {"limits, not requests", "",
      ONE(",'resources':{'limits':{'cpu':'2','memory':'4Gi'},'requests':{'cpu':'500m','memory':'1Gi'}}"),
      "Cpu=2\nMemory=4\nContainer.1.Cpu=2\n", NULL},
     {"requests only make room", "", ONE(REQUESTS("1", "2Gi")),
      "Cpu=1\nMemory=2\n!Container.1.Cpu\n!Container.1.Memory\n", NULL},
-    {"two containers add up", "", TWO(LIMITS("500m", "1Gi"), LIMITS("500m", "1Gi")), "Cpu=1\nMemory=2\n", NULL},
+    {"two containers add up", "", TWO(LIMITS("500m", "1Gi"), LIMITS("500m", "1Gi")),
+     "Cpu=1\nMemory=2\n", NULL},
     {"one without numbers counts 0", "", TWO(LIMITS("1", "2Gi"), ""), "Cpu=1\nMemory=2\n", NULL},
     {"limit here, request there", "", TWO(LIMITS("1", "2Gi"), REQUESTS("1", "2Gi")),
      "Cpu=2\nMemory=4\nContainer.1.Cpu=1\n!Container.2.Cpu\n", NULL},
@@ -240,13 +244,12 @@ static const struct field_case {
      "Cpu=4\nMemory=8\nContainer.1.Cpu=2\nContainer.2.Cpu=2\nContainer.3.Name=s\n!Container.3.Cpu\n"
      "!Container.3.Memory\n",
      NULL},
-    {"left out of a full instance", "",
-     TWO(LIMITS("1", "2500Mi"), LIMITS("250m", "512Mi") IGNORED),
+    {"left out of a full instance", "", TWO(LIMITS("1", "2500Mi"), LIMITS("250m", "512Mi") IGNORED),
      "Cpu=1\nMemory=4\n!Container.2.Cpu\n", NULL},
     {"left out, but there is room", "", TWO(LIMITS("3", "5Gi"), LIMITS("250m", "512Mi") IGNORED),
      "Cpu=4\nMemory=6\nContainer.2.Cpu=0.25\nContainer.2.Memory=0.5\n", NULL},
-    {"free disk", "", ONE(",'resources':{'requests':{'ephemeral-storage':'30Gi'}}"), "!EphemeralStorage\n",
-     NULL},
+    {"free disk", "", ONE(",'resources':{'requests':{'ephemeral-storage':'30Gi'}}"),
+     "!EphemeralStorage\n", NULL},
     {"bought disk", "",
      TWO(",'resources':{'requests':{'ephemeral-storage':'20Gi'}}",
          ",'resources':{'limits':{'ephemeral-storage':'20.5Gi'}}"),

@@ -137,10 +137,11 @@ static inline void assert_not_reported(const struct fixture *fixture, const char
     }
 }
 
-#define assert_str(s, text) \
-    do { \
-        assert_string_equal((s).ptr, (text)); \
-        assert_int_equal((s).bytes, strlen(text)); \
-    } while (0)
+/* As the text and as a C string: the contract of every str in struct config. */
+static inline void assert_str(str s, const char *text)
+{
+    assert_string_equal(s.ptr, text);
+    assert_int_equal(s.bytes, strlen(text));
+}
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "unit/config_fixture.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #define SCRIPT "config/ecilet.init"
@@ -50,8 +50,14 @@ static bool is_there(const char *command)
 }
 
 /* Runs a shell command; its output is kept, its exit code returned. */
-static int run(const char *command)
+static int __attribute__((format(printf, 1, 2))) run(const char *format, ...)
 {
+    char command[2048];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(command, sizeof(command), format, args);
+    va_end(args);
+    assert_true(length > 0 && (size_t)length < sizeof(command));
     FILE *shell = popen(command, "r");
     assert_non_null(shell);
     size_t bytes = fread(output, 1, sizeof(output) - 1, shell);
@@ -63,17 +69,15 @@ static int run(const char *command)
 
 static void build_stage(void)
 {
-    char command[512];
-    (void)snprintf(
-        command, sizeof(command),
-        "mkdir %s/bin && cd %s/bin && for tool in sh sleep tail tr grep rm setsid mktemp "
-        "mkfifo cat chown; do ln -s \"$(command -v $tool)\" $tool || exit 1; done",
-        box->folder, box->folder);
-    assert_int_equal(run(command), 0);
+    assert_int_equal(
+        run("mkdir %s/bin && cd %s/bin && for tool in sh sleep tail tr grep rm setsid "
+            "mktemp mkfifo cat chown; do ln -s \"$(command -v $tool)\" $tool || exit 1; "
+            "done",
+            box->folder, box->folder),
+        0);
     if (stage_now->starter != NULL) {
-        (void)snprintf(command, sizeof(command), "ln -s %s %s/bin/start-stop-daemon",
-                       stage_now->starter, box->folder);
-        assert_int_equal(run(command), 0);
+        assert_int_equal(run("ln -s %s %s/bin/start-stop-daemon", stage_now->starter, box->folder),
+                         0);
     }
 }
 
@@ -86,17 +90,23 @@ static int setup(void **state)
     return 0;
 }
 
+/* Kills what a failed test left running: only a process whose command names our folder. */
+static void kill_leftover(void)
+{
+    (void)run("cat %s/pid 2>/dev/null", box->folder);
+    long pid = strtol(output, NULL, 10);
+    if (pid > 1 &&
+        run("tr '\\0' ' ' </proc/%ld/cmdline 2>/dev/null | grep -q %s/", pid, box->folder) == 0) {
+        (void)kill((pid_t)pid, SIGKILL);
+    }
+}
+
 static int teardown(void **state)
 {
     (void)state;
-    char command[256];
-    /* whatever a failed test left running */
-    (void)snprintf(command, sizeof(command),
-                   "[ ! -s %s/pid ] || kill -9 $(cat %s/pid) 2>/dev/null; rm -rf %s/bin %s/log "
-                   "%s/pid; true",
-                   box->folder, box->folder, box->folder, box->folder, box->folder);
-    (void)run(command);
     void *made = box;
+    kill_leftover();
+    (void)run("cd %s && rm -rf bin log pid", box->folder);
     return fixture_teardown(&made);
 }
 
@@ -116,14 +126,11 @@ static void require_stage(const char *daemon)
 /* Calls the script as an operator would; `settings` are further variables. */
 static int service(const char *action, const char *settings)
 {
-    char command[1024];
-    (void)snprintf(command, sizeof(command),
-                   "ECILET_PATH=%s/bin ECILET_DAEMON=%s/ecilet ECILET_CONF=%s/ecilet.conf "
-                   "ECILET_PIDFILE=%s/pid ECILET_LOGFILE=%s/log ECILET_START_WAIT=0.2 "
-                   "ECILET_STOP_WAIT=2 %s %s " SCRIPT " %s 2>&1",
-                   box->folder, box->folder, box->folder, box->folder, box->folder, settings,
-                   stage_now->shell, action);
-    return run(command);
+    const char *at = box->folder;
+    return run("ECILET_PATH=%s/bin ECILET_DAEMON=%s/ecilet ECILET_CONF=%s/ecilet.conf "
+               "ECILET_PIDFILE=%s/pid ECILET_LOGFILE=%s/log ECILET_START_WAIT=0.2 "
+               "ECILET_STOP_WAIT=2 %s %s " SCRIPT " %s 2>&1",
+               at, at, at, at, at, settings, stage_now->shell, action);
 }
 
 static void assert_output(const char *text)
@@ -136,21 +143,22 @@ static void assert_output(const char *text)
 /* Waits until the daemon's log holds a text; a second is plenty. */
 static void await_log(const char *text)
 {
-    char command[256];
-    (void)snprintf(command, sizeof(command),
-                   "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do grep '%s' "
-                   "%s/log && exit 0; sleep 0.05; done; exit 1",
-                   text, box->folder);
-    if (run(command) != 0) {
+    if (run("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do grep '%s' %s/log && "
+            "exit 0; sleep 0.05; done; exit 1",
+            text, box->folder) != 0) {
         fail_msg("%s: \"%s\" is not in the log", stage_now->name, text);
     }
 }
 
 static pid_t daemon_pid(void)
 {
-    char command[128];
-    (void)snprintf(command, sizeof(command), "cat %s/pid", box->folder);
-    return run(command) == 0 ? (pid_t)strtol(output, NULL, 10) : 0;
+    return run("cat %s/pid", box->folder) == 0 ? (pid_t)strtol(output, NULL, 10) : 0;
+}
+
+/* A dead process that nobody has waited for counts as gone. */
+static bool is_alive(pid_t pid)
+{
+    return run("tr '\\0' ' ' </proc/%d/cmdline 2>/dev/null | grep -q .", (int)pid) == 0;
 }
 
 /* ---- stories ----------------------------------------------------------------------------------
@@ -178,13 +186,13 @@ static void test_config_init_life(void **state)
 
     assert_int_equal(service("reload", ""), 0);
     await_log("got HUP");
-    assert_int_equal(kill(first, 0), 0);
+    assert_true(is_alive(first));
 
     assert_int_equal(service("restart", ""), 0);
     await_log("got TERM");
     pid_t second = daemon_pid();
     assert_true(second > 0 && second != first);
-    assert_int_equal(kill(first, 0), -1);
+    assert_false(is_alive(first));
 
     assert_int_equal(service("try-restart", ""), 0);
     assert_int_not_equal(daemon_pid(), second);
@@ -201,7 +209,7 @@ static void test_config_init_daemon_that_ends_at_once(void **state)
 {
     (void)state;
     require_stage(broken_daemon);
-    assert_int_equal(service("start", ""), 1);
+    assert_int_equal(service("start", "ECILET_START_WAIT=1"), 1);
     assert_output("it ended at once");
     assert_output("error: it is all wrong"); /* the daemon's own words */
     assert_int_equal(service("status", ""), 3);
@@ -211,14 +219,14 @@ static void test_config_init_daemon_that_does_not_stop(void **state)
 {
     (void)state;
     require_stage(stubborn_daemon);
-    assert_int_equal(service("start", "ECILET_START_WAIT=0.2"), 0);
+    assert_int_equal(service("start", ""), 0);
     pid_t pid = daemon_pid();
     assert_int_equal(service("stop", "ECILET_STOP_WAIT=1"), 0);
     assert_output("killing it");
-    for (int i = 0; i < 100 && kill(pid, 0) == 0; i++) {
+    for (int i = 0; i < 100 && is_alive(pid); i++) {
         (void)usleep(10000);
     }
-    assert_int_equal(kill(pid, 0), -1);
+    assert_false(is_alive(pid));
 }
 
 static void test_config_init_stale_pid_file(void **state)
@@ -294,14 +302,15 @@ int main(void)
     static const struct {
         const char *name;
         CMUnitTestFunction function;
+        bool is_everywhere; /* else on two stages that differ in everything */
     } stories[] = {
-        {"life", test_config_init_life},
-        {"daemon that ends at once", test_config_init_daemon_that_ends_at_once},
-        {"daemon that does not stop", test_config_init_daemon_that_does_not_stop},
-        {"stale pid file", test_config_init_stale_pid_file},
-        {"what is missing", test_config_init_what_is_missing},
-        {"sources nothing", test_config_init_sources_nothing},
-        {"logs to logger", test_config_init_logs_to_logger},
+        {"life", test_config_init_life, true},
+        {"daemon that ends at once", test_config_init_daemon_that_ends_at_once, false},
+        {"daemon that does not stop", test_config_init_daemon_that_does_not_stop, false},
+        {"stale pid file", test_config_init_stale_pid_file, false},
+        {"what is missing", test_config_init_what_is_missing, false},
+        {"sources nothing", test_config_init_sources_nothing, false},
+        {"logs to logger", test_config_init_logs_to_logger, true},
     };
     enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
     static struct CMUnitTest tests[STORIES * STAGES_COUNT];
@@ -312,7 +321,10 @@ int main(void)
         return 1;
     }
     for (size_t story = 0; story < STORIES; story++) {
-        for (size_t stage = 0; stage < STAGES_COUNT; stage++, count++) {
+        for (size_t stage = 0; stage < STAGES_COUNT; stage++) {
+            if (!stories[story].is_everywhere && stage != 0 && stage != STAGES_COUNT - 1) {
+                continue;
+            }
             (void)snprintf(names[count], sizeof(names[count]), "test_config_init %s (%s)",
                            stories[story].name, stages[stage].name);
             tests[count] = (struct CMUnitTest){.name = names[count],
@@ -320,6 +332,7 @@ int main(void)
                                                .setup_func = setup,
                                                .teardown_func = teardown,
                                                .initial_state = (void *)(uintptr_t)&stages[stage]};
+            count++;
         }
     }
     return _cmocka_run_group_tests("config_init", tests, count, NULL, NULL);

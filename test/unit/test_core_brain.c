@@ -1,0 +1,612 @@
+/*
+ * The brain, one fact at a time: what it believes, what it does not, and what it wants next. The
+ * simulator (test/sim) plays whole stories; here each rule of caution has its own small scene.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/brain.h"
+
+struct scene {
+    struct brain brain;
+    void *memory;
+    msec now_ms;
+};
+
+static void scene_open_with(struct scene *scene, uint32_t pods_max)
+{
+    const struct brain_config config = {
+        .pods_max = pods_max,
+        .groups_max = pods_max + 8,
+        .poll_fast_ms = 2000,
+        .poll_slow_ms = 5000,
+        .sweep_ms = 60000,
+        .absence_ms = 20000,
+        .absence_sweeps = 2,
+        .young_ms = 60000,
+        .brake_percent = 20,
+        .brake_min = 2,
+        .create_per_minute = 1000,
+        .delete_per_minute = 1000,
+        .describe_per_minute = 2000,
+        .status_per_minute = 500,
+        .cloud_calls_max = 16,
+        .kube_calls_max = 16,
+        .seed = 7,
+    };
+    struct region region;
+    memset(scene, 0, sizeof *scene);
+    scene->now_ms = 1000;
+    region_init(&region, NULL, 0);
+    brain_init(&scene->brain, &config, &region, scene->now_ms);
+    size_t bytes = (region.used + 8191) / 64 * 64;
+    memset(&scene->brain, 0, sizeof scene->brain);
+    scene->memory = aligned_alloc(64, bytes);
+    memset(scene->memory, 0, bytes);
+    region_init(&region, scene->memory, bytes);
+    brain_init(&scene->brain, &config, &region, scene->now_ms);
+    brain_start(&scene->brain, scene->now_ms);
+}
+
+static void scene_open(struct scene *scene)
+{
+    scene_open_with(scene, 16);
+}
+
+static void scene_close(struct scene *scene)
+{
+    free(scene->memory);
+}
+
+static void pass(struct scene *scene, msec ms)
+{
+    scene->now_ms += ms;
+}
+
+static void give(struct scene *scene, const char *uid, enum pod_phase phase, bool is_leaving)
+{
+    const struct pod_news news = {.uid = str_of(uid),
+                                  .name_space = S("web"),
+                                  .name = str_of(uid),
+                                  .phase = phase,
+                                  .is_leaving = is_leaving};
+    assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
+}
+
+static void list_nothing(struct scene *scene)
+{
+    brain_list_begin(&scene->brain, scene->now_ms);
+    brain_list_end(&scene->brain, scene->now_ms);
+}
+
+/* The next effect of this kind; polls that come first are answered with nothing new. */
+static struct effect expect(struct scene *scene, enum effect_kind kind)
+{
+    struct effect effect;
+    for (int i = 0; i < 20 && brain_next(&scene->brain, scene->now_ms, &effect); i++) {
+        if (effect.kind == kind) {
+            return effect;
+        }
+        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP);
+        if (effect.kind == EFFECT_DELTA) {
+            brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
+        }
+    }
+    fail_msg("no effect \"%s\" came", effect_name(kind));
+    return effect;
+}
+
+/* Nothing but polls is wanted. */
+static void expect_silence(struct scene *scene)
+{
+    struct effect effect;
+    for (int i = 0; i < 20 && brain_next(&scene->brain, scene->now_ms, &effect); i++) {
+        if (effect.kind == EFFECT_DELTA) {
+            brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
+        } else if (effect.kind != EFFECT_SWEEP) {
+            fail_msg("unexpected effect \"%s\": %s", effect_name(effect.kind), effect.why);
+        } else {
+            brain_sweep_done(&scene->brain, ERR_TIMEOUT, false, 0, effect.started_ms,
+                             scene->now_ms);
+            return;
+        }
+    }
+}
+
+static void tag(struct scene *scene, const char *id, const char *uid, uint32_t attempt)
+{
+    const struct tag_facts tags = {.uid = str_of(uid),
+                                   .name_space = S("web"),
+                                   .name = str_of(uid),
+                                   .attempt = attempt,
+                                   .is_ours = true};
+    struct group *group = brain_find_group(&scene->brain, str_of(id));
+    assert_non_null(group);
+    brain_tags_seen(&scene->brain, group, &tags, scene->now_ms);
+}
+
+/* A complete sweep that shows these groups (all Running), NULL at the end. */
+static void sweep(struct scene *scene, const char *const *ids)
+{
+    if (scene->brain.sweep_at_ms > scene->now_ms) {
+        scene->now_ms = scene->brain.sweep_at_ms;
+    }
+    struct effect effect = expect(scene, EFFECT_SWEEP);
+    uint32_t rows = 0;
+    for (; ids[rows] != NULL; rows++) {
+        assert_non_null(brain_row_seen(&scene->brain, str_of(ids[rows]), ECI_STATUS_RUNNING, 77,
+                                       effect.started_ms, scene->now_ms));
+    }
+    brain_sweep_done(&scene->brain, ERR_OK, true, rows, effect.started_ms, scene->now_ms);
+}
+
+static const char *const nothing[] = {NULL};
+
+static void accept(struct scene *scene, struct effect effect, const char *id)
+{
+    brain_create_done(&scene->brain, effect.pod, CREATE_ACCEPTED, ERR_OK, str_of(id), STR_NONE,
+                      scene->now_ms);
+}
+
+/* ---- creating ------------------------------------------------------------------------------ */
+
+static void test_brain_creates_only_after_both_readings(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    expect_silence(&scene);
+    list_nothing(&scene); /* a list that does not show it: it is missing, not creatable */
+    pass(&scene, 2000);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    expect_silence(&scene);
+    pass(&scene, 5000);
+    sweep(&scene, nothing);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    accept(&scene, effect, "eci-1");
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void open_running(struct scene *scene)
+{
+    scene_open(scene);
+    list_nothing(scene);
+    sweep(scene, nothing);
+}
+
+static void test_brain_looks_before_it_creates_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    expect_silence(&scene);
+    sweep(&scene, nothing); /* one sweep is not enough */
+    expect_silence(&scene);
+    pass(&scene, 20000);
+    sweep(&scene, nothing);
+    effect = expect(&scene, EFFECT_CREATE);
+    assert_int_equal(brain_pod(&scene.brain, effect.pod)->attempt, 1); /* the same token */
+    scene_close(&scene);
+}
+
+static void test_brain_adopts_the_group_of_a_lost_reply(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    const char *const ids[] = {"eci-1", NULL};
+    sweep(&scene, ids);
+    (void)expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-1", "a", 1);
+    pass(&scene, 60000);
+    assert_false(handle_is_none(brain_find_pod(&scene.brain, S("a"))->group));
+    scene_close(&scene);
+}
+
+static void test_brain_late_timeout_after_adoption_raises_no_doubt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 5, scene.now_ms,
+                         scene.now_ms);
+    tag(&scene, "eci-1", "a", 1);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    assert_int_equal(brain_pod(&scene.brain, effect.pod)->doubt_ms, 0);
+    scene_close(&scene);
+}
+
+static void test_brain_used_token_means_another_attempt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_REFUSED, ERR_TOKEN_CLASH, STR_NONE,
+                      S("token"), scene.now_ms);
+    const struct pod *pod = brain_pod(&scene.brain, effect.pod);
+    assert_int_equal(pod->attempt, 2);
+    assert_false(pod->is_refused);
+    assert_true(pod->doubt_ms > 0);
+    scene_close(&scene);
+}
+
+/* ---- absence ------------------------------------------------------------------------------- */
+
+static void open_with_group(struct scene *scene)
+{
+    open_running(scene);
+    give(scene, "a", POD_PHASE_PENDING, false);
+    accept(scene, expect(scene, EFFECT_CREATE), "eci-1");
+    (void)brain_row_seen(&scene->brain, S("eci-1"), ECI_STATUS_RUNNING, 77, scene->now_ms,
+                         scene->now_ms);
+    struct pod *pod = brain_find_pod(&scene->brain, S("a"));
+    pod->phase = POD_PHASE_RUNNING;
+    pod->reported_row = 77;
+    expect_silence(scene);
+}
+
+static void test_brain_empty_sweeps_prove_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    for (int i = 0; i < 20; i++) {
+        pass(&scene, 60000);
+        sweep(&scene, nothing);
+        expect_silence(&scene);
+    }
+    assert_non_null(brain_find_group(&scene.brain, S("eci-1")));
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->say, SAY_NOTHING);
+    scene_close(&scene);
+}
+
+static void test_brain_missing_group_is_read_by_id_before_the_pod_fails(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    const char *const others[] = {"eci-other", NULL};
+    pass(&scene, 60000);
+    sweep(&scene, others);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    tag(&scene, "eci-other", "b", 1);
+    give(&scene, "b", POD_PHASE_RUNNING, false);
+    brain_find_pod(&scene.brain, S("b"))->reported_row = 77;
+    pass(&scene, 30000);
+    sweep(&scene, others);
+    pass(&scene, 30000);
+    sweep(&scene, others);
+    effect = expect(&scene, EFFECT_READ);
+    assert_int_equal(effect.groups_count, 1);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->say, SAY_NOTHING);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    assert_null(brain_find_group(&scene.brain, S("eci-1")));
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->say, SAY_LOST);
+    scene_close(&scene);
+}
+
+/* ---- leaving ------------------------------------------------------------------------------- */
+
+static void test_brain_removes_the_group_before_the_object(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, true);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    assert_false(effect.is_forced);
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_OK, scene.now_ms);
+    pass(&scene, 1000);
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    expect_silence(&scene); /* still there */
+    pass(&scene, 10000);
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    effect = expect(&scene, EFFECT_FINISH);
+    brain_finish_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
+    expect_silence(&scene);
+    assert_int_equal(scene.brain.pods.count, 0);
+    assert_int_equal(scene.brain.groups.count, 0);
+    scene_close(&scene);
+}
+
+static void test_brain_failed_delete_comes_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, true);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_LOST_WRITE, scene.now_ms);
+    expect_silence(&scene);
+    pass(&scene, 5000);
+    (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+static void test_brain_believes_only_proof_that_an_object_is_gone(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_PROVE);
+    give(&scene, "a", POD_PHASE_RUNNING, false); /* the fresh read shows it */
+    brain_prove_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
+    expect_silence(&scene);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms);
+    effect = expect(&scene, EFFECT_PROVE);
+    brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+    effect = expect(&scene, EFFECT_DELETE);
+    assert_true(effect.is_forced);
+    scene_close(&scene);
+}
+
+/* ---- orphans ------------------------------------------------------------------------------- */
+
+static void prove_all_gone(struct scene *scene, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct effect effect = expect(scene, EFFECT_PROVE);
+        brain_prove_done(&scene->brain, effect.pod, ERR_NOT_FOUND, scene->now_ms);
+    }
+}
+
+static void open_with_orphans(struct scene *scene, const char *const *ids, uint32_t count)
+{
+    scene_open(scene);
+    list_nothing(scene);
+    sweep(scene, ids);
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        tag(scene, ids[i], ids[i], 1);
+    }
+    bool found[READ_BATCH_MAX];
+    memset(found, true, sizeof found);
+    brain_read_done(&scene->brain, &effect, ERR_OK, found, scene->now_ms);
+}
+
+static void test_brain_removes_orphans_that_are_proven(void **state)
+{
+    (void)state;
+    struct scene scene;
+    const char *const ids[] = {"eci-1", "eci-2", NULL};
+    open_with_orphans(&scene, ids, 2);
+    for (int i = 0; i < 2; i++) { /* a proof, its delete; then the next */
+        prove_all_gone(&scene, 1);
+        (void)expect(&scene, EFFECT_DELETE);
+    }
+    scene_close(&scene);
+}
+
+static void test_brain_brake_holds_when_too_many_are_orphans(void **state)
+{
+    (void)state;
+    struct scene scene;
+    const char *const ids[] = {"eci-1", "eci-2", "eci-3", "eci-4", NULL};
+    open_with_orphans(&scene, ids, 4); /* more than max(2, 20 % of 4) */
+    prove_all_gone(&scene, 4);
+    expect_silence(&scene);
+    assert_true(scene.brain.brake_is_on);
+    struct brain_event event;
+    bool was_told = false;
+    while (brain_take_event(&scene.brain, &event)) {
+        was_told = was_told || strcmp(event.reason, "OrphanBrake") == 0;
+    }
+    assert_true(was_told);
+    scene_close(&scene);
+}
+
+static void test_brain_leaves_foreign_groups_alone(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    list_nothing(&scene);
+    const char *const ids[] = {"eci-1", NULL};
+    sweep(&scene, ids);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    const struct tag_facts tags = {.uid = S("x"), .name_space = S("y"), .name = S("z")};
+    brain_tags_seen(&scene.brain, brain_find_group(&scene.brain, S("eci-1")), &tags,
+                    scene.now_ms);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    expect_silence(&scene);
+    assert_int_equal(scene.brain.pods.count, 0);
+    scene_close(&scene);
+}
+
+static void test_brain_removes_the_twin_not_the_first(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    (void)brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_RUNNING, 9, scene.now_ms,
+                         scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-2", "a", 1);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    effect = expect(&scene, EFFECT_DELETE);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+    assert_int_equal(scene.brain.counters.twins, 1);
+    scene_close(&scene);
+}
+
+/* ---- the cloud away, the pool full --------------------------------------------------------- */
+
+static void test_brain_waits_while_the_cloud_is_away(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    for (int i = 0; i < 3; i++) {
+        brain_cloud_answered(&scene.brain, ERR_TIMEOUT, S("no route"), scene.now_ms);
+    }
+    assert_false(scene.brain.cloud.is_reachable);
+    give(&scene, "b", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_SAY); /* Pending, with the reason */
+    assert_int_equal(brain_pod(&scene.brain, effect.pod)->say, SAY_PENDING);
+    struct pod_status_past past = {.phase = POD_PHASE_PENDING, .hash = 3};
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    pass(&scene, 3000);
+    expect_silence(&scene);
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->phase, POD_PHASE_RUNNING);
+    brain_cloud_answered(&scene.brain, ERR_OK, STR_NONE, scene.now_ms);
+    (void)expect(&scene, EFFECT_SWEEP);
+    (void)expect(&scene, EFFECT_CREATE);
+    scene_close(&scene);
+}
+
+static void test_brain_probes_within_five_seconds(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    for (int i = 0; i < 30; i++) {
+        brain_cloud_answered(&scene.brain, ERR_REFUSED_CONN, STR_NONE, scene.now_ms);
+        assert_true(scene.brain.cloud.retry_at_ms - scene.now_ms <= 5000);
+        pass(&scene, 5000);
+    }
+    scene_close(&scene);
+}
+
+static void test_brain_full_pool_refuses_and_asks_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open_with(&scene, 2);
+    list_nothing(&scene);
+    sweep(&scene, nothing);
+    give(&scene, "a", POD_PHASE_SUCCEEDED, false);
+    give(&scene, "b", POD_PHASE_SUCCEEDED, false);
+    const struct pod_news news = {.uid = S("c"), .name_space = S("web"), .name = S("c")};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_FULL);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_PROVE);
+    brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+    expect_silence(&scene);
+    pass(&scene, 31000);
+    (void)expect(&scene, EFFECT_RELIST);
+    scene_close(&scene);
+}
+
+static void test_brain_refuses_texts_that_do_not_fit(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    char name[400];
+    memset(name, 'x', sizeof name);
+    const struct pod_news news = {
+        .uid = S("a"), .name_space = S("web"), .name = str_make(name, sizeof name)};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, 1000, NULL), ERR_TOO_BIG);
+    assert_int_equal(scene.brain.pods.count, 0);
+    scene_close(&scene);
+}
+
+/* ---- reporting ----------------------------------------------------------------------------- */
+
+static void test_brain_reports_a_change_once(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 78,
+                                         scene.now_ms, scene.now_ms);
+    assert_true(brain_wants_report(&scene.brain, group, false));
+    assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+    assert_false(brain_wants_report(&scene.brain, group, false)); /* under way */
+    handle pod = group->pod;
+    struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    brain_patch_done(&scene.brain, pod, ERR_OK, &past, 78, false, scene.now_ms);
+    assert_false(brain_wants_report(&scene.brain, group, false));
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_failed_report_is_read_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 78,
+                                         scene.now_ms, scene.now_ms);
+    assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+    brain_patch_done(&scene.brain, group->pod, ERR_SERVER, NULL, 78, false, scene.now_ms);
+    expect_silence(&scene);
+    pass(&scene, 3000);
+    (void)expect(&scene, EFFECT_READ);
+    scene_close(&scene);
+}
+
+static void test_brain_daemonset_pods_wait_with_advice(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    const struct pod_news news = {.uid = S("d"),
+                                  .name_space = S("web"),
+                                  .name = S("d"),
+                                  .phase = POD_PHASE_PENDING,
+                                  .is_daemon = true};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    struct effect effect = expect(&scene, EFFECT_SAY);
+    const struct pod *pod = brain_pod(&scene.brain, effect.pod);
+    assert_int_equal(pod->say, SAY_PENDING);
+    assert_non_null(strstr(pod->message, "nodeAffinity"));
+    struct pod_status_past past = {.phase = POD_PHASE_PENDING, .hash = 3};
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    pass(&scene, 3600000);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_brain_creates_only_after_both_readings),
+        cmocka_unit_test(test_brain_looks_before_it_creates_again),
+        cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
+        cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
+        cmocka_unit_test(test_brain_used_token_means_another_attempt),
+        cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
+        cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
+        cmocka_unit_test(test_brain_removes_the_group_before_the_object),
+        cmocka_unit_test(test_brain_failed_delete_comes_again),
+        cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
+        cmocka_unit_test(test_brain_removes_orphans_that_are_proven),
+        cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
+        cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
+        cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
+        cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
+        cmocka_unit_test(test_brain_probes_within_five_seconds),
+        cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
+        cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
+        cmocka_unit_test(test_brain_reports_a_change_once),
+        cmocka_unit_test(test_brain_failed_report_is_read_again),
+        cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
