@@ -360,35 +360,31 @@ static enum cli_exit help_command(struct cli *cli)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-bool cli_load_config(struct cli *cli)
+bool cli_load_config(struct cli *cli, struct config_report *report)
 {
-    struct config_report report;
     size_t bytes = 0;
     char *tail = buf_tail(&cli->err, &bytes);
-    config_report_init(&report, tail, bytes);
+    config_report_init(report, tail, bytes);
     if (cli->source.file_default == NULL) {
         cli->source.file_default = CONFIG_FILE_DEFAULT;
     }
     cli->source.environment = cli->environment;
-    enum err err = config_load(cli->config, cli->secrets, &cli->source, cli->scratch, &report);
-    buf_grow(&cli->err, report.text.bytes);
+    enum err err = config_load(cli->config, cli->secrets, &cli->source, cli->scratch, report);
     cli->config->print_budget = cli->print_budget;
     return err == ERR_OK;
 }
 
+/* A configuration that cannot be used is told to whoever typed the command; remarks about one that
+ * can be used belong into the log. */
 static enum cli_exit run_command(struct cli *cli)
 {
-    bool is_valid = cli_load_config(cli);
-    log_set_level(cli->config->log_level);
-    if (!is_valid) {
+    struct config_report report;
+    if (!cli_load_config(cli, &report)) {
+        buf_grow(&cli->err, report.text.bytes);
         buf_put_text(&cli->err, "ecilet: the configuration cannot be used\n");
         return CLI_USAGE;
     }
-    str rest = buf_str(&cli->err);
-    str line;
-    while (str_cut(&rest, '\n', &line)) {
-        log_line(LOG_WARN, "config", "%.*s", STR_ARG(line));
-    }
-    buf_clear(&cli->err);
+    log_set_level(cli->config->log_level);
+    config_report_log(&report);
     return (enum cli_exit)run_main(cli->config);
 }

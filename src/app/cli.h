@@ -42,8 +42,9 @@ int cli_main(int argc, char **argv, char **envp);
  * scratch, out, err and environment are set by the caller. */
 enum cli_exit cli_run(struct cli *cli, int argc, char *const *argv);
 
-/* Loads the configuration for a command; problems go to cli->err. False: do not go on. */
-bool cli_load_config(struct cli *cli);
+/* Loads the configuration for a command. The report's text lies at the end of cli->err, but is not
+ * yet part of it. False: the configuration cannot be used. */
+bool cli_load_config(struct cli *cli, struct config_report *report);
 
 /* ---- the commands, one file each ------------------------------------------------------------- */
 

@@ -47,7 +47,9 @@ enum cli_exit cli_check(struct cli *cli)
     char detail[1024];
     struct inspection inspection = {.cli = cli, .config = cli->config};
     bool is_well = true;
-    inspection.is_loaded = cli_load_config(cli);
+    struct config_report report;
+    inspection.is_loaded = cli_load_config(cli, &report);
+    buf_grow(&cli->err, report.text.bytes);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         buf_init(&inspection.detail, detail, sizeof(detail));
         enum verdict verdict = checks[i].look(&inspection);

@@ -348,7 +348,10 @@ enum err config_reload_secrets(const struct config *config, struct arena *scratc
     struct config *now = ARENA_NEW(scratch, struct config);
     struct config_secrets *secrets = ARENA_NEW(scratch, struct config_secrets);
     CHECK(now != NULL && secrets != NULL); /* CONFIG_RELOAD_BYTES */
+    bool skipped_warnings = report->skips_warnings;
+    report->skips_warnings = true; /* told at start; what is new is told below */
     enum err err = config_load(now, secrets, &config->source, scratch, report);
+    report->skips_warnings = skipped_warnings;
     *changed = 0;
     if (err == ERR_OK) {
         *changed = count_changes(config, now, report);

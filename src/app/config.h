@@ -200,7 +200,8 @@ MUST_USE enum err config_load(struct config *config, struct config_secrets *secr
  * SIGHUP: reads all sources again and takes over the credentials only.
  *
  * report    one line "note: ECI_SECRET_KEY changed" per secret that changed; a warning for every
- *           other key that changed (it needs a restart); errors as from config_load
+ *           other key that changed (it needs a restart); errors as from config_load, but not its
+ *           warnings, which were told at start
  * changed   receives how many secrets changed
  * Errors: ERR_INVALID: something is wrong now; the old credentials stay in use.
  * scratch must have CONFIG_SCRATCH_BYTES + CONFIG_RELOAD_BYTES free.

@@ -20,6 +20,7 @@ enum config_severity { CONFIG_ERROR, CONFIG_WARNING, CONFIG_NOTE, CONFIG_SEVERIT
 struct config_report {
     struct buf text; /* whole lines; when it is full further ones are dropped but counted */
     uint32_t counts[CONFIG_SEVERITY_COUNT];
+    bool skips_warnings; /* neither kept nor counted: they were told before */
 };
 
 /* The memory is the caller's. */
@@ -27,5 +28,8 @@ void config_report_init(struct config_report *report, void *memory, size_t bytes
 
 void config_report_add(struct config_report *report, enum config_severity severity,
                        const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Each line into the log, errors as errors, warnings as warnings, notes as information. */
+void config_report_log(const struct config_report *report);
 
 #endif

@@ -22,6 +22,10 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
             return err;
         }
     }
+    struct pod_note note = {.instance_id = STR_NONE};
+    if (!is_known) {
+        pod_note_read(object, arena, &note);
+    }
     const struct pod_news news = {
         .uid = facts.uid,
         .name_space = facts.name_space,
@@ -34,6 +38,8 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .is_never_restarted = facts.restart_policy == RESTART_POLICY_NEVER,
         .has_init = facts.has_init_containers,
         .past = is_known ? NULL : &past,
+        .instance_id = note.instance_id,
+        .instance_attempt = note.attempt,
     };
     return brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), NULL);
 }
@@ -326,7 +332,10 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     buf_clear(&wire->body);
-    enum err err = pod_status_write(status, &pod->past, str_of(pod->uid), &wire->body);
+    const struct group *group = brain_group(&wire->brain, pod->group);
+    const struct pod_note note = {.instance_id = group != NULL ? str_of(group->id) : STR_NONE,
+                                  .attempt = group != NULL ? group->attempt : 0};
+    enum err err = pod_status_write(status, &pod->past, str_of(pod->uid), &note, &wire->body);
     if (err != ERR_OK) {
         return err;
     }

@@ -390,7 +390,9 @@ static enum err on_start(struct converter *converter, bool is_mapping,
 
 static enum err on_end(struct converter *converter)
 {
-    CHECK(converter->depth > 0);
+    if (converter->depth == 0) {
+        return refuse(converter, "an end without a start");
+    }
     json_end(&converter->writer);
     complete_anchor(converter, converter->levels[--converter->depth].anchor);
     after_node(converter);
@@ -485,7 +487,9 @@ static enum err convert_document(struct fy_parser *parser, struct fy_diag *diag,
     if (err == ERR_OK && !buf_ok(converter->out)) {
         return ERR_FULL;
     }
-    CHECK(err != ERR_OK || json_write_ok(&converter->writer));
+    if (err == ERR_OK && !json_write_ok(&converter->writer)) {
+        return refuse(converter, "a node is missing");
+    }
     return err;
 }
 

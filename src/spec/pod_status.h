@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "data/group_rows.h"
 #include "spec/pod_facts.h"
+#include "spec/pod_note.h"
 
 #define POD_IP_BYTES_MAX 40 /* eight groups of four, seven colons, NUL */
 #define POD_IPS_MAX 2       /* one per family: what the API server accepts */
@@ -172,10 +173,11 @@ MUST_USE enum err pod_status_hash(const struct pod_status *status, struct arena 
  * {"metadata":{"uid":...},"status":{...}}. Conditions and podIPs merge by key on the server, so
  * foreign conditions survive; addresses of `past` that are gone are deleted by name.
  *
+ * note   the instance to note on the pod, NULL: none
  * Errors: ERR_FULL when out is full.
  */
 MUST_USE enum err pod_status_write(const struct pod_status *status,
                                    const struct pod_status_past *past, str pod_uid,
-                                   struct buf *out);
+                                   const struct pod_note *note, struct buf *out);
 
 #endif

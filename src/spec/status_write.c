@@ -25,7 +25,7 @@ static void member_text_or_null(struct json_write *w, const char *key, str text)
 static void member_text_if(struct json_write *w, const char *key, str text);
 
 enum err pod_status_write(const struct pod_status *status, const struct pod_status_past *past,
-                          str pod_uid, struct buf *out)
+                          str pod_uid, const struct pod_note *note, struct buf *out)
 {
     struct json_write w;
 
@@ -34,6 +34,7 @@ enum err pod_status_write(const struct pod_status *status, const struct pod_stat
     json_object(&w);
     json_member_object(&w, "metadata");
     json_member_text(&w, "uid", pod_uid);
+    pod_note_put(&w, pod_uid, note);
     json_end(&w);
     json_member_object(&w, "status");
     put_status(&w, status, past, FOR_SERVER);

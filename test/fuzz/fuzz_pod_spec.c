@@ -29,7 +29,7 @@ static void use_status(json pod, struct arena *arena, const struct pod_facts *fa
         abort();
     }
     buf_init(&out, body, sizeof body);
-    if (pod_status_write(&status, &past, facts->uid, &out) == ERR_OK) {
+    if (pod_status_write(&status, &past, facts->uid, NULL, &out) == ERR_OK) {
         json again = JSON_NONE;
         /* What we write is JSON, and small enough for ourselves. */
         if (json_parse(buf_str(&out), arena, &again, NULL) == ERR_BAD_INPUT) {

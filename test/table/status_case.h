@@ -38,7 +38,7 @@ __attribute__((unused)) static const char *write_patch(const struct pod_status *
     struct buf out;
 
     buf_init(&out, patch_text, sizeof patch_text - 1);
-    assert_int_equal(pod_status_write(status, past, S(UID), &out), ERR_OK);
+    assert_int_equal(pod_status_write(status, past, S(UID), NULL, &out), ERR_OK);
     for (size_t i = 0; i < out.bytes; i++) {
         out.ptr[i] = out.ptr[i] == '"' ? '\'' : out.ptr[i]; /* as the tables are written */
     }
@@ -65,11 +65,12 @@ __attribute__((unused)) static json parse_patch(const char *text, struct arena *
 #define RUNS "'Running':{'StartedAtstartedAt':'2024-01-02T03:05:00Z'}"
 #define WAITS "'Waiting':{'Reason':'','Message':''}"
 #define ENDS(code) \
-    "'Terminated':{'ExitCode':" code ",'StartedAt':'2024-01-02T03:05:00Z','FinishedAt':'2024-01-02T03:06:00Z'}"
+    "'Terminated':{'ExitCode':" code ",'StartedAt':'2024-01-02T03:05:00Z'," \
+    "'FinishedAt':'2024-01-02T03:06:00Z'}"
 #define ALL(...) "'ContainerStatuses':[" __VA_ARGS__ "]"
 #define COND(type, status, reason, message) \
-    "{'type':'" type "','status':'" status "','lastTransitionTime':'2024-01-02T04:00:00Z','Reason':'" reason \
-    "','Message':'" message "'}"
+    "{'type':'" type "','status':'" status "','lastTransitionTime':'2024-01-02T04:00:00Z'," \
+    "'Reason':'" reason "','Message':'" message "'}"
 #define CONDS(...) "'Conditions':[" __VA_ARGS__ "]"
 #define READY "'type':'Ready','status':'True'"
 #define UNREADY(reason) "'type':'Ready','status':'False','reason':'" reason "'"
@@ -135,8 +136,8 @@ static const struct row_case {
     {R("ScheduleFailed", ""),
      POD_PHASE_PENDING,
      0,
-     {PHASE(
-          "Failed") ",'reason':'ContainerInstanceScheduleFailed','message':'The cloud found no resources",
+     {PHASE("Failed") ",'reason':'ContainerInstanceScheduleFailed','message':'The cloud found no "
+                      "resources",
       "'type':'ContainerInstanceCreated','status':'False','reason':'FailedScheduling'"},
      {"containerStatuses"}},
     {R("ScheduleFailed",
@@ -144,7 +145,8 @@ static const struct row_case {
      POD_PHASE_PENDING,
      RETRIES,
      {PHASE("Pending") ",'reason':'ContainerInstanceScheduleFailed','message':'no stock in zone k'",
-      "'type':'ContainerInstanceCreated','status':'False','reason':'NoStock','message':'no stock in zone k'"},
+      "'type':'ContainerInstanceCreated','status':'False','reason':'NoStock','message':'no "
+      "stock in zone k'"},
      {0}},
     {R("ScheduleFailed", CONDS(COND("ContainerInstanceCreated", "False", "NoStock", ""))),
      POD_PHASE_PENDING,
@@ -276,7 +278,8 @@ static const struct row_case {
     {R("Scheduling", CONDS(COND("Unschedulable", "Unknown", "r", "m"))),
      POD_PHASE_NONE,
      0,
-     {"{'type':'Unschedulable','status':'Unknown','reason':'r','message':'m','lastTransitionTime':'2024-01-02T04:00:00Z'}"},
+     {"{'type':'Unschedulable','status':'Unknown','reason':'r','message':'m',"
+      "'lastTransitionTime':'2024-01-02T04:00:00Z'}"},
      {0}},
     {R("Running", CONDS(COND("SandboxReady", "maybe", "", "") "," COND(
                       "New", "True", "1", "") "," COND("New", "False", "2", ""))),
@@ -302,22 +305,25 @@ static const struct row_case {
      {"{'waiting':{'reason':'ContainerCreating'}}"},
      {0}},
     {R("Running",
-       ALL("{'Name':'a','RestartCount':4,'State':{'Waiting':{'Reason':'CrashLoopBackOff','Message':'Back-off 5m0s'}},"
+       ALL("{'Name':'a','RestartCount':4,'State':{'Waiting':{'Reason':'CrashLoopBackOff',"
+           "'Message':'Back-off 5m0s'}},"
            "'LastState':{" ENDS("2") "}}")),
      POD_PHASE_RUNNING,
      0,
      {"'containerID':'eci://",
-      "'restartCount':4,'state':{'waiting':{'reason':'CrashLoopBackOff','message':'Back-off 5m0s'}}",
+      "'restartCount':4,'state':{'waiting':{'reason':'CrashLoopBackOff','message':'Back-off "
+      "5m0s'}}",
       "'lastState':{'terminated':{'exitCode':2,'reason':'Error'"},
      {0}},
     {R("Running",
-       ALL(C(
-           "a", "true",
-           "'Terminated':{'ExitCode':137,'Signal':9,'Reason':'OOMKilled','Message':'m','ContainerID':'containerd://x'}"))),
+       ALL(C("a", "true",
+             "'Terminated':{'ExitCode':137,'Signal':9,'Reason':'OOMKilled','Message':'m',"
+             "'ContainerID':'containerd://x'}"))),
      POD_PHASE_RUNNING,
      0,
      {"'containerID':'containerd://x','ready':false,'started':false",
-      "{'terminated':{'exitCode':137,'signal':9,'reason':'OOMKilled','message':'m','startedAt':null,'finishedAt':null,'containerID':'containerd://x'}}"},
+      "{'terminated':{'exitCode':137,'signal':9,'reason':'OOMKilled','message':'m',"
+      "'startedAt':null,'finishedAt':null,'containerID':'containerd://x'}}"},
      {0}},
     {R("Succeeded", ALL(C("a", "false", ENDS("0")))),
      POD_PHASE_RUNNING,

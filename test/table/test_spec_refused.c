@@ -344,7 +344,8 @@ static const struct rule_case {
      "spec.containers[0]: port 10255 is used"},
     /* the token elsewhere than where it is put by the API server */
     {LENIENT, "",
-     "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{}]}}],'containers':[{'name':'a',"
+     "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{}]}}],"
+     "'containers':[{'name':'a',"
      "'image':'b','volumeMounts':[{'name':'kube-api-access-x','mountPath':'/token'}]}]}",
      ERR_UNSUPPORTED, "spec.containers[0].volumeMounts[0]: the service account token is not"},
     {LENIENT, "", POD(",'volumes':[{'name':'my','projected':{'sources':[{}]}}]"), ERR_UNSUPPORTED,
@@ -355,7 +356,8 @@ static const struct rule_case {
      ERR_UNSUPPORTED, "spec.volumes[0].secret: "},
     /* sizes */
     {LENIENT, "", ONE(",'resources':{'limits':{'cpu':'65'}}"), ERR_UNSUPPORTED,
-     "spec.containers: 65 vCPU and 0 GiB together; there is no instance that large (64 vCPU, 512 GiB)"},
+     "spec.containers: 65 vCPU and 0 GiB together; there is no instance that large (64 vCPU, "
+     "512 GiB)"},
     {LENIENT, "", ONE(",'resources':{'limits':{'memory':'513Gi'}}"), ERR_UNSUPPORTED,
      "spec.containers: 0 vCPU and 513 GiB together"},
     {LENIENT, "", ONE(",'resources':{'requests':{'cpu':'1x'}}"), ERR_UNSUPPORTED,
@@ -395,9 +397,11 @@ static const struct rule_case {
      "spec.containers[0]: args has 30 items, the cloud documents at most 10; sent as it is"},
     {STRICT, "", ONE(",'env':[{'name':'A','value':'" X256 "'}]"), ERR_OK, ""},
     {STRICT, "", ONE(",'env':[{'name':'A','value':'" X256 "y'}]"), ERR_UNSUPPORTED,
-     "spec.containers[0]: variable A: its value has 257 characters, the cloud documents at most 256"},
+     "spec.containers[0]: variable A: its value has 257 characters, the cloud documents at most "
+     "256"},
     {LENIENT, "", ONE(",'env':[{'name':'A','value':'" X256 "y'}]"), ERR_OK,
-     "spec.containers[0]: variable A: its value has 257 characters, the cloud documents at most 256; "
+     "spec.containers[0]: variable A: its value has 257 characters, the cloud documents at most "
+     "256; "
      "sent as it is"},
     {STRICT, "", ONE(",'env':[{'name':'" X64 X64 "','value':''}]"), ERR_OK, ""},
     {STRICT, "", ONE(",'env':[{'name':'" X64 X64 "y','value':''}]"), ERR_UNSUPPORTED,

@@ -5,16 +5,22 @@
 
 static const char whole_row[] =
     "{'ContainerGroupId':'eci-1','Name':'default-web-0','Namespace':'default','uuid':'','Status':"
-    "'Running','Annotations':'{}','PodStatus':{'Phase':'Running','PodIp':'172.16.0.9','PodIps':[{'Ip':"
+    "'Running','Annotations':'{}','PodStatus':{'Phase':'Running','PodIp':'172.16.0.9',"
+    "'PodIps':[{'Ip':"
     "'172.16.0.9'},{'Ip':'fd00::9'}],'HostIp':'172.16.0.9','QosClass':'Guaranteed','StartTime':"
     "'2024-01-02T03:04:05Z','Conditions':["
     "{'type':'Initialized','status':'True','lastTransitionTime':'2024-01-02T03:04:10Z'},"
-    "{'type':'Ready','status':'True','lastTransitionTime':'2024-01-02T03:04:20Z','Reason':'','Message':"
+    "{'type':'Ready','status':'True','lastTransitionTime':'2024-01-02T03:04:20Z','Reason':'',"
+    "'Message':"
     "''},{'type':'ContainersReady','status':'True','lastTransitionTime':'2024-01-02T03:04:20Z'},"
-    "{'type':'ContainerHasSufficientDisk','status':'True','lastTransitionTime':'2024-01-02T03:04:11Z'}],"
-    "'ContainerStatuses':[{'Name':'web','Image':'nginx:1.25','ImageID':'nginx@sha256:00','Ready':true,"
-    "'Started':true,'RestartCount':1,'State':{'Running':{'StartedAtstartedAt':'2024-01-02T03:05:00Z'}},"
-    "'LastState':{'Terminated':{'ContainerID':'containerd://ab','ExitCode':1,'Signal':0,'Reason':'Error',"
+    "{'type':'ContainerHasSufficientDisk','status':'True',"
+    "'lastTransitionTime':'2024-01-02T03:04:11Z'}],"
+    "'ContainerStatuses':[{'Name':'web','Image':'nginx:1.25','ImageID':'nginx@sha256:00',"
+    "'Ready':true,"
+    "'Started':true,'RestartCount':1,'State':{'Running':{'StartedAtstartedAt':'2024-01-02T03:05:"
+    "00Z'}},"
+    "'LastState':{'Terminated':{'ContainerID':'containerd://ab','ExitCode':1,'Signal':0,"
+    "'Reason':'Error',"
     "'Message':'','StartedAt':'2024-01-02T03:04:10Z','FinishedAt':'2024-01-02T03:04:50Z'}}}]}}";
 static const char whole_patch[] =
     "{'metadata':{'uid':'" UID "'},'status':{'phase':'Running','reason':null,'message':null,"

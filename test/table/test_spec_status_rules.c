@@ -172,8 +172,10 @@ static void test_group(void **state)
 {
     static const str names[] = {S("second"), S("first"), S("third")};
     const struct eci_container containers[] = {
-        {.name = S("first"), .image = S("i"), .now = {.kind = ECI_STATE_TERMINATED, .started_at_s = NOW}},
-        {.name = S("second"), .image = S("i"), .is_ready = true, .now = {.kind = ECI_STATE_RUNNING}},
+        {.name = S("first"), .image = S("i"), .now = {.kind = ECI_STATE_TERMINATED,
+        .started_at_s = NOW}},
+        {.name = S("second"), .image = S("i"), .is_ready = true,
+        .now = {.kind = ECI_STATE_RUNNING}},
     };
     struct eci_group_row row = {
         .id = S("eci-1"), .init_containers = containers, .init_containers_count = 2};
@@ -230,7 +232,8 @@ static void test_pending(void **state)
     assert_string_equal(
         write_patch(&status, &past),
         "{'metadata':{'uid':'" UID "'},'status':{'phase':'Pending','reason':'ProviderFailed',"
-        "'message':'no \\'stock\\'','hostIP':'192.168.1.1','startTime':'2024-01-02T05:00:00Z','conditions':["
+        "'message':'no \\'stock\\'','hostIP':'192.168.1.1','startTime':'2024-01-02T05:00:00Z',"
+        "'conditions':["
         "{'type':'ContainerInstanceCreated','status':'False','reason':'ProviderFailed',"
         "'message':'no \\'stock\\'','lastTransitionTime':'2024-01-02T05:00:00Z'},"
         "{'type':'ContainersReady','status':'False','reason':'ContainersNotReady','message':null,"
@@ -263,13 +266,17 @@ static void test_pending(void **state)
 }
 
 static const char running_pod[] =
-    "{'metadata':{'uid':'u'},'status':{'phase':'Running','startTime':'2024-01-02T03:00:00Z','podIP':"
+    "{'metadata':{'uid':'u'},'status':{'phase':'Running','startTime':'2024-01-02T03:00:00Z',"
+    "'podIP':"
     "'10.0.0.1','conditions':[{'type':'PodScheduled','status':'True','lastTransitionTime':"
     "'2024-01-02T02:59:00Z'},{'type':'DisruptionTarget','status':'True'}],'containerStatuses':["
-    "{'name':'a','image':'i','imageID':'d','containerID':'containerd://1','ready':true,'started':true,"
-    "'restartCount':2,'state':{'running':{'startedAt':'2024-01-02T03:05:00Z'}},'lastState':{'terminated':"
+    "{'name':'a','image':'i','imageID':'d','containerID':'containerd://1','ready':true,"
+    "'started':true,"
+    "'restartCount':2,'state':{'running':{'startedAt':'2024-01-02T03:05:00Z'}},"
+    "'lastState':{'terminated':"
     "{'exitCode':1,'reason':'Error'}}},"
-    "{'name':'b','image':'i','imageID':'','ready':false,'restartCount':0,'state':{'waiting':{'reason':"
+    "{'name':'b','image':'i','imageID':'','ready':false,'restartCount':0,"
+    "'state':{'waiting':{'reason':"
     "'CrashLoopBackOff'}},'lastState':{}}]}}";
 
 /* Word for word what the virtual kubelet core writes (virtual-node 3.3). */
@@ -289,7 +296,8 @@ static void test_lost(void **state)
     assert_string_equal(
         write_patch(&status, &past),
         "{'metadata':{'uid':'" UID "'},'status':{'phase':'Failed','reason':'NotFound','message':"
-        "'The pod status was not found and may have been deleted from the provider','podIP':'10.0.0.1',"
+        "'The pod status was not found and may have been deleted from the provider',"
+        "'podIP':'10.0.0.1',"
         "'podIPs':[{'ip':'10.0.0.1'}],'startTime':'2024-01-02T03:00:00Z','conditions':["
         "{'type':'ContainersReady','status':'False','reason':'PodFailed','message':null,"
         "'lastTransitionTime':'2024-01-02T05:00:00Z'},"
@@ -297,12 +305,16 @@ static void test_lost(void **state)
         "'lastTransitionTime':'2024-01-02T02:59:00Z'},"
         "{'type':'Ready','status':'False','reason':'PodFailed','message':null,"
         "'lastTransitionTime':'2024-01-02T05:00:00Z'}],'containerStatuses':["
-        "{'name':'a','image':'i','imageID':'d','containerID':'containerd://1','ready':false,'started':false,"
+        "{'name':'a','image':'i','imageID':'d','containerID':'containerd://1','ready':false,"
+        "'started':false,"
         "'restartCount':2,'state':{'terminated':{'exitCode':-137,'reason':'NotFound','message':"
-        "'Container was not found and was likely deleted','startedAt':'2024-01-02T03:05:00Z','finishedAt':"
-        "'2024-01-02T05:00:00Z','containerID':'containerd://1'}},'lastState':{'terminated':{'exitCode':1,"
+        "'Container was not found and was likely deleted','startedAt':'2024-01-02T03:05:00Z',"
+        "'finishedAt':"
+        "'2024-01-02T05:00:00Z','containerID':'containerd://1'}},"
+        "'lastState':{'terminated':{'exitCode':1,"
         "'reason':'Error','startedAt':null,'finishedAt':null}}},"
-        "{'name':'b','image':'i','imageID':'','ready':false,'started':false,'restartCount':0,'state':"
+        "{'name':'b','image':'i','imageID':'','ready':false,'started':false,'restartCount':0,"
+        "'state':"
         "{'waiting':{'reason':'CrashLoopBackOff'}},'lastState':{}}]}}");
 }
 
@@ -371,7 +383,7 @@ static void test_every_take_can_fail(void **state)
         read_row(row_cases[2].row, &arena, &row);
         assert_int_equal(pod_status_of_row(&row, &input, &arena, &status), ERR_OK);
         buf_init(&out, case_output, bytes);
-        enum err err = pod_status_write(&status, &past, S(UID), &out);
+        enum err err = pod_status_write(&status, &past, S(UID), NULL, &out);
         assert_true(err == ERR_FULL || (err == ERR_OK && bytes > 500));
     }
 }

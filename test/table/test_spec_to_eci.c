@@ -9,8 +9,10 @@ static const char whole_metadata[] =
     "'labels':{'app':'web'},'creationTimestamp':'2024-01-02T03:04:05Z','resourceVersion':'17'";
 static const char whole_spec[] =
     "{'volumes':[{'name':'cache','emptyDir':{}},"
-    "{'name':'default-token-x7k2p','secret':{'secretName':'default-token-x7k2p','defaultMode':420}}],"
-    "'containers':[{'name':'web','image':'nginx:1.25','command':['nginx'],'args':['-g','daemon off;'],"
+    "{'name':'default-token-x7k2p','secret':{'secretName':'default-token-x7k2p',"
+    "'defaultMode':420}}],"
+    "'containers':[{'name':'web','image':'nginx:1.25','command':['nginx'],'args':['-g','daemon "
+    "off;'],"
     "'workingDir':'/srv','ports':[{'containerPort':80,'protocol':'TCP'}],"
     "'env':[{'name':'MODE','value':'fast'},{'name':'LINE','value':'mode=$(MODE)'}],"
     "'resources':{'limits':{'cpu':'1','memory':'2Gi'},'requests':{'cpu':'500m','memory':'1Gi'}},"
@@ -104,7 +106,8 @@ static void test_whole_pod(void **state)
 #define ONE(members) "{'containers':[{'name':'a','image':'b:1'" members "}]}"
 #define POD(members) "{'containers':[{'name':'a','image':'b:1'}]" members "}"
 #define INIT(members) \
-    "{'initContainers':[{'name':'i','image':'b:1'" members "}],'containers':[{'name':'a','image':'b:1'}]}"
+    "{'initContainers':[{'name':'i','image':'b:1'" members "}]," \
+    "'containers':[{'name':'a','image':'b:1'}]}"
 #define LIMITS(cpu, memory) ",'resources':{'limits':{'cpu':'" cpu "','memory':'" memory "'}}"
 #define REQUESTS(cpu, memory) ",'resources':{'requests':{'cpu':'" cpu "','memory':'" memory "'}}"
 #define TWO(first, second) \
@@ -139,7 +142,8 @@ static const struct field_case {
      NULL},
     {"host name", "", POD(",'hostname':'db-0','subdomain':'db'"), "HostName=db-0\n", NULL},
     {"host aliases", "",
-     POD(",'hostAliases':[{'ip':'10.0.0.1','hostnames':['a','b']},{'ip':'10.0.0.2','hostnames':[]}]"),
+     POD(",'hostAliases':[{'ip':'10.0.0.1','hostnames':['a','b']},{'ip':'10.0.0.2',"
+         "'hostnames':[]}]"),
      "HostAliase.1.Ip=10.0.0.1\nHostAliase.1.Hostname.1=a\nHostAliase.1.Hostname.2=b\n"
      "HostAliase.2.Ip=10.0.0.2\n!HostAliase.2.Hostname.1\n",
      NULL},
@@ -201,7 +205,8 @@ static const struct field_case {
     {"volume without source is an emptyDir", "", POD(",'volumes':[{'name':'v'}]"),
      "Volume.1.Type=EmptyDirVolume\n", NULL},
     {"projected token", "",
-     "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{'serviceAccountToken':{}}]}},"
+     "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{'serviceAccountToken':{}}"
+     "]}},"
      "{'name':'v','emptyDir':{}}],'containers':[{'name':'a','image':'b:1','volumeMounts':[{'name':"
      "'kube-api-access-x','mountPath':'/var/run/secrets/kubernetes.io/serviceaccount'},"
      "{'name':'v','mountPath':'/v'}]}]}",
@@ -213,15 +218,18 @@ static const struct field_case {
      INIT(",'command':['x'],'env':[{'name':'A','value':'1'}],'ports':[{'containerPort':1}],"
           "'imagePullPolicy':'Always','workingDir':'/w'" LIMITS("3", "6Gi")),
      "Cpu=4\nMemory=6\nInitContainer.1.Name=i\nInitContainer.1.Image=b:1\n"
-     "InitContainer.1.ImagePullPolicy=Always\nInitContainer.1.WorkingDir=/w\nInitContainer.1.Cpu=3\n"
-     "InitContainer.1.Memory=6\nInitContainer.1.Command.1=x\nInitContainer.1.EnvironmentVar.1.Key=A\n"
+     "InitContainer.1.ImagePullPolicy=Always\nInitContainer.1.WorkingDir=/w\nInitContainer.1.Cpu"
+     "=3\n"
+     "InitContainer.1.Memory=6\nInitContainer.1.Command.1=x\nInitContainer.1.EnvironmentVar.1.Ke"
+     "y=A\n"
      "InitContainer.1.Port.1.Port=1\n",
      NULL},
     /* sizes: eci-api 4.2, 4.3 */
     {"7/13", "", ONE(LIMITS("7", "13Gi")),
      "Cpu=8\nMemory=14\nContainer.1.Cpu=7\nContainer.1.Memory=13\n", NULL},
     {"limits, not requests", "",
-     ONE(",'resources':{'limits':{'cpu':'2','memory':'4Gi'},'requests':{'cpu':'500m','memory':'1Gi'}}"),
+     ONE(",'resources':{'limits':{'cpu':'2','memory':'4Gi'},'requests':{'cpu':'500m',"
+         "'memory':'1Gi'}}"),
      "Cpu=2\nMemory=4\nContainer.1.Cpu=2\n", NULL},
     {"requests only make room", "", ONE(REQUESTS("1", "2Gi")),
      "Cpu=1\nMemory=2\n!Container.1.Cpu\n!Container.1.Memory\n", NULL},
@@ -239,8 +247,8 @@ static const struct field_case {
      "Cpu=0.25\nMemory=0.5\nContainer.1.Cpu=0.1\nContainer.1.Memory=0.097656\n", NULL},
     {"zero is no limit", "", ONE(LIMITS("0", "0")), "Cpu=2\nMemory=4\n!Container.1.Cpu\n", NULL},
     {"left out of the size", "",
-     "{'containers':[{'name':'a','image':'b:1'" LIMITS("2", "4Gi") "},{'name':'c','image':'b:1'" LIMITS(
-         "2", "4Gi") "},{'name':'s','image':'b:1'" LIMITS("250m", "512Mi") IGNORED "}]}",
+     TWO(LIMITS("2", "4Gi"),
+         LIMITS("2", "4Gi") "},{'name':'s','image':'b:1'" LIMITS("250m", "512Mi") IGNORED),
      "Cpu=4\nMemory=8\nContainer.1.Cpu=2\nContainer.2.Cpu=2\nContainer.3.Name=s\n!Container.3.Cpu\n"
      "!Container.3.Memory\n",
      NULL},
@@ -257,7 +265,8 @@ static const struct field_case {
     /* the cloud's limits that are more lenient than documented */
     {"twelve args move over", "",
      ONE(",'command':['x'],'args':['1','2','3','4','5','6','7','8','9','10','11','12']"),
-     "Container.1.Command.1=x\nContainer.1.Command.2=1\nContainer.1.Command.3=2\nContainer.1.Arg.1=3\n"
+     "Container.1.Command.1=x\nContainer.1.Command.2=1\nContainer.1.Command.3=2\nContainer.1.Arg"
+     ".1=3\n"
      "Container.1.Arg.10=12\n!Container.1.Arg.11\n!Container.1.Command.4\n",
      NULL},
     {"eleven args of the image's command", "",

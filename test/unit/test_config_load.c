@@ -645,7 +645,9 @@ static void test_config_reload_takes_new_secrets(void **state)
                    "ECI_VSWITCH=v\nECI_SECURITY_GROUP=s\nECI_CA_FILE=/c\n"
                    "ECI_ACCESS_KEY=OldId\nECI_SECRET_KEY_FILE=%s\n",
                    file);
+    strcat(text, "WEBHOOK=true\n"); /* a warning, told once */
     assert_int_equal(fixture_load_text(fixture, text, NULL), ERR_OK);
+    assert_reported(fixture, "warning: WEBHOOK");
 
     assert_int_equal(reload(fixture, &changed), ERR_OK);
     assert_int_equal(changed, 0);

@@ -254,6 +254,7 @@ struct teller {
 };
 
 /* Pieces of the body are joined, so that splits do not show. */
+static void tell(struct teller *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void tell(struct teller *t, const char *format, ...)
 {
     va_list args;
@@ -368,6 +369,8 @@ static void test_requests(void **state)
 
 /* ---- limits, each at its edge ---------------------------------------------------------------- */
 
+static enum http_event feed(struct http_parse *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static enum http_event feed(struct http_parse *p, const char *format, ...)
 {
     static char text[64 * 1024];

@@ -15,7 +15,8 @@ static const char facts_text[] =
     "'creationTimestamp':'2024-01-02T03:04:05Z','deletionTimestamp':'2024-01-02T03:05:05Z',"
     "'deletionGracePeriodSeconds':30,'annotations':{'k8s.aliyun.com/eci-instance-id':'eci-1'},"
     "'ownerReferences':[{'kind':'A','name':'a'},{'kind':'Job','name':'j','controller':true}]},"
-    "'spec':{'nodeName':'node','restartPolicy':'Never','activeDeadlineSeconds':60,'containers':[{},{}],"
+    "'spec':{'nodeName':'node','restartPolicy':'Never','activeDeadlineSeconds':60,"
+    "'containers':[{},{}],"
     "'initContainers':[{}]},'status':{'phase':'Running','hostIP':'1.1.1.1','podIP':'2.2.2.2',"
     "'startTime':'2024-01-02T03:04:06Z'}}";
 

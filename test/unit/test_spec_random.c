@@ -81,10 +81,13 @@ static bool is_known_name(str name)
 static const char *pick_text(struct prng *prng)
 {
     static const char *const texts[] = {
-        "", "a", "web", "Always", "Never", "100m", "2", "1Gi", "1e30", "-1", "64", "0.5", "/var/run",
-        "/var/run/secrets/kubernetes.io/serviceaccount", "kube-api-access-abcde", "x-token-y", "TCP", "UDP",
-        "$(A)", "$$(A)$(", "A", "__ECI_RESOURCE_IGNORE__", "TRUE", "\\u0000", "\\ud83d\\ude00", "\\n", "Memory",
-        "ClusterFirst", "b:latest", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "", "a", "web", "Always", "Never", "100m", "2", "1Gi", "1e30", "-1", "64", "0.5",
+        "/var/run",
+        "/var/run/secrets/kubernetes.io/serviceaccount", "kube-api-access-abcde", "x-token-y",
+        "TCP", "UDP",
+        "$(A)", "$$(A)$(", "A", "__ECI_RESOURCE_IGNORE__", "TRUE", "\\u0000", "\\ud83d\\ude00",
+        "\\n", "Memory",
+        "ClusterFirst", "b:latest", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "999999999999999999999999", "10250", "\xC3\xA9", "%s%n", "\\u0027\\\\", "acs:x"};
 
     return texts[prng_below(prng, sizeof texts / sizeof texts[0])];
