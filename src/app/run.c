@@ -23,6 +23,20 @@ static struct region region;
 static struct arena arena;
 static bool is_stop_wanted;
 
+/* A bug of ours: what, in which build, and what led there. The abort that follows restarts us. */
+static void on_check_failed(const char *expression, const char *file, int line)
+{
+    static char memory[RUN_REPORT_BYTES];
+    struct buf out;
+    buf_init(&out, memory, sizeof memory);
+    buf_put_fmt(&out, "CHECK failed: %s (%s:%d), ecilet %s; the last events:\n", expression, file,
+                line, ECILET_VERSION);
+    trace_print(&wire.brain.trace, &out);
+    if (write(STDERR_FILENO, out.ptr, out.bytes) < 0) {
+        return; /* nobody is left to tell */
+    }
+}
+
 /* Everything that is carved, in one place: run twice, first to add up, then for real. */
 static enum err plan(const struct config *config, bool is_real)
 {
@@ -80,7 +94,7 @@ static enum err make_memory(const struct config *config)
     return err;
 }
 
-/* ---- signals ------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void reload(const struct config *config)
 {
@@ -130,6 +144,7 @@ static void stop(void)
 int run_main(const struct config *config)
 {
     log_set_level(config->log_level);
+    check_set_hook(on_check_failed);
     uint64_t keys[2];
     os_random(keys, sizeof keys);
     str_hash_seed(keys[0], keys[1]);

@@ -1,6 +1,7 @@
 /*
- * wire.c - one turn of the program: facts were collected, the brain says what follows, this performs
- * it. See wire.h for the other files; the table below is the way from an effect to its code.
+ * wire.c - one turn of the program: facts were collected, the brain says what follows, this
+ * performs it. See wire.h for the other files; the table below is the way from an effect to its
+ * code.
  */
 #include "app/wire.h"
 
@@ -50,7 +51,7 @@ void wire_turn(struct wire *wire)
     }
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect)
 {
@@ -91,7 +92,7 @@ int64_t wire_now_s(const struct wire *wire)
     return os_wall_ms() / 1000;
 }
 
-/* ---- start and stop ------------------------------------------------------------------------ */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 static void on_wake(struct loop_timer *timer)
 {
@@ -284,7 +285,7 @@ void wire_stop(struct wire *wire)
     node_stop(wire);
 }
 
-/* ---- for people ---------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 void wire_report(struct wire *wire)
 {
@@ -294,14 +295,14 @@ void wire_report(struct wire *wire)
     log_line(LOG_INFO, "report",
              "pods %u/%u, groups %u/%u, cloud %s, sweeps %llu, effects: create %llu delete %llu "
              "patch %llu finish %llu, resident %zu KiB, heap %zu/%zu KiB, cpu %llu ms",
-             brain->pods.count, brain->pods.count_max, brain->groups.count,
-             brain->groups.count_max, brain->cloud.is_reachable ? "reachable" : "unreachable",
+             brain->pods.count, brain->pods.count_max, brain->groups.count, brain->groups.count_max,
+             brain->cloud.is_reachable ? "reachable" : "unreachable",
              (unsigned long long)brain->counters.sweeps,
              (unsigned long long)brain->counters.effects[EFFECT_CREATE],
              (unsigned long long)brain->counters.effects[EFFECT_DELETE],
              (unsigned long long)brain->counters.effects[EFFECT_PATCH],
-             (unsigned long long)brain->counters.effects[EFFECT_FINISH],
-             os_resident_bytes() / 1024, heap.bytes_used / 1024, heap.bytes_max / 1024,
+             (unsigned long long)brain->counters.effects[EFFECT_FINISH], os_resident_bytes() / 1024,
+             heap.bytes_used / 1024, heap.bytes_max / 1024,
              (unsigned long long)(os_cpu_us() / 1000));
     uint32_t shown = 0;
     for (handle h = pool_first(&brain->pods); !handle_is_none(h) && shown < 50;

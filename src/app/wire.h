@@ -3,11 +3,11 @@
  *
  * This is the main path of the program. One turn (wire_turn): the loop's handlers have collected
  * facts; now every effect that the brain wants and its budgets allow is performed. wire.c holds the
- * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses), wire_cloud.c
- * the cloud's side, wire_node.c our node and its lease.
+ * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses),
+ * wire_cloud.c the cloud's side, wire_node.c our node and its lease.
  *
- * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs as
- * calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
+ * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs
+ * as calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
  */
 #ifndef ECILET_APP_WIRE_H
 #define ECILET_APP_WIRE_H
@@ -24,15 +24,15 @@
 #include "os/loop.h"
 #include "spec/pod_to_eci.h"
 
-#define WIRE_TOKEN_BYTES 1024   /* NextToken of the cloud; a longer one ends that sweep as failed */
+#define WIRE_TOKEN_BYTES 1024 /* NextToken of the cloud; a longer one ends that sweep as failed */
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
 #define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
 #define WIRE_POD_BYTES_MAX (320 * 1024) /* ... this much. Larger pods are refused with an event */
 #define WIRE_ANCHORS_BYTES (256 * 1024) /* 72 KB for Debian's 144 roots; more: refused at start */
-#define WIRE_YOUNG_MS 60000     /* a created group may be invisible so long (eci-api A-24) */
-#define WIRE_SMALL_SPARE 32     /* request slots beside the brain's: events, node. Full: dropped, later */
-#define WIRE_EVENTS_MAX 256     /* events remembered for counting; the least recently used leaves */
-#define WIRE_STOP_MS 1500       /* SIGTERM: longest wait for replies under way */
+#define WIRE_YOUNG_MS 60000 /* a created group may be invisible so long (eci-api A-24) */
+#define WIRE_SMALL_SPARE \
+    32                    /* request slots beside the brain's: events, node. Full: dropped, later */
+#define WIRE_STOP_MS 1500 /* SIGTERM: longest wait for replies under way */
 
 struct wire;
 
@@ -62,12 +62,12 @@ struct wire_node {
     struct loop_timer timer; /* next status */
     struct node_facts facts;
     char uid[KUBE_UID_BYTES_MAX + 1];
-    bool is_busy;        /* a request of ours is under way */
-    bool is_there;       /* the watch (or our own write) has shown it */
-    bool needs_spec;     /* labels and taint have not been looked at since the start */
-    bool was_listed;     /* the list under way has shown it */
-    bool lease_failed;   /* the newest try did */
-    bool is_registered;  /* written at least once since the start: the log has said so */
+    bool is_busy;       /* a request of ours is under way */
+    bool is_there;      /* the watch (or our own write) has shown it */
+    bool needs_spec;    /* labels and taint have not been looked at since the start */
+    bool was_listed;    /* the list under way has shown it */
+    bool lease_failed;  /* the newest try did */
+    bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
 };
 
@@ -113,7 +113,7 @@ void wire_stop(struct wire *wire);
 /* One table of what is going on, to the log (SIGUSR1). */
 void wire_report(struct wire *wire);
 
-/* ---- between the files of wire ---- */
+/* ---- between the files of wire --------------------------------------------------------------- */
 
 /* A job for this effect, or NULL: then the effect has been given back to the brain. */
 struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect);

@@ -34,7 +34,7 @@ static enum err start(struct wire *wire, struct wire_job *job, enum eci_action a
     return eci_call_start(&wire->cloud, &want, NULL);
 }
 
-/* ---- create -------------------------------------------------------------------------------- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 static void create_done(struct wire *wire, struct wire_job *job, enum create_outcome outcome,
                         enum err err, str id, str message)
@@ -116,8 +116,7 @@ static void translate(struct wire *wire, struct wire_job *job, json object)
         buf_put_fmt(&text, "the pod cannot be translated: %s", err_text(err));
     }
     bool is_final = err_fate(err) == FATE_NEVER || err == ERR_TOO_BIG;
-    create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_LATER, err, STR_NONE,
-                buf_str(&text));
+    create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_LATER, err, STR_NONE, buf_str(&text));
 }
 
 /* Still ours, not leaving, not ended? */
@@ -125,8 +124,7 @@ static bool wants_group(const struct wire *wire, json object, struct arena *aren
 {
     struct pod_facts facts;
     return pod_facts_read(object, arena, &facts) == ERR_OK && !facts.is_leaving &&
-           !pod_phase_is_terminal(facts.phase) &&
-           str_eq(facts.node_name, wire->config->node_name);
+           !pod_phase_is_terminal(facts.phase) && str_eq(facts.node_name, wire->config->node_name);
 }
 
 static void on_pod_for_create(void *owner, const struct kube_reply *reply);
@@ -154,9 +152,8 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
     }
     if (reply->err != ERR_OK) {
         bool is_final = reply->err == ERR_TOO_BIG;
-        create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_POD_CHANGED, reply->err,
-                    STR_NONE, is_final ? S("the pod object is larger than this node can read")
-                                       : reply->why);
+        create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_POD_CHANGED, reply->err, STR_NONE,
+                    is_final ? S("the pod object is larger than this node can read") : reply->why);
         return;
     }
     size_t mark = arena_mark(wire->arena);
@@ -186,7 +183,7 @@ void cloud_create(struct wire *wire, const struct effect *effect)
     }
 }
 
-/* ---- delete -------------------------------------------------------------------------------- */
+/* ---- delete ---------------------------------------------------------------------------------- */
 
 static void on_deleted(void *owner, enum err err, const struct eci_reply *reply)
 {
@@ -224,7 +221,7 @@ void cloud_delete(struct wire *wire, const struct effect *effect)
     }
 }
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -267,8 +264,8 @@ static uint64_t row_hash(const struct eci_status_row *row)
 /* One status row. False when it could not be taken (no slot). */
 static bool take_row(struct wire *wire, const struct eci_status_row *row, msec read_ms)
 {
-    struct group *group = brain_row_seen(&wire->brain, row->id, row->status, row_hash(row),
-                                         read_ms, wire_now_ms(wire));
+    struct group *group = brain_row_seen(&wire->brain, row->id, row->status, row_hash(row), read_ms,
+                                         wire_now_ms(wire));
     if (group == NULL) {
         return false;
     }
@@ -297,7 +294,7 @@ static bool was_asked(struct wire *wire, const struct wire_job *job, str id)
     return false;
 }
 
-/* ---- read by ids --------------------------------------------------------------------------- */
+/* ---- read by ids ----------------------------------------------------------------------------- */
 
 static void read_done(struct wire *wire, struct wire_job *job, enum err err)
 {
@@ -339,9 +336,8 @@ static void take_tags(struct wire *wire, struct group *group, const struct eci_g
                       struct arena *arena)
 {
     uint64_t attempt = 0;
-    bool has_attempt =
-        str_to_u64(eci_group_tag(row, str_of(tag_key(TAG_ATTEMPT))), &attempt) &&
-        attempt > 0 && attempt < UINT32_MAX;
+    bool has_attempt = str_to_u64(eci_group_tag(row, str_of(tag_key(TAG_ATTEMPT))), &attempt) &&
+                       attempt > 0 && attempt < UINT32_MAX;
     const struct tag_facts tags = {
         .uid = eci_group_tag(row, str_of(tag_key(TAG_UID))),
         .name_space = eci_group_tag(row, str_of(tag_key(TAG_NAMESPACE))),
@@ -370,9 +366,8 @@ static void on_detail(void *owner, enum err err, const struct eci_reply *reply)
         group_read_init(&read, reply->root, reply->arena);
         size_t mark = arena_mark(reply->arena);
         while (group_read_group(&read, &row)) {
-            struct group *group = was_asked(wire, job, row.id)
-                                      ? brain_find_group(&wire->brain, row.id)
-                                      : NULL;
+            struct group *group =
+                was_asked(wire, job, row.id) ? brain_find_group(&wire->brain, row.id) : NULL;
             if (group != NULL) {
                 mark_found(wire, job, row.id);
                 if (!group->has_tags) {
@@ -433,7 +428,7 @@ void cloud_read_detail(struct wire *wire, const struct effect *effect)
     read_ids(wire, effect, ECI_DESCRIBE_GROUPS, on_detail);
 }
 
-/* ---- deltas and sweeps --------------------------------------------------------------------- */
+/* ---- deltas and sweeps ----------------------------------------------------------------------- */
 
 #define SWEEP_PAGES_MAX 1000 /* 200,000 groups; a service that pages for ever ends as failed */
 #define SWEEP_PAGE 200       /* eci-api 2.4, A-10 */

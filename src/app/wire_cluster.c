@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 
-/* ---- pods as facts ------------------------------------------------------------------------- */
+/* ---- pods as facts --------------------------------------------------------------------------- */
 
 enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
 {
@@ -47,8 +47,8 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
 static void tell_unreadable(struct wire *wire, str name_space, str name, str uid, enum err err)
 {
     wire->pods_unreadable++;
-    log_line(LOG_WARN, "pods", "%.*s/%.*s cannot be taken: %s", STR_ARG(name_space),
-             STR_ARG(name), err_text(err));
+    log_line(LOG_WARN, "pods", "%.*s/%.*s cannot be taken: %s", STR_ARG(name_space), STR_ARG(name),
+             err_text(err));
     if (str_is_empty(name) || str_is_empty(name_space)) {
         return;
     }
@@ -158,15 +158,15 @@ void cluster_init(struct wire *wire, struct region *region)
     const struct kube_events_config events = {
         .component = S("ecilet"),
         .host = config->node_name,
-        .entries_max = WIRE_EVENTS_MAX,
-        .objects_max = WIRE_EVENTS_MAX * 4,
+        .entries_max = wire->limits.event_writes_max,
+        .objects_max = wire->limits.event_writes_max * 4,
         .per_minute_max = 600,
     };
     kube_events_init(&wire->events, wire->loop, region, &wire->calls, prng_u64(&wire->prng),
                      &events);
 }
 
-/* ---- events -------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 void cluster_post_events(struct wire *wire)
 {
@@ -174,8 +174,8 @@ void cluster_post_events(struct wire *wire)
     while (brain_take_event(&wire->brain, &event)) {
         bool is_node = event.name[0] == '\0';
         str node = wire->config->node_name;
-        log_line(event.is_warning ? LOG_WARN : LOG_INFO, is_node ? "node" : "pod",
-                 "%s%s%s: %s: %s", is_node ? "" : event.name_space, is_node ? "" : "/",
+        log_line(event.is_warning ? LOG_WARN : LOG_INFO, is_node ? "node" : "pod", "%s%s%s: %s: %s",
+                 is_node ? "" : event.name_space, is_node ? "" : "/",
                  is_node ? node.ptr : event.name, event.reason, event.message);
         const struct kube_event out = {
             .kind = is_node ? KUBE_NODE : KUBE_POD,
@@ -190,7 +190,7 @@ void cluster_post_events(struct wire *wire)
     }
 }
 
-/* ---- reading a pod afresh ------------------------------------------------------------------ */
+/* ---- reading a pod afresh -------------------------------------------------------------------- */
 
 enum err cluster_read_pod(struct wire *wire, struct wire_job *job, kube_call_done *on_done)
 {
@@ -225,7 +225,7 @@ static bool has_uid(json object, const char *uid)
     return json_text_is(json_get(json_get(object, "metadata"), "uid"), uid);
 }
 
-/* ---- prove: is the pod object really gone? ------------------------------------------------- */
+/* ---- prove: is the pod object really gone? --------------------------------------------------- */
 
 static void on_proof(void *owner, const struct kube_reply *reply)
 {
@@ -265,7 +265,7 @@ void cluster_prove(struct wire *wire, const struct effect *effect)
     }
 }
 
-/* ---- finish: the group is gone, the object may go ------------------------------------------ */
+/* ---- finish: the group is gone, the object may go -------------------------------------------- */
 
 static void on_finished(void *owner, const struct kube_reply *reply)
 {
@@ -307,7 +307,7 @@ void cluster_finish(struct wire *wire, const struct effect *effect)
     }
 }
 
-/* ---- statuses ------------------------------------------------------------------------------ */
+/* ---- statuses -------------------------------------------------------------------------------- */
 
 static void on_status_written(void *owner, const struct kube_reply *reply)
 {
@@ -441,7 +441,7 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     arena_rewind(wire->arena, mark);
 }
 
-/* ---- statuses of our own ------------------------------------------------------------------- */
+/* ---- statuses of our own --------------------------------------------------------------------- */
 
 static const struct pod_end end_succeeded = {.container_reason = {"Completed", 9}};
 

@@ -1,9 +1,10 @@
 /*
  * wire_node.c - our Node object and its lease.
  *
- * The node is watched by name: it is made when it is not there (first start, or somebody deleted it),
- * its labels and taint are completed once after each start (others' are kept), and its status is
- * written when a condition changes, else every five minutes. The lease renews itself (kube/lease).
+ * The node is watched by name: it is made when it is not there (first start, or somebody deleted
+ * it), its labels and taint are completed once after each start (others' are kept), and its status
+ * is written when a condition changes, else every five minutes. The lease renews itself
+ * (kube/lease).
  */
 #include "app/wire.h"
 
@@ -31,7 +32,7 @@ static struct wire_node *node_of(struct wire *wire)
     return &wire->node;
 }
 
-/* ---- facts --------------------------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 /* Conditions follow the brain. True when one changed. */
 static bool refresh_conditions(struct wire *wire)
@@ -43,7 +44,7 @@ static bool refresh_conditions(struct wire *wire)
     if (facts->is_reachable != cloud->is_reachable || facts->reach_reason[0] == '\0') {
         is_changed = facts->is_reachable != cloud->is_reachable;
         facts->is_reachable = cloud->is_reachable;
-        str reason = cloud->is_reachable ? S("ECIAnswers")
+        str reason = cloud->is_reachable      ? S("ECIAnswers")
                      : cloud->err == ERR_AUTH ? S("ECIRefusesCredentials")
                                               : S("ECIUnreachable");
         (void)str_copy(facts->reach_reason, sizeof facts->reach_reason, reason);
@@ -86,7 +87,7 @@ static void facts_init(struct wire *wire)
     };
 }
 
-/* ---- writes -------------------------------------------------------------------------------- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
 /* Which of our writes a reply is about. */
 enum node_write { NODE_WRITE_OBJECT, NODE_WRITE_STATUS, NODE_WRITE_SPEC };
@@ -180,7 +181,7 @@ void node_turn(struct wire *wire)
     arena_rewind(wire->arena, mark);
 }
 
-/* ---- the node as others see it ------------------------------------------------------------- */
+/* ---- the node as others see it --------------------------------------------------------------- */
 
 static void on_node(struct kube_watch *watch, enum kube_change change, json object,
                     struct arena *arena)
@@ -201,8 +202,7 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
     }
     node->was_listed = true;
     node->is_there = true;
-    if (!str_eq(str_of(node->uid), meta.uid) &&
-        str_copy(node->uid, sizeof node->uid, meta.uid)) {
+    if (!str_eq(str_of(node->uid), meta.uid) && str_copy(node->uid, sizeof node->uid, meta.uid)) {
         kube_lease_set_node(&node->lease, meta.uid);
         node_keep_times(&node->facts, object, arena, wire_now_s(wire));
     }
@@ -266,7 +266,7 @@ static const struct kube_watch_handlers node_handlers = {
     .on_state = on_node_state,
 };
 
-/* ---- the lease ----------------------------------------------------------------------------- */
+/* ---- the lease ------------------------------------------------------------------------------- */
 
 static void on_lease(struct kube_lease *lease, enum err err, const char *why)
 {
@@ -291,7 +291,7 @@ static void on_foreign(struct kube_lease *lease, str holder)
 static const struct kube_lease_handlers lease_handlers = {.on_result = on_lease,
                                                           .on_foreign = on_foreign};
 
-/* ---- start and stop ------------------------------------------------------------------------ */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 static void on_status_due(struct loop_timer *timer)
 {

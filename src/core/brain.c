@@ -10,8 +10,7 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
     CHECK(config->groups_max >= config->pods_max && config->pods_max > 0);
     brain->config = *config;
     pool_init(&brain->pods, region, "pods", config->pods_max, sizeof(struct pod));
-    pool_init(&brain->groups, region, "container groups", config->groups_max,
-              sizeof(struct group));
+    pool_init(&brain->groups, region, "container groups", config->groups_max, sizeof(struct group));
     index_init(&brain->pod_by_uid, region, "index: pod by UID", config->pods_max);
     index_init(&brain->group_by_id, region, "index: group by id", config->groups_max);
     index_init(&brain->group_by_uid, region, "index: group by UID", config->groups_max);
@@ -22,20 +21,20 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
     for (int kind = 0; kind < EFFECT_KIND_COUNT; kind++) {
         list_init(&brain->waiting[kind]);
     }
-    bucket_init(&brain->create_bucket, config->create_per_minute,
-                config->create_per_minute / 4 + 1, now_ms);
-    bucket_init(&brain->delete_bucket, config->delete_per_minute,
-                config->delete_per_minute / 4 + 1, now_ms);
+    bucket_init(&brain->create_bucket, config->create_per_minute, config->create_per_minute / 4 + 1,
+                now_ms);
+    bucket_init(&brain->delete_bucket, config->delete_per_minute, config->delete_per_minute / 4 + 1,
+                now_ms);
     bucket_init(&brain->describe_bucket, config->describe_per_minute,
                 config->describe_per_minute / 2 + 1, now_ms);
-    bucket_init(&brain->status_bucket, config->status_per_minute,
-                config->status_per_minute / 2 + 1, now_ms);
+    bucket_init(&brain->status_bucket, config->status_per_minute, config->status_per_minute / 2 + 1,
+                now_ms);
     prng_seed(&brain->prng, config->seed);
     brain->cloud.is_reachable = true;
     brain->cloud.changed_at_ms = now_ms;
 }
 
-/* ---- looking ------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 struct pod *brain_pod(const struct brain *brain, handle h)
 {
@@ -93,7 +92,7 @@ struct group *brain_find_group(const struct brain *brain, str id)
     return NULL;
 }
 
-/* ---- slots --------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 struct pod *pod_new(struct brain *brain, str uid, msec now_ms)
 {
@@ -181,7 +180,7 @@ void group_forget(struct brain *brain, struct group *group)
     brain->brake_is_stale = true;
 }
 
-/* ---- marks --------------------------------------------------------------------------------- */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static void pod_mark(struct brain *brain, struct pod *pod)
 {
@@ -270,7 +269,7 @@ void group_idle(struct brain *brain, struct group *group, enum effect_kind kind)
     }
 }
 
-/* ---- facts from the API server ------------------------------------------------------------- */
+/* ---- facts from the API server --------------------------------------------------------------- */
 
 static bool news_fit(const struct pod_news *news)
 {
@@ -341,8 +340,7 @@ static void phase_seen(struct pod *pod, enum pod_phase phase)
     }
 }
 
-enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms,
-                        handle *out)
+enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms, handle *out)
 {
     if (!news_fit(news)) {
         return ERR_TOO_BIG;
@@ -419,8 +417,7 @@ void brain_list_end(struct brain *brain, msec now_ms)
 {
     CHECK(brain->is_listing);
     brain->is_listing = false;
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
-         h = pool_after(&brain->pods, h)) {
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         struct pod *pod = brain_pod(brain, h);
         if (pod->list_epoch != brain->list_epoch) {
             pod_is_missing(brain, pod);

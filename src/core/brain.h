@@ -15,14 +15,15 @@
  * Times are milliseconds of one monotonic clock, given by the caller; they never go back.
  *
  * What is believed when (reliability.md I1-I5):
- *   - Nothing is created before the pods were listed completely and one complete sweep of our tagged
- *     groups was read, including the tags of every group in it.
- *   - A create with an unknown outcome leaves a doubt on the pod. It is settled by the group turning
- *     up, or by enough complete sweeps that do not show it; only then is it created again, with the
- *     same client token.
+ *   - Nothing is created before the pods were listed completely and one complete sweep of our
+ * tagged groups was read, including the tags of every group in it.
+ *   - A create with an unknown outcome leaves a doubt on the pod. It is settled by the group
+ * turning up, or by enough complete sweeps that do not show it; only then is it created again, with
+ * the same client token.
  *   - A group is gone when a read by id does not find it *and* either a delete was accepted, or
  *     enough complete non-empty sweeps over enough time did not show it either.
- *   - A pod object is gone when an authoritative read says so, never because a list or a watch does.
+ *   - A pod object is gone when an authoritative read says so, never because a list or a watch
+ * does.
  *   - Deleting for pods that vanished without our having seen their deletion has a brake.
  */
 #ifndef ECILET_CORE_BRAIN_H
@@ -45,7 +46,8 @@
 #define POD_MESSAGE_BYTES 288  /* why it does not progress; longer ones are cut */
 #define GROUP_ID_BYTES 48      /* "eci-" and about 20 characters */
 #define READ_BATCH_MAX 20      /* ids in one read (eci-api 2.3, 2.4) */
-#define BRAIN_EVENTS_MAX 256   /* waiting to be taken; when full the oldest is dropped and counted */
+#define BRAIN_EVENTS_MAX 256   /* waiting to be taken; when full the oldest is dropped and counted \
+                                */
 
 /* What we know of the pod object in the API server. */
 enum object_state {
@@ -76,9 +78,9 @@ const char *effect_name(enum effect_kind kind);
 
 enum say_kind {
     SAY_NOTHING,
-    SAY_PENDING, /* phase Pending with reason and message: held back, will be tried again */
-    SAY_FAILED,  /* phase Failed: refused for good, or ended so and the details are gone */
-    SAY_LOST,    /* phase Failed, reason NotFound: its group is gone in the cloud */
+    SAY_PENDING,  /* phase Pending with reason and message: held back, will be tried again */
+    SAY_FAILED,   /* phase Failed: refused for good, or ended so and the details are gone */
+    SAY_LOST,     /* phase Failed, reason NotFound: its group is gone in the cloud */
     SAY_SUCCEEDED /* phase Succeeded: it ended so, but the cloud has forgotten the details */
 };
 
@@ -101,21 +103,21 @@ struct pod {
     uint32_t list_epoch;     /* last list in which it appeared */
 
     /* facts from the cloud */
-    handle group;        /* the group that counts; none when there is none or it is not known */
-    uint32_t attempt;    /* of the next create, or of the group that counts */
-    msec doubt_ms;       /* it may have a group that we do not see, since; 0 = no doubt */
+    handle group;          /* the group that counts; none when there is none or it is not known */
+    uint32_t attempt;      /* of the next create, or of the group that counts */
+    msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
-    bool is_lost;        /* its group is confirmed gone although nobody asked for that */
-    bool init_is_settled; /* the final statuses of the init containers were written */
+    bool is_lost;          /* its group is confirmed gone although nobody asked for that */
+    bool init_is_settled;  /* the final statuses of the init containers were written */
 
     /* what has been told */
     struct pod_status_past past; /* the status the API server has, with its content hashes */
     uint64_t reported_row;       /* hash of the row that `past` covers; 0 = none */
-    msec init_read_at_ms;   /* next look at the init containers */
-    enum say_kind say;      /* a status of our own waits to be written */
-    bool was_said;          /* ... and this one was written already */
-    bool is_refused;        /* will never be created as it is */
-    const char *say_reason; /* static text, e.g. "ProviderFailed" */
+    msec init_read_at_ms;        /* next look at the init containers */
+    enum say_kind say;           /* a status of our own waits to be written */
+    bool was_said;               /* ... and this one was written already */
+    bool is_refused;             /* will never be created as it is */
+    const char *say_reason;      /* static text, e.g. "ProviderFailed" */
     char message[POD_MESSAGE_BYTES];
     uint64_t message_told; /* hash of the message an event was emitted for */
 
@@ -134,24 +136,24 @@ struct pod {
 
 struct group {
     char id[GROUP_ID_BYTES];
-    char uid[POD_UID_BYTES]; /* from the tags; empty until they were read */
+    char uid[POD_UID_BYTES];                    /* from the tags; empty until they were read */
     char claim_name_space[POD_NAMESPACE_BYTES]; /* likewise: whom it claims to be for */
     char claim_name[POD_NAME_BYTES];
     enum eci_status status;
-    handle pod;            /* whose group this is; none: unlinked */
-    uint32_t attempt;      /* from the tags */
+    handle pod;       /* whose group this is; none: unlinked */
+    uint32_t attempt; /* from the tags */
     int64_t created_unix_s;
-    bool has_tags;         /* the tags were read */
-    bool is_foreign;       /* the tags are not ours: never touched */
-    bool was_seen;         /* the cloud has shown it at least once */
-    bool is_extra;         /* a twin, or a former attempt: to be removed */
+    bool has_tags;           /* the tags were read */
+    bool is_foreign;         /* the tags are not ours: never touched */
+    bool was_seen;           /* the cloud has shown it at least once */
+    bool is_extra;           /* a twin, or a former attempt: to be removed */
     msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
-    bool is_suspect;       /* sweeps say it is gone: a read by id decides */
-    msec known_since_ms;   /* create accepted or first shown */
-    msec seen_at_ms;       /* start of the newest reading that showed it */
-    msec missing_since_ms; /* first complete sweep that did not show it; 0 = none */
+    bool is_suspect;         /* sweeps say it is gone: a read by id decides */
+    msec known_since_ms;     /* create accepted or first shown */
+    msec seen_at_ms;         /* start of the newest reading that showed it */
+    msec missing_since_ms;   /* first complete sweep that did not show it; 0 = none */
     uint32_t missing_sweeps;
-    uint64_t row_hash;     /* of the newest status row */
+    uint64_t row_hash; /* of the newest status row */
 
     enum effect_kind busy;
     msec busy_since_ms;
@@ -169,14 +171,14 @@ struct effect {
     handle pod; /* of pod effects */
     handle groups[READ_BATCH_MAX];
     uint32_t groups_count;
-    uint32_t since_s;     /* EFFECT_DELTA */
-    msec started_ms;      /* when brain_next gave it out; give it back with readings */
-    bool is_forced;       /* EFFECT_DELETE: skip the grace period */
-    const char *why;      /* static sentence of the rule */
+    uint32_t since_s; /* EFFECT_DELTA */
+    msec started_ms;  /* when brain_next gave it out; give it back with readings */
+    bool is_forced;   /* EFFECT_DELETE: skip the grace period */
+    const char *why;  /* static sentence of the rule */
 };
 
-/* An event for people, about a pod (or about the node when name is empty). It has the names with it,
- * because the pod may be forgotten by the time the event is taken. */
+/* An event for people, about a pod (or about the node when name is empty). It has the names with
+ * it, because the pod may be forgotten by the time the event is taken. */
 struct brain_event {
     char uid[POD_UID_BYTES];
     char name_space[POD_NAMESPACE_BYTES];
@@ -189,19 +191,19 @@ struct brain_event {
 /* From the config; see config.def for the keys. Everything > 0. */
 struct brain_config {
     uint32_t pods_max;
-    uint32_t groups_max;       /* >= pods_max: room for orphans and twins */
-    msec poll_fast_ms;         /* between deltas while something is in transition */
-    msec poll_slow_ms;         /* ... while nothing is */
-    msec sweep_ms;             /* between complete sweeps */
-    msec absence_ms;           /* sweeps must miss a group for so long ... */
-    uint32_t absence_sweeps;   /* ... and so often before a read by id may decide */
-    msec young_ms;             /* a group created since is not believed absent before it was shown */
-    uint32_t brake_percent;    /* orphans above max(brake_min, percent of groups) stop deletion */
+    uint32_t groups_max;     /* >= pods_max: room for orphans and twins */
+    msec poll_fast_ms;       /* between deltas while something is in transition */
+    msec poll_slow_ms;       /* ... while nothing is */
+    msec sweep_ms;           /* between complete sweeps */
+    msec absence_ms;         /* sweeps must miss a group for so long ... */
+    uint32_t absence_sweeps; /* ... and so often before a read by id may decide */
+    msec young_ms;           /* a group created since is not believed absent before it was shown */
+    uint32_t brake_percent;  /* orphans above max(brake_min, percent of groups) stop deletion */
     uint32_t brake_min;
     uint32_t create_per_minute, delete_per_minute, describe_per_minute, status_per_minute;
-    uint32_t cloud_calls_max;  /* in flight together; creates leave a quarter of it free */
-    uint32_t kube_calls_max;   /* in flight together; creates and status leave some for deletes */
-    uint64_t seed;             /* jitter */
+    uint32_t cloud_calls_max; /* in flight together; creates leave a quarter of it free */
+    uint32_t kube_calls_max;  /* in flight together; creates and status leave some for deletes */
+    uint64_t seed;            /* jitter */
 };
 
 /* Whether the cloud answers; a condition of the node, never a reason to fail a pod. */
@@ -219,11 +221,11 @@ struct cloud_state {
 struct brain_counters {
     uint64_t effects[EFFECT_KIND_COUNT];
     uint64_t outcomes[EFFECT_KIND_COUNT][6]; /* by enum fate */
-    uint64_t doubts;        /* creates with unknown outcome */
-    uint64_t twins;         /* doubles found and removed */
-    uint64_t orphans;       /* groups removed whose pod was gone */
-    uint64_t lost;          /* groups that vanished under a pod */
-    uint64_t refused_pods;  /* pods not taken: pool full */
+    uint64_t doubts;                         /* creates with unknown outcome */
+    uint64_t twins;                          /* doubles found and removed */
+    uint64_t orphans;                        /* groups removed whose pod was gone */
+    uint64_t lost;                           /* groups that vanished under a pod */
+    uint64_t refused_pods;                   /* pods not taken: pool full */
     uint64_t refused_groups;
     uint64_t events_dropped;
     uint64_t sweeps, deltas, relists;
@@ -249,13 +251,14 @@ struct brain {
     bool pods_were_refused; /* pool was full; a relist is due when a slot is free */
     msec relist_at_ms;
 
-    uint32_t sweeps_digested;  /* complete sweeps whose every group's tags are known */
-    msec sweep_digesting_ms;   /* start of a complete sweep that waits for tags; 0 = none */
+    uint32_t sweeps_digested; /* complete sweeps whose every group's tags are known */
+    msec sweep_digesting_ms;  /* start of a complete sweep that waits for tags; 0 = none */
     bool sweep_was_empty;
-    msec sweep_started_ms;     /* of the newest digested sweep */
-    uint32_t untagged;         /* groups whose tags were not read yet */
-    uint32_t in_transition;    /* pods on their way up or down, counted when a delta is planned */
-    uint32_t orphan_suspects;  /* pods not seen deleted, whose object is missing, with a live group */
+    msec sweep_started_ms;  /* of the newest digested sweep */
+    uint32_t untagged;      /* groups whose tags were not read yet */
+    uint32_t in_transition; /* pods on their way up or down, counted when a delta is planned */
+    uint32_t
+        orphan_suspects; /* pods not seen deleted, whose object is missing, with a live group */
     uint32_t groups_ours_live; /* live groups with our tags */
     bool brake_is_stale;       /* the two counts above must be made again */
     bool brake_is_on;
@@ -273,7 +276,7 @@ struct brain {
 void brain_init(struct brain *brain, const struct brain_config *config, struct region *region,
                 msec now_ms);
 
-/* ---- facts from the API server ------------------------------------------------------------ */
+/* ---- facts from the API server --------------------------------------------------------------- */
 
 /* What a pod object says; texts are borrowed for the call. Over-long texts: ERR_TOO_BIG. */
 struct pod_news {
@@ -299,12 +302,12 @@ void brain_list_begin(struct brain *brain, msec now_ms);
 /* Only after a complete list: pods that were not in it are missing. */
 void brain_list_end(struct brain *brain, msec now_ms);
 
-/* ---- facts from the cloud ------------------------------------------------------------------ */
+/* ---- facts from the cloud -------------------------------------------------------------------- */
 
 /*
  * A status row showed this group. read_ms is when that reading started. row_hash must change when
- * anything in the row changes. Returns the group, or NULL when there is no slot for it (counted; the
- * sweep it belongs to then counts as incomplete).
+ * anything in the row changes. Returns the group, or NULL when there is no slot for it (counted;
+ * the sweep it belongs to then counts as incomplete).
  */
 struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status, uint64_t row_hash,
                              msec read_ms, msec now_ms);
@@ -334,15 +337,15 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
 /* Every cloud call's outcome, for reachability. why: for people; may be empty. */
 void brain_cloud_answered(struct brain *brain, enum err err, str why, msec now_ms);
 
-/* ---- outcomes of effects ------------------------------------------------------------------- */
+/* ---- outcomes of effects --------------------------------------------------------------------- */
 
 enum create_outcome {
-    CREATE_ACCEPTED,    /* id is valid */
-    CREATE_UNKNOWN,     /* the call may have landed */
-    CREATE_LATER,       /* nothing happened; try again (err says why) */
-    CREATE_REFUSED,     /* for good: message says what and why */
-    CREATE_POD_GONE,    /* the fresh read says: no such pod, or another UID */
-    CREATE_POD_CHANGED  /* the fresh read says: leaving, ended or not ours any more; facts follow */
+    CREATE_ACCEPTED,   /* id is valid */
+    CREATE_UNKNOWN,    /* the call may have landed */
+    CREATE_LATER,      /* nothing happened; try again (err says why) */
+    CREATE_REFUSED,    /* for good: message says what and why */
+    CREATE_POD_GONE,   /* the fresh read says: no such pod, or another UID */
+    CREATE_POD_CHANGED /* the fresh read says: leaving, ended or not ours any more; facts follow */
 };
 void brain_create_done(struct brain *brain, handle pod, enum create_outcome outcome, enum err err,
                        str id, str message, msec now_ms);
@@ -370,7 +373,7 @@ void brain_patch_done(struct brain *brain, handle pod, enum err err,
                       const struct pod_status_past *past, uint64_t row_hash, bool is_init,
                       msec now_ms);
 
-/* ---- effects and waiting ------------------------------------------------------------------- */
+/* ---- effects and waiting --------------------------------------------------------------------- */
 
 /* From now on sweeps and deltas are due. */
 void brain_start(struct brain *brain, msec now_ms);
@@ -386,7 +389,7 @@ msec brain_wake_ms(struct brain *brain, msec now_ms);
 void brain_warn(struct brain *brain, const char *reason, const char *message);
 bool brain_take_event(struct brain *brain, struct brain_event *out);
 
-/* ---- looking ------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 struct pod *brain_pod(const struct brain *brain, handle h);
 struct group *brain_group(const struct brain *brain, handle h);

@@ -8,19 +8,20 @@
 #include "base/check.h"
 #include "core/brain.h"
 
-#define RETRY_BASE_MS 1000      /* first back-off after a failure */
-#define RETRY_CAP_MS 60000      /* ... and the longest */
-#define RETRY_SLOT_MS 200       /* no local slot: look again soon */
-#define GONE_POLL_MS 1000       /* between reads of a group that is being deleted */
-#define GONE_POLL_CAP_MS 5000   /* ... growing to this */
-#define DELETE_AGAIN_MS 120000  /* a group still there so long after its delete gets another one */
-#define INIT_POLL_MS 2000       /* between looks at init containers while they run */
+#define RETRY_BASE_MS 1000     /* first back-off after a failure */
+#define RETRY_CAP_MS 60000     /* ... and the longest */
+#define RETRY_SLOT_MS 200      /* no local slot: look again soon */
+#define GONE_POLL_MS 1000      /* between reads of a group that is being deleted */
+#define GONE_POLL_CAP_MS 5000  /* ... growing to this */
+#define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
+#define INIT_POLL_MS 2000      /* between looks at init containers while they run */
 #define STOCK_RETRY_CAP_MS 300000 /* back-off after asynchronous lack of stock */
-#define PROBE_CAP_MS 4000       /* between probes while the cloud does not answer; with jitter 5 s:
-                                   the first call comes so soon after the line is back */
-#define RELIST_MS 30000         /* between lists asked for because the pool was full */
-#define REACH_FAILURES 3        /* failures in a row that make the cloud unreachable */
-#define REACH_FAILING_MS 10000  /* ... or failing for so long */
+#define PROBE_CAP_MS \
+    4000                       /* between probes while the cloud does not answer; with jitter 5 s: \
+                                  the first call comes so soon after the line is back */
+#define RELIST_MS 30000        /* between lists asked for because the pool was full */
+#define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
+#define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
 /* pod_rules.c, group_rules.c: which effect, by the first rule that holds; *rule is its index. */
 enum effect_kind pod_decide(const struct brain *brain, const struct pod *pod, msec now_ms,
@@ -31,14 +32,13 @@ enum effect_kind group_decide(const struct brain *brain, const struct group *gro
 const char *pod_rule_tells(uint8_t rule);
 
 /*
- * The newest row says something that the pod's status does not. A group that is being deleted before
- * its pod was ever Running says nothing: "Terminating" would read as Running, and the pod may yet
- * run elsewhere.
+ * The newest row says something that the pod's status does not. A group that is being deleted
+ * before its pod was ever Running says nothing: "Terminating" would read as Running, and the pod
+ * may yet run elsewhere.
  */
 static inline bool group_has_news(const struct pod *pod, const struct group *group)
 {
-    bool never_ran =
-        group->status == ECI_STATUS_TERMINATING && pod->phase < POD_PHASE_RUNNING;
+    bool never_ran = group->status == ECI_STATUS_TERMINATING && pod->phase < POD_PHASE_RUNNING;
     return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
 }
 

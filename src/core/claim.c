@@ -4,9 +4,9 @@
  */
 #include "core/brain_in.h"
 
-/* Of two groups of one pod, the one that counts: the later attempt (attempts grow only after the one
- * before has ended), else a live one, else the older, else the smaller id. A total order, so that two
- * gateways and every restart choose the same. */
+/* Of two groups of one pod, the one that counts: the later attempt (attempts grow only after the
+ * one before has ended), else a live one, else the older, else the smaller id. A total order, so
+ * that two gateways and every restart choose the same. */
 static bool counts_more(const struct group *a, const struct group *b)
 {
     if (a->attempt != b->attempt) {
@@ -93,8 +93,7 @@ void link_pod(struct brain *brain, struct pod *pod, msec now_ms)
     handle h;
     while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
         struct group *group = brain_group(brain, h);
-        if (group != NULL && !group->is_foreign &&
-            str_eq(str_of(group->uid), str_of(pod->uid))) {
+        if (group != NULL && !group->is_foreign && str_eq(str_of(group->uid), str_of(pod->uid))) {
             link_group(brain, group, now_ms);
         }
     }
@@ -133,7 +132,7 @@ void claim_orphans(struct brain *brain, msec now_ms)
     brain->brake_is_stale = true;
 }
 
-/* ---- the end of a group -------------------------------------------------------------------- */
+/* ---- the end of a group ---------------------------------------------------------------------- */
 
 /* Its pod lives on, and nobody asked for the group to go. */
 static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status last_status,
@@ -143,14 +142,16 @@ static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status
     pod->reported_row = 0;
     if (last_status == ECI_STATUS_SUCCEEDED) {
         (void)pod_say(brain, pod, SAY_SUCCEEDED, "Completed",
-                S("the container group ended successfully; its details are no longer kept"));
+                      S("the container group ended successfully; its details are no longer kept"));
     } else if (last_status == ECI_STATUS_FAILED || last_status == ECI_STATUS_EXPIRED) {
-        (void)pod_say(brain, pod, SAY_FAILED, last_status == ECI_STATUS_EXPIRED ? "Expired" : "Failed",
-                S("the container group ended; its details are no longer kept"));
+        (void)pod_say(brain, pod, SAY_FAILED,
+                      last_status == ECI_STATUS_EXPIRED ? "Expired" : "Failed",
+                      S("the container group ended; its details are no longer kept"));
     } else if (pod->phase == POD_PHASE_RUNNING) {
         pod->is_lost = true;
-        (void)pod_say(brain, pod, SAY_LOST, "NotFound",
-                S("The pod status was not found and may have been deleted from the provider"));
+        (void)pod_say(
+            brain, pod, SAY_LOST, "NotFound",
+            S("The pod status was not found and may have been deleted from the provider"));
         brain_tell(brain, pod, true, "InstanceLost",
                    "container group %s is gone in the cloud although nobody here deleted it", id);
     } else {
@@ -185,7 +186,7 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     }
 }
 
-/* ---- the brake ----------------------------------------------------------------------------- */
+/* ---- the brake ------------------------------------------------------------------------------- */
 
 /* A live group whose pod is missing, without our having seen that pod's deletion. */
 static bool is_orphan_suspect(const struct pod *pod)
@@ -221,7 +222,8 @@ void brake_refresh(struct brain *brain, msec now_ms)
     if (is_on) {
         brain_tell(brain, NULL, true, "OrphanBrake",
                    "%u of %u container groups have no pod in the cluster; not deleting them. If "
-                   "that is right, raise ORPHAN_BRAKE_PERCENT and restart", suspects, live);
+                   "that is right, raise ORPHAN_BRAKE_PERCENT and restart",
+                   suspects, live);
     } else {
         brain_tell(brain, NULL, false, "OrphanBrakeReleased",
                    "%u of %u container groups have no pod in the cluster; deleting them again",

@@ -2,8 +2,8 @@
  * group_rules.c - what a container group needs next. See pod_rules.c for the form.
  *
  * Nothing that is not proven to be ours is ever touched, and nothing of ours is deleted without one
- * of four positive reasons: its pod is leaving, its pod is proven gone, its pod has ended, or it is an
- * extra one beside the group that counts.
+ * of four positive reasons: its pod is leaving, its pod is proven gone, its pod has ended, or it is
+ * an extra one beside the group that counts.
  */
 #include "core/brain_in.h"
 

@@ -40,8 +40,7 @@ static struct condition condition_of(const struct node_facts *facts, enum node_c
     }
 }
 
-static void put_conditions(struct json_write *w, const struct node_facts *facts,
-                           int64_t now_unix_s)
+static void put_conditions(struct json_write *w, const struct node_facts *facts, int64_t now_unix_s)
 {
     json_member_array(w, "conditions");
     for (int i = 0; i < NODE_CONDITION_COUNT; i++) {
@@ -117,7 +116,7 @@ static void put_status(struct json_write *w, const struct node_facts *facts, int
     json_end(w);
 }
 
-/* ---- labels and taints --------------------------------------------------------------------- */
+/* ---- labels and taints ----------------------------------------------------------------------- */
 
 typedef void label_visitor(void *context, str key, str value);
 

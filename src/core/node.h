@@ -12,7 +12,8 @@
 #include "data/json_write.h"
 
 #define NODE_LABELS_MAX 16
-#define NODE_STATUS_MS 300000 /* between node statuses when nothing changes; the lease is the pulse */
+#define NODE_STATUS_MS \
+    300000 /* between node statuses when nothing changes; the lease is the pulse */
 
 enum node_condition {
     NODE_READY,
@@ -28,14 +29,14 @@ enum node_condition {
 /* What the node says of itself. Texts are borrowed from the config for ever. */
 struct node_facts {
     str name;
-    str address;      /* InternalIP */
-    str cpu, memory;  /* quantities */
+    str address;     /* InternalIP */
+    str cpu, memory; /* quantities */
     uint32_t pods;
     uint32_t kubelet_port; /* 0: not served, no endpoint is announced */
     str kubelet_version;   /* "v1.20.2-ecilet-<version>" */
     str architecture;
     str taint_key, taint_value, taint_effect; /* key empty: no taint */
-    const str *labels; /* "key=value" */
+    const str *labels;                        /* "key=value" */
     uint32_t labels_count;
     str region, zone; /* may be empty */
     /* conditions */
@@ -49,12 +50,13 @@ struct node_facts {
 
 /* The whole object, for POST. */
 void node_put_object(struct json_write *w, const struct node_facts *facts, int64_t now_unix_s);
-/* Strategic merge patch of /status: capacity, allocatable, conditions, addresses, endpoints, info. */
+/* Strategic merge patch of /status: capacity, allocatable, conditions, addresses, endpoints, info.
+ */
 void node_put_status_patch(struct json_write *w, const struct node_facts *facts, str uid,
                            int64_t now_unix_s);
 /*
- * Strategic merge patch of labels and taints so that ours are there and all others stay. node is the
- * object as it is now. False when nothing is missing. Writes resourceVersion as precondition,
+ * Strategic merge patch of labels and taints so that ours are there and all others stay. node is
+ * the object as it is now. False when nothing is missing. Writes resourceVersion as precondition,
  * because the list of taints is replaced as a whole.
  */
 bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, json node,

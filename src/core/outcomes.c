@@ -16,7 +16,7 @@ static void poll_soon(struct brain *brain, msec now_ms)
     }
 }
 
-/* ---- create -------------------------------------------------------------------------------- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 static void create_was_accepted(struct brain *brain, struct pod *pod, str id, msec now_ms)
 {
@@ -130,7 +130,7 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     pod_touch(brain, pod);
 }
 
-/* ---- delete -------------------------------------------------------------------------------- */
+/* ---- delete ---------------------------------------------------------------------------------- */
 
 void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
 {
@@ -146,8 +146,7 @@ void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
         struct pod *pod = pod_of_group(brain, group);
         if (group->failures == 0 && pod != NULL) {
             brain_tell(brain, pod, true, "ProviderDeleteFailed",
-                       "container group %s could not be deleted yet: %s", group->id,
-                       err_text(err));
+                       "container group %s could not be deleted yet: %s", group->id, err_text(err));
         }
         group_back_off(brain, group, RETRY_BASE_MS, RETRY_CAP_MS, now_ms);
         return;
@@ -162,7 +161,7 @@ void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
     group_back_off(brain, group, GONE_POLL_MS / 4, GONE_POLL_CAP_MS, now_ms);
 }
 
-/* ---- the pod object ------------------------------------------------------------------------ */
+/* ---- the pod object -------------------------------------------------------------------------- */
 
 static void object_is_gone(struct brain *brain, struct pod *pod)
 {
@@ -205,8 +204,8 @@ void brain_prove_done(struct brain *brain, handle h, enum err err, msec now_ms)
     }
 }
 
-void brain_say_done(struct brain *brain, handle h, enum err err,
-                    const struct pod_status_past *past, msec now_ms)
+void brain_say_done(struct brain *brain, handle h, enum err err, const struct pod_status_past *past,
+                    msec now_ms)
 {
     count_outcome(brain, EFFECT_SAY, err);
     struct pod *pod = brain_pod(brain, h);
@@ -232,7 +231,7 @@ void brain_say_done(struct brain *brain, handle h, enum err err,
     pod_touch(brain, pod);
 }
 
-/* ---- reporting the cloud's status ---------------------------------------------------------- */
+/* ---- reporting the cloud's status ------------------------------------------------------------ */
 
 bool brain_wants_report(const struct brain *brain, const struct group *group, bool is_init)
 {

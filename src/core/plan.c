@@ -1,10 +1,11 @@
 /*
  * plan.c - in which order and how fast effects go out.
  *
- * Dirty objects are put before the rules; what they want waits in one queue per kind of effect, first
- * come first served, until its budget allows it. Budgets are per kind (token buckets for the cloud's
- * documented rates, numbers in flight for connections), so deletes and reads never wait behind
- * creates. Before an effect goes out the rules are asked once more: facts may have changed since.
+ * Dirty objects are put before the rules; what they want waits in one queue per kind of effect,
+ * first come first served, until its budget allows it. Budgets are per kind (token buckets for the
+ * cloud's documented rates, numbers in flight for connections), so deletes and reads never wait
+ * behind creates. Before an effect goes out the rules are asked once more: facts may have changed
+ * since.
  */
 #include "core/brain_in.h"
 
@@ -35,11 +36,11 @@ const char *effect_name(enum effect_kind kind)
 }
 
 /* Most urgent first: what frees money and slots, then what is seen, then what is new. */
-static const enum effect_kind urgency[] = {EFFECT_FINISH, EFFECT_DELETE, EFFECT_PROVE,
+static const enum effect_kind urgency[] = {EFFECT_FINISH, EFFECT_DELETE,      EFFECT_PROVE,
                                            EFFECT_READ,   EFFECT_READ_DETAIL, EFFECT_SAY,
                                            EFFECT_CREATE};
 
-/* ---- rules over dirty objects -------------------------------------------------------------- */
+/* ---- rules over dirty objects ---------------------------------------------------------------- */
 
 static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
 {
@@ -73,8 +74,8 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
         return;
     }
     wake_pod_later(brain, pod, now_ms);
-    bool is_empty = pod->object == OBJECT_GONE && pod->busy == EFFECT_NONE &&
-                    pod->doubt_ms == 0 && handle_is_none(pod->group);
+    bool is_empty = pod->object == OBJECT_GONE && pod->busy == EFFECT_NONE && pod->doubt_ms == 0 &&
+                    handle_is_none(pod->group);
     if (is_empty && pod->retry_at_ms <= now_ms) {
         pod_forget(brain, pod);
     }
@@ -115,7 +116,7 @@ static void judge_all(struct brain *brain, msec now_ms)
     }
 }
 
-/* ---- budgets ------------------------------------------------------------------------------- */
+/* ---- budgets --------------------------------------------------------------------------------- */
 
 static struct bucket *bucket_of(struct brain *brain, enum effect_kind kind)
 {
@@ -180,13 +181,12 @@ static void pay(struct brain *brain, enum effect_kind kind, msec now_ms)
     brain->counters.effects[kind]++;
 }
 
-/* ---- polls --------------------------------------------------------------------------------- */
+/* ---- polls ----------------------------------------------------------------------------------- */
 
 static uint32_t count_in_transition(const struct brain *brain)
 {
     uint32_t count = 0;
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
-         h = pool_after(&brain->pods, h)) {
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         const struct pod *pod = brain_pod(brain, h);
         const struct group *group = group_of_pod(brain, pod);
         bool is_waiting = group == NULL || group->status != ECI_STATUS_RUNNING;
@@ -201,8 +201,8 @@ static void pace_delta(struct brain *brain)
 {
     if (!brain->delta_is_paced) {
         brain->in_transition = count_in_transition(brain);
-        brain->delta_at_ms += brain->in_transition > 0 ? brain->config.poll_fast_ms
-                                                       : brain->config.poll_slow_ms;
+        brain->delta_at_ms +=
+            brain->in_transition > 0 ? brain->config.poll_fast_ms : brain->config.poll_slow_ms;
         brain->delta_is_paced = true;
     }
 }
@@ -231,7 +231,8 @@ static bool next_poll(struct brain *brain, msec now_ms, struct effect *out)
         pace_delta(brain);
         if (poll_is_due(brain, EFFECT_DELTA, brain->delta_at_ms, now_ms)) {
             out->kind = EFFECT_DELTA;
-            /* What changed since the newest reading began, and some more: clocks and lags differ. */
+            /* What changed since the newest reading began, and some more: clocks and lags differ.
+             */
             out->since_s = (uint32_t)((now_ms - brain->delta_since_ms) / 1000 + 10);
             out->why = "changes since the last reading are due";
         }
@@ -246,7 +247,7 @@ static bool next_poll(struct brain *brain, msec now_ms, struct effect *out)
     return true;
 }
 
-/* ---- one effect ---------------------------------------------------------------------------- */
+/* ---- one effect ------------------------------------------------------------------------------ */
 
 static bool next_pod_effect(struct brain *brain, enum effect_kind kind, msec now_ms,
                             struct effect *out)
@@ -373,7 +374,7 @@ void brain_undo(struct brain *brain, const struct effect *effect, msec now_ms)
     }
 }
 
-/* ---- when to look again -------------------------------------------------------------------- */
+/* ---- when to look again ---------------------------------------------------------------------- */
 
 static msec earlier(msec a, msec b)
 {
@@ -394,9 +395,9 @@ static msec polls_wake_ms(struct brain *brain, msec now_ms)
     }
     bool is_probing = brain->in_flight[EFFECT_SWEEP] + brain->in_flight[EFFECT_DELTA] > 0;
     if (!brain->cloud.is_reachable) {
-        wake_ms = is_probing ? INT64_MAX
-                             : (wake_ms > brain->cloud.retry_at_ms ? wake_ms
-                                                                   : brain->cloud.retry_at_ms);
+        wake_ms = is_probing
+                      ? INT64_MAX
+                      : (wake_ms > brain->cloud.retry_at_ms ? wake_ms : brain->cloud.retry_at_ms);
     }
     msec rate_ms = now_ms + bucket_wait_ms(&brain->status_bucket, now_ms, 0);
     return wake_ms > rate_ms || !brain->cloud.is_reachable ? wake_ms : rate_ms;

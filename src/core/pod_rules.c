@@ -138,8 +138,8 @@ static const struct pod_rule {
     {"its container group exists", has_group, EFFECT_NONE, NULL},
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
      EFFECT_NONE, NULL},
-    {"it may have a container group that is not visible yet; waiting for complete sweeps",
-     in_doubt, EFFECT_NONE, NULL},
+    {"it may have a container group that is not visible yet; waiting for complete sweeps", in_doubt,
+     EFFECT_NONE, NULL},
     {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
     {"it wants a container group and has none", always, EFFECT_CREATE, NULL},
 };

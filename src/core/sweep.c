@@ -6,7 +6,7 @@
  */
 #include "core/brain_in.h"
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void group_is_there(struct group *group, msec read_ms)
 {
@@ -19,8 +19,8 @@ static void group_is_there(struct group *group, msec read_ms)
     group->is_suspect = false;
 }
 
-struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status,
-                             uint64_t row_hash, msec read_ms, msec now_ms)
+struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status, uint64_t row_hash,
+                             msec read_ms, msec now_ms)
 {
     if (id.bytes == 0 || id.bytes >= GROUP_ID_BYTES) {
         brain->counters.refused_groups++;
@@ -41,12 +41,12 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     }
     bool was_suspect = group->is_suspect;
     group_is_there(group, read_ms);
-    /* What has ended stays ended: a late row of an eventually consistent service changes nothing. */
+    /* What has ended stays ended: a late row of an eventually consistent service changes nothing.
+     */
     bool is_news = group->row_hash != row_hash &&
                    (!eci_status_is_terminal(group->status) || eci_status_is_terminal(status));
     if (is_news) {
-        trace_add(&brain->trace, now_ms, "row", group_handle(brain, group).slot,
-                  (uint32_t)status);
+        trace_add(&brain->trace, now_ms, "row", group_handle(brain, group).slot, (uint32_t)status);
         if (eci_status_is_live(group->status) != eci_status_is_live(status)) {
             brain->brake_is_stale = true;
         }
@@ -73,14 +73,13 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
     bool fits = tags->uid.bytes > 0 && str_copy(group->uid, sizeof group->uid, tags->uid) &&
                 tags->name.bytes > 0 && tags->name_space.bytes > 0 &&
                 str_copy(group->claim_name, sizeof group->claim_name, tags->name) &&
-                str_copy(group->claim_name_space, sizeof group->claim_name_space,
-                         tags->name_space);
+                str_copy(group->claim_name_space, sizeof group->claim_name_space, tags->name_space);
     if (!tags->is_ours || !fits) {
         group->is_foreign = true;
         group->uid[0] = '\0';
     } else {
-        enum err err = index_add(&brain->group_by_uid, str_hash(tags->uid),
-                                 group_handle(brain, group));
+        enum err err =
+            index_add(&brain->group_by_uid, str_hash(tags->uid), group_handle(brain, group));
         CHECK(err == ERR_OK);
         link_group(brain, group, now_ms);
     }
@@ -89,7 +88,7 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
     sweep_digest(brain, now_ms);
 }
 
-/* ---- complete sweeps ----------------------------------------------------------------------- */
+/* ---- complete sweeps ------------------------------------------------------------------------- */
 
 /* Enough complete sweeps did not show a group for this pod: it has none. */
 static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
@@ -101,8 +100,9 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
     if (pod->object == OBJECT_SEEN && !pod->is_leaving && pod->phase == POD_PHASE_RUNNING) {
         pod->is_lost = true;
         brain->counters.lost++;
-        (void)pod_say(brain, pod, SAY_LOST, "NotFound",
-                S("The pod status was not found and may have been deleted from the provider"));
+        (void)pod_say(
+            brain, pod, SAY_LOST, "NotFound",
+            S("The pod status was not found and may have been deleted from the provider"));
         brain_tell(brain, pod, true, "InstanceLost",
                    "no container group of this running pod exists in the cloud");
     }
@@ -110,8 +110,7 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
 
 static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
 {
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
-         h = pool_after(&brain->pods, h)) {
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         struct pod *pod = brain_pod(brain, h);
         bool fails_it = pod->phase == POD_PHASE_RUNNING; /* an empty sweep fails nobody */
         if (pod->doubt_ms == 0 || started_ms < pod->doubt_ms || (is_empty && fails_it)) {
@@ -161,8 +160,7 @@ void sweep_digest(struct brain *brain, msec now_ms)
     brain->sweep_digesting_ms = 0;
     brain->sweep_started_ms = started_ms;
     bool is_first = brain->sweeps_digested++ == 0;
-    trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested,
-              brain->groups.count);
+    trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
     pods_after_sweep(brain, started_ms, is_empty, now_ms);
     if (!is_empty) { /* an empty listing is what a missing permission looks like */
         groups_after_sweep(brain, started_ms, now_ms);
@@ -178,8 +176,7 @@ void sweep_digest(struct brain *brain, msec now_ms)
 
 static bool waits_for_evidence(const struct brain *brain)
 {
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
-         h = pool_after(&brain->pods, h)) {
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         if (brain_pod(brain, h)->doubt_ms != 0) {
             return true;
         }
@@ -209,8 +206,8 @@ void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint3
     budget_slow(brain, EFFECT_SWEEP, err, now_ms);
     if (err != ERR_OK || !is_complete) {
         brain->sweep_failures++;
-        brain->sweep_at_ms = now_ms + backoff_ms(brain->sweep_failures, RETRY_BASE_MS,
-                                                 PROBE_CAP_MS, &brain->prng);
+        brain->sweep_at_ms =
+            now_ms + backoff_ms(brain->sweep_failures, RETRY_BASE_MS, PROBE_CAP_MS, &brain->prng);
         return;
     }
     brain->counters.sweeps++;
@@ -233,8 +230,8 @@ void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec n
     budget_slow(brain, EFFECT_DELTA, err, now_ms);
     if (err != ERR_OK) {
         brain->delta_failures++;
-        brain->delta_at_ms = now_ms + backoff_ms(brain->delta_failures, RETRY_BASE_MS,
-                                                 PROBE_CAP_MS, &brain->prng);
+        brain->delta_at_ms =
+            now_ms + backoff_ms(brain->delta_failures, RETRY_BASE_MS, PROBE_CAP_MS, &brain->prng);
         return;
     }
     brain->counters.deltas++;
@@ -244,7 +241,7 @@ void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec n
     brain->delta_is_paced = false;
 }
 
-/* ---- reads by id --------------------------------------------------------------------------- */
+/* ---- reads by id ----------------------------------------------------------------------------- */
 
 static bool absence_is_believed(const struct brain *brain, const struct group *group, msec now_ms)
 {
@@ -302,7 +299,7 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
     sweep_digest(brain, now_ms); /* a group without tags may just have left */
 }
 
-/* ---- does the cloud answer at all ---------------------------------------------------------- */
+/* ---- does the cloud answer at all ------------------------------------------------------------ */
 
 /* Errors that say something about the way to the cloud or about our standing there; everything else
  * is an answer to one request. */
@@ -329,8 +326,7 @@ static bool is_about_the_cloud(enum err err)
 
 static void touch_all_pods(struct brain *brain)
 {
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h);
-         h = pool_after(&brain->pods, h)) {
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         pod_touch(brain, brain_pod(brain, h));
     }
 }

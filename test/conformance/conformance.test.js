@@ -9,18 +9,19 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const crypto = require("node:crypto");
-const http = require("node:http");
 const test = require("node:test");
 
 const eci = require("@alicloud/eci20180808");
 const { Config } = require("@alicloud/openapi-client");
 const { RPCClient } = require("@alicloud/pop-core");
 
+const client = require("./client");
+
+const { keyId, regionId, secret, signed } = client;
 const address = process.env.ECISIM_ADDRESS;
-const keyId = "LTAI4EXAMPLEKEYID00001";
-const secret = "EXAMPLEsecretKEY0123456789abcd";
-const regionId = "cn-hangzhou";
+const cloud = new client.Cloud(address);
+const control = cloud.control.bind(cloud);
+const send = (method, path, body) => client.send(address, method, path, body);
 
 function sdk(options) {
     return new eci.default(new Config({
@@ -45,47 +46,6 @@ function pop(options) {
 
 const viaPop = (action, parameters) =>
     pop().request(action, { RegionId: regionId, ...parameters }, { method: "POST" });
-
-function send(method, path, body) {
-    const [host, port] = address.split(":");
-    return new Promise((resolve, reject) => {
-        const request = http.request({ host, port, method, path, headers: {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Content-Length": Buffer.byteLength(body || ""),
-        } }, (response) => {
-            let text = "";
-            response.on("data", (chunk) => { text += chunk; });
-            response.on("end", () => resolve({ status: response.statusCode, text,
-                headers: response.headers }));
-        });
-        request.on("error", reject);
-        request.end(body);
-    });
-}
-
-async function control(method, path, members) {
-    const reply = await send(method, `/_sim/${path}`, members && JSON.stringify(members));
-    assert.equal(reply.status, 200, reply.text);
-    return JSON.parse(reply.text);
-}
-
-/* A second signer, so that single parts of a request can be wrong. */
-function signed(parameters) {
-    const encode = (text) => encodeURIComponent(text)
-        .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-    const all = {
-        Version: "2018-08-08", Format: "JSON", AccessKeyId: keyId, RegionId: regionId,
-        SignatureMethod: "HMAC-SHA1", SignatureVersion: "1.0",
-        SignatureNonce: crypto.randomUUID(),
-        Timestamp: new Date().toISOString().replace(/\.\d+/, ""),
-        ...parameters,
-    };
-    const query = Object.keys(all).filter((name) => all[name] !== undefined).sort()
-        .map((name) => `${encode(name)}=${encode(all[name])}`).join("&");
-    const text = `POST&%2F&${encode(query)}`;
-    const signature = crypto.createHmac("sha1", `${secret}&`).update(text).digest("base64");
-    return `${query}&Signature=${encode(signature)}`;
-}
 
 async function refused(parameters, status, code) {
     const reply = await send("POST", "/", signed(parameters));

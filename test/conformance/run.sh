@@ -5,7 +5,9 @@
 #
 # The packages are installed once into a cache folder that is named by the hash of package.json,
 # with exact versions and without a lock file. Needs node 18 or later, and npm with a registry
-# the first time. ecisim runs in state mode on a free port and is stopped at the end.
+# the first time. ecisim runs in state mode on a free port and is stopped at the end. The other
+# tests of this folder start an ecisim of their own; those that need root, runc or openssl are
+# skipped where these are missing. Arguments are given to node --test.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -57,7 +59,8 @@ while [ ! -s "$work/port" ]; do
     sleep 0.1
 done
 
+ECISIM=$ecisim
 ECISIM_ADDRESS=127.0.0.1:$(cat "$work/port")
 NODE_PATH=$packages/node_modules
-export ECISIM_ADDRESS NODE_PATH
-node --test "$here/conformance.test.js"
+export ECISIM ECISIM_ADDRESS NODE_PATH
+node --test "$@" "$here"/*.test.js

@@ -12,7 +12,12 @@ KILLS = 50
 class CrashTest(E2ETest):
     # Slow answers make wide the windows in which a call is under way; few connections make it long
     # until all is done, so that every stage of the work is hit.
-    config = {"CLOUD_CONNECTIONS": "4", "POLL_FAST_MS": "300", "SWEEP_SECONDS": "5"}
+    config = {
+        "CLOUD_CONNECTIONS": "4",
+        "POLL_FAST_MS": "300",
+        "SWEEP_SECONDS": "5",
+        "ORPHAN_BRAKE_PERCENT": "100",  # every fifth pod is deleted by force, many while ecilet is down
+    }
     cloud = {"scheduling_ms": 200, "pending_ms": 300, "delete_ms": 300}
 
     def setUp(self):

@@ -1,6 +1,6 @@
 /*
- * model_api.c - the API server as far as the brain can tell: objects with UIDs, preconditions, and a
- * terminal phase that nobody may change.
+ * model_api.c - the API server as far as the brain can tell: objects with UIDs, preconditions, and
+ * a terminal phase that nobody may change.
  */
 #include "world.h"
 
@@ -49,8 +49,8 @@ static void write_status(struct world *world, struct world_pod *pod, uint32_t sl
         return;
     }
     if (pod_phase_is_terminal(pod->phase) && phase != pod->phase) {
-        world_broken(world, "I5: pod %s went from %s to %s", pod->uid,
-                     pod_phase_name(pod->phase), pod_phase_name(phase));
+        world_broken(world, "I5: pod %s went from %s to %s", pod->uid, pod_phase_name(pod->phase),
+                     pod_phase_name(phase));
     }
     if (phase < pod->phase) {
         world_broken(world, "a phase went back: pod %s from %s to %s", pod->uid,

@@ -1,6 +1,6 @@
 /*
- * model_cloud.c - the cloud as far as the brain can tell: groups with tags and tokens, listings that
- * lag, state machines that move by themselves (eci-api 3.1).
+ * model_cloud.c - the cloud as far as the brain can tell: groups with tags and tokens, listings
+ * that lag, state machines that move by themselves (eci-api 3.1).
  */
 #include "world.h"
 
@@ -179,8 +179,8 @@ void cloud_moves(struct world *world)
         } else if (group->status == ECI_STATUS_RUNNING &&
                    world_chance(world, world->options.ends) && prng_below(&world->prng, 120) == 0) {
             set_status(world, group,
-                       prng_below(&world->prng, 2) == 0 ? ECI_STATUS_SUCCEEDED
-                                                        : ECI_STATUS_FAILED, 0);
+                       prng_below(&world->prng, 2) == 0 ? ECI_STATUS_SUCCEEDED : ECI_STATUS_FAILED,
+                       0);
         } else if (world_chance(world, world->options.vanish) &&
                    prng_below(&world->prng, 120) == 0) {
             group->is_gone = true;

@@ -3,9 +3,9 @@
  *
  *     sim [--seed N] [--seeds N] [--hours N] [--verbose]
  *
- * First the named scenarios with a crash at every effect, before it is sent and after it took effect
- * (reliability.md, row 1); then `seeds` random stories of `hours` virtual hours each. Prints the
- * figures that count (hard events, not years) and, on a violation, the line that replays it.
+ * First the named scenarios with a crash at every effect, before it is sent and after it took
+ * effect (reliability.md, row 1); then `seeds` random stories of `hours` virtual hours each. Prints
+ * the figures that count (hard events, not years) and, on a violation, the line that replays it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void end_well(struct world *world)
     }
 }
 
-/* ---- scenarios with a crash at every effect ------------------------------------------------ */
+/* ---- scenarios with a crash at every effect -------------------------------------------------- */
 
 static void scenario_create(struct world *world)
 {
@@ -162,12 +162,12 @@ static uint32_t scenarios_run(void)
             points += 2;
         }
     }
-    printf("scenarios: %zu, crash points: %u, broken: %u\n",
-           sizeof scenarios / sizeof scenarios[0], points, broken);
+    printf("scenarios: %zu, crash points: %u, broken: %u\n", sizeof scenarios / sizeof scenarios[0],
+           points, broken);
     return broken;
 }
 
-/* ---- random stories ------------------------------------------------------------------------ */
+/* ---- random stories -------------------------------------------------------------------------- */
 
 /* Swarm: each story has some faults off and others strong. */
 static void swarm(uint64_t seed, double hours, struct world_options *out)

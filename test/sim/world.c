@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "data/group_read.h"
 
-/* ---- the event heap ------------------------------------------------------------------------ */
+/* ---- the event heap -------------------------------------------------------------------------- */
 
 static bool is_before(const struct world_step *a, const struct world_step *b)
 {
@@ -71,7 +71,7 @@ static void step_free(struct world_step *step)
     free(step);
 }
 
-/* ---- chance -------------------------------------------------------------------------------- */
+/* ---- chance ---------------------------------------------------------------------------------- */
 
 bool world_chance(struct world *world, uint32_t per_mille)
 {
@@ -101,7 +101,7 @@ static void digest(struct world *world, uint64_t value)
     world->digest = (world->digest ^ value) * UINT64_C(0x100000001B3);
 }
 
-/* ---- the process --------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static void brain_make(struct world *world)
 {
@@ -172,7 +172,7 @@ static enum pod_phase phase_of(enum eci_status status, enum pod_phase before)
     }
 }
 
-/* ---- effects become requests --------------------------------------------------------------- */
+/* ---- effects become requests ----------------------------------------------------------------- */
 
 static bool is_poll(enum effect_kind kind)
 {
@@ -261,7 +261,7 @@ static void turn(struct world *world)
     }
 }
 
-/* ---- a request arrives --------------------------------------------------------------------- */
+/* ---- a request arrives ----------------------------------------------------------------------- */
 
 static bool is_cloud_request(enum effect_kind kind)
 {
@@ -309,7 +309,7 @@ static void arrive(struct world *world, struct world_step *step)
     }
 }
 
-/* ---- a reply reaches the brain ------------------------------------------------------------- */
+/* ---- a reply reaches the brain --------------------------------------------------------------- */
 
 static void report_row(struct world *world, struct group *group, const struct world_row *row)
 {
@@ -391,8 +391,8 @@ static void reply_to_pod(struct world *world, const struct world_step *reply)
     switch (reply->effect.kind) {
     case EFFECT_CREATE:
         brain_cloud_answered(brain, reply->err, STR_NONE, now_ms);
-        brain_create_done(brain, pod, reply->outcome, reply->err, str_of(reply->id),
-                          S("simulated"), now_ms);
+        brain_create_done(brain, pod, reply->outcome, reply->err, str_of(reply->id), S("simulated"),
+                          now_ms);
         if (reply->outcome == CREATE_POD_CHANGED) {
             world_give_pod(world, reply->a);
         }
@@ -439,8 +439,8 @@ static void reply_arrives(struct world *world, const struct world_step *reply)
         brain_cloud_answered(brain, reply->err, STR_NONE, now_ms);
         give_rows(world, reply, found);
         if (world->is_alive && reply->effect.kind == EFFECT_SWEEP) {
-            brain_sweep_done(brain, reply->err, true, reply->rows_count,
-                             reply->effect.started_ms, now_ms);
+            brain_sweep_done(brain, reply->err, true, reply->rows_count, reply->effect.started_ms,
+                             now_ms);
         } else if (world->is_alive) {
             brain_delta_done(brain, reply->err, reply->effect.started_ms, now_ms);
         }
@@ -451,7 +451,7 @@ static void reply_arrives(struct world *world, const struct world_step *reply)
     }
 }
 
-/* ---- the API server's stream --------------------------------------------------------------- */
+/* ---- the API server's stream ----------------------------------------------------------------- */
 
 void world_give_pod(struct world *world, uint32_t slot)
 {
@@ -494,7 +494,7 @@ static void list_pods(struct world *world)
     brain_list_end(world->brain, world->now_ms);
 }
 
-/* ---- users and the line -------------------------------------------------------------------- */
+/* ---- users and the line ---------------------------------------------------------------------- */
 
 uint32_t world_pod_create(struct world *world, bool is_never_restarted, bool has_init)
 {
@@ -550,13 +550,13 @@ static void line_changes(struct world *world)
     if (world->is_healed) {
         return;
     }
-    msec mean_ms = world->line_is_down ? world->options.outage_max_ms / 2
-                                       : world->options.outage_every_ms;
+    msec mean_ms =
+        world->line_is_down ? world->options.outage_max_ms / 2 : world->options.outage_every_ms;
     (void)world_step_new(world, STEP_LINE,
                          (msec)prng_below(&world->prng, (uint64_t)mean_ms * 2) + 1);
 }
 
-/* ---- the story ----------------------------------------------------------------------------- */
+/* ---- the story ------------------------------------------------------------------------------- */
 
 static void perform(struct world *world, struct world_step *step)
 {
@@ -640,9 +640,9 @@ void world_print_trace(const struct world *world)
         const struct world_pod *pod = &world->pods[group->pod];
         printf("truth: %s attempt %u %s%s%s for pod %u (%s%s%s), changed %.3f\n", group->id,
                group->attempt, eci_status_name(group->status), group->is_gone ? " gone" : "",
-               group->was_deleted_by_hand ? " by hand" : "", group->pod,
-               pod_phase_name(pod->phase), pod->exists ? "" : " gone",
-               pod->is_leaving ? " leaving" : "", (double)group->changed_ms / 1000);
+               group->was_deleted_by_hand ? " by hand" : "", group->pod, pod_phase_name(pod->phase),
+               pod->exists ? "" : " gone", pod->is_leaving ? " leaving" : "",
+               (double)group->changed_ms / 1000);
     }
 }
 

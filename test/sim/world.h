@@ -1,6 +1,6 @@
 /*
- * world.h - a small universe around the real brain: an API server, a cloud, a line between them that
- * loses and delays, and a clock that only moves when something happens. Same seed, same story.
+ * world.h - a small universe around the real brain: an API server, a cloud, a line between them
+ * that loses and delays, and a clock that only moves when something happens. Same seed, same story.
  *
  * The brain's effects become requests. A request arrives after a sampled delay, takes effect (or is
  * lost before), and its reply arrives after another delay (or is lost, which the brain learns as a
@@ -20,24 +20,24 @@
 /* What a story may do to itself. Chances in 1/1000 per request. */
 struct world_options {
     uint64_t seed;
-    uint32_t pods;              /* created over the story */
-    uint32_t pods_limit;        /* the brain's PODS_MAX */
-    uint32_t lose_request;      /* it never arrives */
-    uint32_t lose_reply;        /* it takes effect, the reply does not come back */
-    uint32_t server_error;      /* an error reply, nothing happened */
+    uint32_t pods;         /* created over the story */
+    uint32_t pods_limit;   /* the brain's PODS_MAX */
+    uint32_t lose_request; /* it never arrives */
+    uint32_t lose_reply;   /* it takes effect, the reply does not come back */
+    uint32_t server_error; /* an error reply, nothing happened */
     uint32_t throttle;
-    uint32_t crash;             /* per effect: the process dies */
-    uint32_t vanish;            /* per minute: somebody deletes a random group by hand */
-    uint32_t schedule_fails;    /* per created group */
-    uint32_t ends;              /* per running group and minute: it ends by itself */
-    msec delay_max_ms;          /* of each way */
-    msec list_lag_ms;           /* a new group is not listed for so long */
-    msec token_memory_ms;       /* client tokens are known for so long */
-    msec outage_every_ms;       /* mean time between outages of the line; 0 = none */
+    uint32_t crash;          /* per effect: the process dies */
+    uint32_t vanish;         /* per minute: somebody deletes a random group by hand */
+    uint32_t schedule_fails; /* per created group */
+    uint32_t ends;           /* per running group and minute: it ends by itself */
+    msec delay_max_ms;       /* of each way */
+    msec list_lag_ms;        /* a new group is not listed for so long */
+    msec token_memory_ms;    /* client tokens are known for so long */
+    msec outage_every_ms;    /* mean time between outages of the line; 0 = none */
     msec outage_max_ms;
-    msec story_ms;              /* faults until then, then the world heals */
-    uint32_t crash_at_effect;   /* exhaustive crashes: die at this effect (1...); 0 = never */
-    bool crash_after_arrival;   /* ... after it took effect, else before it was sent */
+    msec story_ms;            /* faults until then, then the world heals */
+    uint32_t crash_at_effect; /* exhaustive crashes: die at this effect (1...); 0 = never */
+    bool crash_after_arrival; /* ... after it took effect, else before it was sent */
     bool is_verbose;
 };
 
@@ -48,7 +48,7 @@ struct world_pod {
     bool exists, is_leaving, is_forced, is_never_restarted, has_init, was_deleted_by_hand;
     enum pod_phase phase;
     struct pod_status_past past;
-    bool cause_seen;   /* a cause for Failed was observable */
+    bool cause_seen; /* a cause for Failed was observable */
     msec created_ms, deleted_ms;
     uint32_t creates;  /* groups ever made for it */
     uint32_t instance; /* group slot + 1 noted on the object with its status */
@@ -56,27 +56,27 @@ struct world_pod {
 
 struct world_group {
     char id[GROUP_ID_BYTES];
-    uint32_t pod;      /* slot */
+    uint32_t pod; /* slot */
     uint32_t attempt;
     enum eci_status status;
     bool is_gone;
     bool was_deleted_by_hand;
     bool deletion_was_just; /* set when a delete arrived: was there a reason in the truth? */
     msec created_ms, changed_ms;
-    msec next_ms;      /* next transition by itself; 0 = none */
+    msec next_ms; /* next transition by itself; 0 = none */
     uint64_t version;
 };
 
 enum step_kind {
-    STEP_ARRIVE,     /* a request reaches its server */
-    STEP_REPLY,      /* a reply, or the time-out instead of it, reaches the brain */
-    STEP_WATCH,      /* a watch event */
-    STEP_LIST,       /* a complete list of pods is given to the brain */
-    STEP_RESTART,    /* the process starts again */
-    STEP_USER,       /* somebody creates or deletes a pod */
-    STEP_CLOUD,      /* groups move on by themselves */
-    STEP_LINE,       /* the line goes down or comes back */
-    STEP_WAKE        /* the brain asked to be woken */
+    STEP_ARRIVE,  /* a request reaches its server */
+    STEP_REPLY,   /* a reply, or the time-out instead of it, reaches the brain */
+    STEP_WATCH,   /* a watch event */
+    STEP_LIST,    /* a complete list of pods is given to the brain */
+    STEP_RESTART, /* the process starts again */
+    STEP_USER,    /* somebody creates or deletes a pod */
+    STEP_CLOUD,   /* groups move on by themselves */
+    STEP_LINE,    /* the line goes down or comes back */
+    STEP_WAKE     /* the brain asked to be woken */
 };
 
 struct world_row {
@@ -90,11 +90,11 @@ struct world_step {
     msec at_ms;
     uint64_t order;
     enum step_kind kind;
-    uint32_t life;          /* incarnation of the process it belongs to */
+    uint32_t life; /* incarnation of the process it belongs to */
     struct effect effect;
-    enum err err;           /* replies: how it went */
-    bool is_lost;           /* arrivals: the reply will not come */
-    uint32_t a;             /* pod or group slot, as the kind says */
+    enum err err; /* replies: how it went */
+    bool is_lost; /* arrivals: the reply will not come */
+    uint32_t a;   /* pod or group slot, as the kind says */
     uint32_t attempt;
     char uid[POD_UID_BYTES];
     char id[GROUP_ID_BYTES];
@@ -163,7 +163,8 @@ void world_broken(struct world *world, const char *format, ...)
 void world_watch_event(struct world *world, uint32_t pod, bool is_deleted);
 void world_give_pod(struct world *world, uint32_t pod);
 
-/* model_api.c, model_cloud.c: a request arrives; returns the reply's step (not yet for the brain). */
+/* model_api.c, model_cloud.c: a request arrives; returns the reply's step (not yet for the brain).
+ */
 void api_arrive(struct world *world, struct world_step *request, struct world_step *reply);
 void cloud_arrive(struct world *world, struct world_step *request, struct world_step *reply);
 void cloud_moves(struct world *world);

@@ -325,6 +325,32 @@ static void test_config_report_cuts_long_lines(void **state)
     assert_true(str_ends(buf_str(&report.text), S("x\n")));
 }
 
+/* Each line at its own level, without saying the level twice; secrets are masked like everywhere.
+ */
+static void test_config_report_log(void **state)
+{
+    struct fixture *fixture = *state;
+    char got[1024] = "";
+    int ends[2];
+    int saved = dup(2);
+    assert_int_equal(fixture_load_text(fixture, FIXTURE_LEAST, NULL), ERR_OK);
+    config_report_add(&fixture->report, CONFIG_ERROR, "one");
+    config_report_add(&fixture->report, CONFIG_WARNING, "two PlantedSecretKey0123");
+    config_report_add(&fixture->report, CONFIG_NOTE, "three");
+    assert_int_equal(pipe(ends), 0);
+    (void)dup2(ends[1], 2);
+    config_report_log(&fixture->report);
+    log_flush(1000);
+    (void)dup2(saved, 2);
+    (void)close(saved);
+    (void)close(ends[1]);
+    assert_true(read(ends[0], got, sizeof(got) - 1) > 0);
+    (void)close(ends[0]);
+    assert_non_null(strstr(got, "error config  one\n"));
+    assert_non_null(strstr(got, "warn  config  two ***\n"));
+    assert_non_null(strstr(got, "info  config  three\n"));
+}
+
 /* ---- derived values and agreements ------------------------------------------------------------
  */
 
@@ -710,6 +736,7 @@ int main(void)
         TEST(test_config_load_shown_values_are_harmless),
         TEST(test_config_report_counts_what_does_not_fit),
         TEST(test_config_report_cuts_long_lines),
+        TEST(test_config_report_log),
         TEST(test_config_put_endpoint),
         TEST(test_config_load_plain_endpoint_needs_no_authorities),
         TEST(test_config_load_agreements),

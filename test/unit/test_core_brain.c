@@ -152,7 +152,7 @@ static void accept(struct scene *scene, struct effect effect, const char *id)
                       scene->now_ms);
 }
 
-/* ---- creating ------------------------------------------------------------------------------ */
+/* ---- creating -------------------------------------------------------------------------------- */
 
 static void test_brain_creates_only_after_both_readings(void **state)
 {
@@ -249,7 +249,7 @@ static void test_brain_used_token_means_another_attempt(void **state)
     scene_close(&scene);
 }
 
-/* ---- absence ------------------------------------------------------------------------------- */
+/* ---- absence --------------------------------------------------------------------------------- */
 
 static void open_with_group(struct scene *scene)
 {
@@ -306,7 +306,7 @@ static void test_brain_missing_group_is_read_by_id_before_the_pod_fails(void **s
     scene_close(&scene);
 }
 
-/* ---- leaving ------------------------------------------------------------------------------- */
+/* ---- leaving --------------------------------------------------------------------------------- */
 
 static void test_brain_removes_the_group_before_the_object(void **state)
 {
@@ -364,7 +364,7 @@ static void test_brain_believes_only_proof_that_an_object_is_gone(void **state)
     scene_close(&scene);
 }
 
-/* ---- orphans ------------------------------------------------------------------------------- */
+/* ---- orphans --------------------------------------------------------------------------------- */
 
 static void prove_all_gone(struct scene *scene, uint32_t count)
 {
@@ -430,8 +430,7 @@ static void test_brain_leaves_foreign_groups_alone(void **state)
     sweep(&scene, ids);
     struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
     const struct tag_facts tags = {.uid = S("x"), .name_space = S("y"), .name = S("z")};
-    brain_tags_seen(&scene.brain, brain_find_group(&scene.brain, S("eci-1")), &tags,
-                    scene.now_ms);
+    brain_tags_seen(&scene.brain, brain_find_group(&scene.brain, S("eci-1")), &tags, scene.now_ms);
     brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
     expect_silence(&scene);
     assert_int_equal(scene.brain.pods.count, 0);
@@ -454,7 +453,7 @@ static void test_brain_removes_the_twin_not_the_first(void **state)
     scene_close(&scene);
 }
 
-/* ---- the cloud away, the pool full --------------------------------------------------------- */
+/* ---- the cloud away, the pool full ----------------------------------------------------------- */
 
 static void test_brain_waits_while_the_cloud_is_away(void **state)
 {
@@ -526,7 +525,7 @@ static void test_brain_refuses_texts_that_do_not_fit(void **state)
     scene_close(&scene);
 }
 
-/* ---- reporting ----------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 static void test_brain_reports_a_change_once(void **state)
 {

@@ -230,7 +230,8 @@ static void put_value(struct buf *out, struct prng *prng, const char *key, unsig
         return;
     }
     if (strcmp(key, "name") == 0 || strcmp(key, "image") == 0 || strcmp(key, "mountPath") == 0) {
-        buf_put_fmt(out, "'%s%llu'", pick_text(prng), (unsigned long long)prng_below(prng, 9));
+        const char *text = pick_text(prng); /* first: arguments are evaluated in any order */
+        buf_put_fmt(out, "'%s%u'", text, (unsigned)prng_below(prng, 9));
         return;
     }
     if (is_wrong || !put_normal(out, prng, key)) {
