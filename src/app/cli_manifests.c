@@ -8,7 +8,7 @@
  */
 #include "app/cli.h"
 #include "app/config_key.h"
-#include "app/config_value.h"
+#include "app/config_form.h"
 
 #define ACCOUNT "ecilet"
 #define ACCOUNT_NAMESPACE "kube-system"

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "app/config_value.h"
+#include "app/config_form.h"
 #include "base/check.h"
 #include "os/heap.h"
 

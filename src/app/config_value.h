@@ -8,12 +8,6 @@
 
 #define CONFIG_WHY_BYTES 256
 
-/* What texts must look like, for the rows of config.def. */
-extern const struct config_form config_form_region, config_form_id, config_form_cluster_id,
-    config_form_access_key, config_form_token, config_form_printable, config_form_host,
-    config_form_node_name, config_form_label, config_form_taint_key, config_form_taint_value,
-    config_form_http_proxy;
-
 /*
  * Checks `text` against the row and stores it in the row's field.
  *

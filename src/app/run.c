@@ -103,13 +103,11 @@ static void reload(const struct config *config)
     uint32_t changed = 0;
     config_report_init(&report, memory, sizeof memory);
     size_t mark = arena_mark(&arena);
-    enum err err = config_reload_secrets(config, &arena, &report, &changed);
+    bool is_usable = config_reload_secrets(config, &arena, &report, &changed) == ERR_OK;
     arena_rewind(&arena, mark);
-    str rest = buf_str(&report.text), line;
-    while (str_cut(&rest, '\n', &line)) {
-        log_line(err == ERR_OK ? LOG_INFO : LOG_WARN, "config", "%.*s", STR_ARG(line));
-    }
-    log_line(LOG_INFO, "config", "SIGHUP: %u credentials changed", changed);
+    config_report_log(&report);
+    log_line(is_usable ? LOG_INFO : LOG_WARN, "config", "SIGHUP: %u credentials changed%s", changed,
+             is_usable ? "" : "; the configuration has errors now, so the old ones stay");
     wire_reload(&wire);
 }
 
@@ -171,9 +169,9 @@ int run_main(const struct config *config)
     }
     do {
         wire_turn(&wire);
-    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted);
+    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused);
     stop();
     log_line(LOG_INFO, "stop", "stopped");
     log_flush(200);
-    return 0;
+    return wire.is_refused ? RUN_EXIT_CONFIG : 0;
 }

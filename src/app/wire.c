@@ -31,6 +31,9 @@ static perform *const performers[EFFECT_KIND_COUNT] = {
 void wire_turn(struct wire *wire)
 {
     struct effect effect;
+    if (!wire->brain.polls_are_on && node_is_ours(wire)) {
+        brain_start(&wire->brain, wire_now_ms(wire));
+    }
     while (!wire->is_stopping && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
@@ -123,18 +126,14 @@ static void brain_config_of(const struct wire *wire, uint64_t seed, struct brain
     };
 }
 
-static void spec_config_of(struct wire *wire, struct buf *vswitches)
+static void spec_config_of(struct wire *wire)
 {
     const struct config *config = wire->config;
-    for (uint32_t i = 0; i < config->eci_vswitch.count; i++) {
-        buf_put_text(vswitches, i > 0 ? "," : "");
-        buf_put(vswitches, config->eci_vswitch.items[i]);
-    }
     wire->spec = (struct spec_config){
         .cluster_id = config->aliyun_clusterid,
         .node_name = config->node_name,
         .region_id = config->eci_region,
-        .vswitch_ids = buf_str(vswitches),
+        .vswitch_ids = config->eci_vswitch_ids,
         .security_group_id = config->eci_security_group,
         .resource_group_id = config->eci_resource_group,
     };
@@ -179,12 +178,9 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
               wire->limits.kube_calls_max + wire->limits.cloud_calls_max + 8,
               sizeof(struct wire_job));
     char *body = region_carve(region, "status body", 1, WIRE_BODY_BYTES);
-    char *vswitches = region_carve(region, "vSwitch list", 1, 1024);
     if (is_real) {
         buf_init(&wire->body, body, WIRE_BODY_BYTES);
-        struct buf list;
-        buf_init(&list, vswitches, 1024);
-        spec_config_of(wire, &list);
+        spec_config_of(wire);
         const char *fault = spec_config_fault(&wire->spec);
         if (fault != NULL) {
             log_line(LOG_ERROR, "config", "%s", fault);
@@ -257,7 +253,6 @@ enum err wire_start(struct wire *wire, struct buf *why)
     }
     log_line(LOG_INFO, "start", "cluster %s, cloud %s region %s, node %s", wire->auth.url,
              config->eci_endpoint.ptr, config->eci_region.ptr, config->node_name.ptr);
-    brain_start(&wire->brain, wire_now_ms(wire));
     kube_watch_start(&wire->pods);
     node_start(wire);
     return ERR_OK;

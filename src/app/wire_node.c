@@ -173,12 +173,33 @@ void node_turn(struct wire *wire)
     struct wire_node *node = node_of(wire);
     bool is_changed = refresh_conditions(wire);
     bool is_due = !due_is_set(&node->timer.due) || is_changed;
-    if (!node->watch.is_synced || node->is_busy || wire->is_stopping || !is_due) {
+    if (!node->is_checked || wire->is_refused || node->is_busy || wire->is_stopping || !is_due) {
         return;
     }
     size_t mark = arena_mark(wire->arena);
     write_node(wire);
     arena_rewind(wire->arena, mark);
+}
+
+/* Made by a virtual kubelet: ours, or the one that we replace. */
+static bool is_virtual(json object)
+{
+    json labels = json_get(json_get(object, "metadata"), "labels");
+    return json_text_is(json_get(labels, "type"), "virtual-kubelet");
+}
+
+bool node_is_ours(const struct wire *wire)
+{
+    return wire->node.is_checked && !wire->is_refused;
+}
+
+static void refuse_node(struct wire *wire)
+{
+    log_line(LOG_ERROR, "node",
+             "node %s exists and is no virtual node (it has no label type=virtual-kubelet): its pods "
+             "would be started twice. Choose another NODE_NAME, or delete that node first",
+             wire->config->node_name.ptr);
+    wire->is_refused = true;
 }
 
 /* ---- the node as others see it --------------------------------------------------------------- */
@@ -198,6 +219,12 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
         node->is_there = false;
         node->uid[0] = '\0';
         loop_timer_clear(wire->loop, &node->timer); /* due now */
+        return;
+    }
+    if (!node->is_checked && !is_virtual(object)) {
+        refuse_node(wire);
+    }
+    if (wire->is_refused) {
         return;
     }
     node->was_listed = true;
@@ -234,6 +261,10 @@ static void on_node_list_end(struct kube_watch *watch, const struct kube_list_en
     (void)end;
     struct wire *wire = watch->owner;
     struct wire_node *node = node_of(wire);
+    if (wire->is_refused) {
+        return;
+    }
+    node->is_checked = true;
     if (!node->was_listed) {
         node->is_there = false;
         node->uid[0] = '\0';

@@ -53,7 +53,7 @@ struct eci_call_config {
     uint32_t small_bytes;               /* e.g. 64 KiB */
     uint32_t page_count;                /* e.g. 4 */
     uint32_t page_bytes;                /* e.g. 2 MiB */
-    uint32_t kept_max;                  /* idle connections kept open, e.g. 4 */
+    uint32_t kept_max;                  /* see eci_curl.h; all of them is right for most */
 };
 
 /* Valid during on_done only. */

@@ -10,8 +10,12 @@
 #include "os/os.h"
 #include "os/sock.h"
 
+#define KEPT_IDLE_S 90L      /* a connection idle for so long is closed, not used again */
 #define RESOLVER_AGAIN_S 60L /* a name is looked up again after so long */
-#define KEEP_ALIVE_S 30L     /* idle time before TCP probes; a dead line is noticed early */
+/* Each easy handle keeps its upload buffer for ever after its first request: 64 KiB by default.
+ * This is the smallest libcurl accepts, and a whole TLS record. */
+#define UPLOAD_BUFFER_BYTES 16384L
+#define KEEP_ALIVE_S 30L /* idle time before TCP probes; a dead line is noticed early */
 
 /* One easy handle and what belongs to its present transfer. */
 struct eci_curl_easy {
@@ -451,6 +455,7 @@ static enum err set_up_easy(struct eci_curl_easy *easy, const char *proxy, const
     SET(CURLOPT_HTTPHEADER, (struct curl_slist *)easy->curl->headers);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
     SET(CURLOPT_PROTOCOLS_STR, easy->curl->is_tls ? "https" : "http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -459,6 +464,7 @@ static enum err set_up_easy(struct eci_curl_easy *easy, const char *proxy, const
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ECI_CURL_CONNECT_MS);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, RESOLVER_AGAIN_S);
+    SET(CURLOPT_MAXAGE_CONN, KEPT_IDLE_S);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_TCP_KEEPIDLE, KEEP_ALIVE_S);
     SET(CURLOPT_TCP_KEEPINTVL, KEEP_ALIVE_S);

@@ -60,7 +60,8 @@ struct eci_curl_config {
     str no_proxy; /* comma list of hosts; empty: NO_PROXY in the environment */
     const struct x509_anchors *anchors; /* outlive us; NULL is allowed for http:// only */
     uint32_t transfers_max;             /* most transfers at once, >= 1 */
-    uint32_t kept_max;                  /* connections kept open while idle */
+    uint32_t
+        kept_max; /* connections kept open while idle; below transfers_max load costs handshakes */
 };
 
 struct eci_curl_counters {

@@ -249,8 +249,10 @@ static void find_in_cluster(struct loading *l)
     const char *port = getenv("KUBERNETES_SERVICE_PORT");
     uint64_t number = 0;
     if (host == NULL || host[0] == '\0' || port == NULL) {
-        fail(l, ERR_NOT_FOUND, "no kubeconfig is configured",
-             "and KUBERNETES_SERVICE_HOST and _PORT are not set (not in a cluster)");
+        fail(l, ERR_NOT_FOUND,
+             "no kubeconfig is configured, and this is no pod of a cluster "
+             "(KUBERNETES_SERVICE_HOST and _PORT are not set)",
+             "");
         return;
     }
     if (!str_to_u64(str_of(port), &number) || number < 1 || number > 65535) {

@@ -24,11 +24,9 @@
 #include "os/os.h"
 #include "os/sock.h"
 
-#define RESOLVE_POLL_MS 20 /* the resolver is shared, so its answer is looked for, not delivered \
-                            */
-#define TURN_STEPS_MAX \
-    32                 /* records of one connection in one turn (512 KB); then it is others' turn */
-#define LEAD_BYTES 512 /* the lines of the request that are ours: version, Host */
+#define RESOLVE_POLL_MS 20 /* the resolver is shared: its answer is looked for, not delivered */
+#define TURN_STEPS_MAX 64  /* reads of one connection (512 KB); then it is others' turn */
+#define LEAD_BYTES 512     /* the lines of the request that are ours: version, Host */
 #define REQUEST_PARTS 6
 
 enum conn_phase { CONN_FREE, CONN_RESOLVE, CONN_CONNECT, CONN_SECURE, CONN_BUSY, CONN_IDLE };
@@ -186,22 +184,30 @@ static void on_kick(struct loop_timer *timer)
 
 /* ---- closing and ending ---------------------------------------------------------------------- */
 
+/* The whole request is with the kernel. */
+static bool conn_has_sent_all(struct http_conn *conn)
+{
+    return conn->part_at == REQUEST_PARTS && (tls_state(&conn->engine) & TLS_HAS_WIRE) == 0;
+}
+
+/* Takes leave (close_notify) only when nothing of a request is left inside: the caller may already
+ * have been told that it was not sent. */
 static void conn_close(struct http_conn *conn)
 {
-    bool is_polite = conn->phase == CONN_BUSY || conn->phase == CONN_IDLE;
+    bool has_request = conn->phase == CONN_BUSY || conn->phase == CONN_IDLE;
 
-    link_close(&conn->link, is_polite);
+    link_close(&conn->link, has_request && conn_has_sent_all(conn));
     conn->serial++;
     conn_enter(conn, CONN_FREE);
 }
 
-/* The whole request is with the kernel and the whole reply, but no byte more, has been read. */
+/* The whole request was sent and the whole reply, but no byte more, has been read. */
 static bool conn_is_clean(struct http_conn *conn)
 {
     unsigned state = tls_state(&conn->engine);
 
-    return conn->part_at == REQUEST_PARTS && conn->parse.head.keeps_alive &&
-           (state & (TLS_HAS_PLAIN | TLS_HAS_WIRE | TLS_IS_OVER)) == 0;
+    return conn_has_sent_all(conn) && conn->parse.head.keeps_alive &&
+           (state & (TLS_HAS_PLAIN | TLS_IS_OVER)) == 0;
 }
 
 static void conn_finish(struct http_conn *conn, enum err err)
@@ -266,6 +272,12 @@ static bool conn_repeat_call(struct http_conn *conn)
 
 /* ---- resolve and connect --------------------------------------------------------------------- */
 
+static bool is_same_addr(const struct sock_addr *a, const struct sock_addr *b)
+{
+    return a->family == b->family && a->port == b->port &&
+           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 /* Copies the addresses to try; the one that worked last time comes first. */
 static void conn_take_addrs(struct http_conn *conn, const struct sock_addr *addrs, uint32_t count)
 {
@@ -274,7 +286,7 @@ static void conn_take_addrs(struct http_conn *conn, const struct sock_addr *addr
     conn->addrs_count = count;
     conn->addr_at = 0;
     memcpy(conn->addrs, addrs, count * sizeof addrs[0]);
-    while (at < count && memcmp(&conn->addrs[at], &conn->addr_good, sizeof addrs[0]) != 0) {
+    while (at < count && !is_same_addr(&conn->addrs[at], &conn->addr_good)) {
         at++;
     }
     if (at < count) {
@@ -601,7 +613,7 @@ static void conn_turn(struct http_conn *conn)
 {
     uint32_t serial = conn->serial;
 
-    for (int steps = 0; steps < TURN_STEPS_MAX && conn_step(conn);) {
+    for (int steps = 0; steps < TURN_STEPS_MAX && conn_step(conn); steps++) {
         if (conn->phase == CONN_SECURE && conn->engine.is_open) {
             conn_start_request(conn);
             return;
@@ -610,7 +622,6 @@ static void conn_turn(struct http_conn *conn)
             if (conn->serial != serial) {
                 return;
             }
-            steps++;
         }
     }
     if ((tls_state(&conn->engine) & TLS_IS_OVER) != 0) {

@@ -39,10 +39,10 @@ struct http_target {
     char host[RESOLVE_HOST_BYTES]; /* Host header, SNI and name to verify (DNS name or address) */
     uint16_t port;
     bool is_tls;
-    bool skip_verify; /* the user said so (insecure-skip-tls-verify) */
-    const struct tls_trust *trust;
+    bool skip_verify;                    /* the user said so (insecure-skip-tls-verify) */
+    const struct tls_trust *trust;       /* needed with is_tls, also when skip_verify is set */
     const struct tls_identity *identity; /* may be NULL */
-    struct resolve *resolve;
+    struct resolve *resolve;             /* may be shared, and NULL when host is an address */
 };
 
 struct http_call;
@@ -99,13 +99,16 @@ struct http_client {
 /* Bytes of one connection in the budget (TLS buffers included): sizeof is private. */
 size_t http_conn_bytes(void);
 
+/* The loop must have room for one timer per client, one per connection and one per call under way.
+ */
 void http_client_init(struct http_client *client, struct loop *loop, struct region *region,
                       const char *name, uint32_t conns_count, const struct http_target *target);
 /* Never fails at once: errors come by on_done in a later turn. Zero the call before filling it. */
 void http_client_send(struct http_client *client, struct http_call *call);
 /* on_done will not be called. The connection is closed if the request was under way. */
 void http_client_cancel(struct http_client *client, struct http_call *call);
-/* Target or credentials changed: idle connections are closed, busy ones after their call. */
+/* Target or credentials changed: idle connections are closed, busy ones after their call,
+ * handshakes begin anew. Afterwards nothing refers to the old anchors and keys any more. */
 void http_client_refresh(struct http_client *client);
 /* Closes everything and cancels all calls (end of the process, tests). */
 void http_client_stop(struct http_client *client);

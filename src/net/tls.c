@@ -117,11 +117,12 @@ static unsigned proxy_end_chain(const br_x509_class **ctx)
 
 static const br_x509_pkey *proxy_get_pkey(const br_x509_class *const *ctx, unsigned *usages)
 {
+    static const br_x509_pkey no_key = {.key_type = 0}; /* verifies nothing */
     const struct tls_engine *engine =
         (const void *)((const char *)ctx - offsetof(struct tls_engine, proxy));
     const struct x509_verifier *verifier = verifier_of(engine);
 
-    return verifier != NULL ? verifier->vtable->get_pkey(&verifier->vtable, usages) : NULL;
+    return verifier != NULL ? verifier->vtable->get_pkey(&verifier->vtable, usages) : &no_key;
 }
 
 static const br_x509_class proxy_class = {
@@ -363,6 +364,11 @@ static void engine_settle(struct tls_engine *engine)
 
     if (!engine->is_open && (state & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0) {
         engine->is_open = true;
+        give_verifier(engine);
+    }
+    /* A client speaks again only after it has checked the server's key exchange, which is the last
+     * time (in ECDHE suites) that the key of the certificate is asked for. */
+    if (engine->mode == TLS_CLIENT && (state & BR_SSL_SENDREC) != 0) {
         give_verifier(engine);
     }
     if (state == BR_SSL_CLOSED && br_ssl_engine_last_error(b) != BR_ERR_OK) {

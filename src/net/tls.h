@@ -18,8 +18,8 @@
  * certificate).
  *
  * Memory: everything of a connection is inside its engine (tls_engine_bytes in the budget); what
- * only a handshake needs (11 KB to judge the peer's chain) is borrowed from a pool while the chain
- * is being read and given back when the handshake ends.
+ * only a handshake needs (13 KB to judge the peer's chain) is borrowed from a pool from the first
+ * certificate until its key has been used, which is mostly one read from the network later.
  */
 #ifndef ECILET_NET_TLS_H
 #define ECILET_NET_TLS_H
@@ -33,8 +33,9 @@
 /* BearSSL must hold a whole record to decrypt it: 16384 bytes of plain text + 325 of overhead.
  * Smaller buffers die on the large records of Go servers. */
 #define TLS_IN_BYTES (16384 + 325)
-/* We cut what we send as we like: requests are small. 85 is BearSSL's overhead. */
-#define TLS_OUT_BYTES (4096 + 85)
+/* We cut what we send as we like, and requests are small: with 2 KB an idle connection stays within
+ * four pages. 85 is BearSSL's overhead. */
+#define TLS_OUT_BYTES (2048 + 85)
 #define TLS_WHY_BYTES X509_WHY_BYTES
 
 /* Whom we believe. Shared by all connections of that side; const while any of them shakes hands. */
@@ -46,8 +47,9 @@ struct tls_trust {
 
 /*
  * The pool of handshake memory. One slot is taken when the peer's certificates begin to arrive and
- * given back when the handshake ends; when none is free the handshake fails with ERR_FULL. count:
- * one for each connection that may shake hands at the same time; slots never used cost no memory.
+ * given back when their key has been used; when none is free the handshake fails with ERR_FULL.
+ * count: one for each connection that may shake hands at the same time; few are ever touched, and
+ * the others cost no memory.
  */
 void tls_verifiers_init(struct pool *pool, struct region *region, uint32_t count);
 

@@ -118,15 +118,20 @@ static void refuse(struct x509_verifier *v, const char *format, ...)
     }
 }
 
+/* Our own clock is mentioned because it may be the one that is wrong. */
 static void refuse_date(struct x509_verifier *v, const char *what, int64_t unix_s)
 {
-    char text[16];
-    struct buf date;
+    char dates[2][16];
+    const int64_t seconds[2] = {unix_s, v->now_s};
 
-    buf_init(&date, text, sizeof text);
-    x509_put_date(&date, unix_s);
-    refuse(v, "%s %s %s", v->certs_count == 0 ? "certificate" : "its CA certificate", what,
-           buf_cstr(&date));
+    for (int i = 0; i < 2; i++) {
+        struct buf date;
+        buf_init(&date, dates[i], sizeof dates[i]);
+        x509_put_date(&date, seconds[i]);
+        (void)buf_cstr(&date);
+    }
+    refuse(v, "%s %s %s (our clock says %s)",
+           v->certs_count == 0 ? "certificate" : "its CA certificate", what, dates[0], dates[1]);
 }
 
 static void refuse_host(struct x509_verifier *v, const struct x509_cert *cert)

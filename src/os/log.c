@@ -64,7 +64,8 @@ static struct loop_watch watch = {.fd = -1};
 static void submit(str line);
 static void drain(void);
 
-/* ---- composing a line ------------------------------------------------------------------------- */
+/* ---- composing a line -------------------------------------------------------------------------
+ */
 
 void log_set_level(enum log_level level)
 {
@@ -126,10 +127,18 @@ static void put_escaped_bytes(struct buf *out, str bytes)
 {
     for (size_t i = 0; i < bytes.bytes; i++) {
         switch (bytes.ptr[i]) {
-        case '\n': buf_put_text(out, "\\n"); break;
-        case '\r': buf_put_text(out, "\\r"); break;
-        case '\t': buf_put_text(out, "\\t"); break;
-        default: buf_put_fmt(out, "\\x%02x", (unsigned)(uint8_t)bytes.ptr[i]); break;
+        case '\n':
+            buf_put_text(out, "\\n");
+            break;
+        case '\r':
+            buf_put_text(out, "\\r");
+            break;
+        case '\t':
+            buf_put_text(out, "\\t");
+            break;
+        default:
+            buf_put_fmt(out, "\\x%02x", (unsigned)(uint8_t)bytes.ptr[i]);
+            break;
         }
     }
 }
@@ -202,7 +211,8 @@ void log_hide(str secret)
     hidden_next = (hidden_next + 1) % LOG_HIDDEN_MAX;
 }
 
-/* ---- the way out ------------------------------------------------------------------------------ */
+/* ---- the way out ------------------------------------------------------------------------------
+ */
 
 static void adopt_stderr(void)
 {
@@ -229,6 +239,7 @@ void log_init(struct region *region, size_t ring_bytes)
     ring.bytes_max = ring_bytes;
     ring.first = 0;
     ring.bytes = 0;
+    dropped_untold = 0;
     adopt_stderr();
 }
 
@@ -367,17 +378,17 @@ static void submit(str line)
 void log_flush(msec wait_max_ms)
 {
     msec deadline_ms = os_now_ms() + wait_max_ms;
-    for (;;) {
-        write_ring();
+    size_t left_bytes;
+    write_ring();
+    do {
         tell_dropped();
+        left_bytes = ring.bytes;
         msec left_ms = deadline_ms - os_now_ms();
-        if (ring.bytes == 0 || left_ms <= 0) {
+        if (left_bytes == 0 || left_ms <= 0) {
             return;
         }
         struct pollfd ready = {.fd = fd_now, .events = POLLOUT};
-        if (poll(&ready, 1, (int)(left_ms < INT32_MAX ? left_ms : INT32_MAX)) > 0 &&
-            (ready.revents & (POLLERR | POLLNVAL))) {
-            return;
-        }
-    }
+        (void)poll(&ready, 1, (int)(left_ms < INT32_MAX ? left_ms : INT32_MAX));
+        write_ring();
+    } while (ring.bytes < left_bytes); /* else there is no reader, or the time is over */
 }

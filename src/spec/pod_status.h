@@ -123,7 +123,8 @@ MUST_USE enum err pod_status_pending(str reason, str message, const struct pod_s
 
 /* How a pod ends for a reason of ours. */
 struct pod_end {
-    str reason; /* of the pod: "NotFound", "ProviderFailed", "DeadlineExceeded" */
+    enum pod_phase phase; /* SUCCEEDED or FAILED; NONE stands for FAILED */
+    str reason;           /* of the pod: "NotFound", "ProviderFailed", "DeadlineExceeded" */
     str message;
     str container_reason; /* of each container that was running */
     str container_message;
@@ -135,9 +136,10 @@ struct pod_end {
 extern const struct pod_end POD_END_LOST;
 
 /*
- * Failed. `pod` is the object as the API server has it: its running containers become terminated,
- * all else in its containerStatuses stays; JSON_NONE when it is not at hand (then the patch has no
- * containerStatuses). A pod that is Succeeded or Failed already keeps its phase.
+ * Failed, or what the end says. `pod` is the object as the API server has it: its running
+ * containers become terminated, all else in its containerStatuses stays; JSON_NONE when it is not
+ * at hand (then the patch has no containerStatuses). A pod that is Succeeded or Failed already
+ * keeps its phase.
  */
 MUST_USE enum err pod_status_end(const struct pod_end *end, json pod,
                                  const struct pod_status_input *input, struct arena *arena,

@@ -55,9 +55,11 @@ static void add_unready(struct pod_status *out, const struct pod_status_input *i
 enum err pod_status_end(const struct pod_end *end, json pod, const struct pod_status_input *input,
                         struct arena *arena, struct pod_status *out)
 {
-    CHECK(input->past != NULL);
+    enum pod_phase last = end->phase == POD_PHASE_NONE ? POD_PHASE_FAILED : end->phase;
+
+    CHECK(input->past != NULL && pod_phase_is_terminal(last));
     *out = (struct pod_status){
-        .phase = status_phase_after(input->past->phase, POD_PHASE_FAILED),
+        .phase = status_phase_after(input->past->phase, last),
         .keeps_reason = pod_phase_is_terminal(input->past->phase),
         .reason = end->reason,
         .message = end->message,

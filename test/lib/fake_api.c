@@ -19,7 +19,7 @@ static void conn_close(struct fake_conn *conn)
     buf_clear(&conn->out);
 }
 
-/* ---- requests ---- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static str field(str head, const char *name)
 {
@@ -74,7 +74,7 @@ static bool take_request(struct fake_conn *conn)
     return conn->fd >= 0;
 }
 
-/* ---- moving bytes ---- */
+/* ---- moving bytes ---------------------------------------------------------------------------- */
 
 static void conn_send(struct fake_conn *conn)
 {
@@ -150,7 +150,7 @@ static void on_accept(struct loop_watch *watch, uint32_t events)
     }
 }
 
-/* ---- answers ---- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void put_fmt(struct fake_conn *conn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -172,7 +172,8 @@ static void flush(struct fake_conn *conn)
 
 void fake_reply(struct fake_conn *conn, int status, const char *extra, str body)
 {
-    put_fmt(conn, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+    put_fmt(conn,
+            "HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
             status, extra, body.bytes);
     buf_put(&conn->out, body);
     flush(conn);
@@ -193,7 +194,8 @@ void fake_reply_status(struct fake_conn *conn, int code, const char *reason, con
 {
     char details[128] = "";
     if (kind[0] != '\0') {
-        (void)snprintf(details, sizeof details, "\"details\":{\"name\":\"x\",\"kind\":\"%s\"},", kind);
+        (void)snprintf(details, sizeof details, "\"details\":{\"name\":\"x\",\"kind\":\"%s\"},",
+                       kind);
     }
     fake_reply_text(conn, code,
                     "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
@@ -258,7 +260,7 @@ void fake_hang(struct fake_conn *conn)
     loop_watch_set(conn->api->loop, &conn->watch, 0);
 }
 
-/* ---- looking back ---- */
+/* ---- looking back ---------------------------------------------------------------------------- */
 
 bool fake_has(const struct fake_request *request, const char *text)
 {
@@ -274,7 +276,7 @@ uint32_t fake_seen(const struct fake_api *api, const char *text)
     return count;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void listen_now(struct fake_api *api)
 {

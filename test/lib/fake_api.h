@@ -14,9 +14,9 @@
 #include "os/loop.h"
 
 #define FAKE_CONNS_MAX 16
-#define FAKE_IN_BYTES (512 * 1024)        /* one request, whole */
-#define FAKE_OUT_BYTES (6 * 1024 * 1024)  /* replies not yet taken by the kernel */
-#define FAKE_SEEN_MAX 256                 /* requests remembered */
+#define FAKE_IN_BYTES (512 * 1024)       /* one request, whole */
+#define FAKE_OUT_BYTES (6 * 1024 * 1024) /* replies not yet taken by the kernel */
+#define FAKE_SEEN_MAX 256                /* requests remembered */
 
 struct fake_api;
 struct fake_conn;

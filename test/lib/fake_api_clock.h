@@ -43,7 +43,8 @@ static inline void fake_step(struct loop *loop)
     fake_clock_skip(fake_step_ms);
 }
 
-/* Turns of the loop until the condition holds; false when it does not within so much virtual time. */
+/* Turns of the loop until the condition holds; false when it does not within so much virtual time.
+ */
 #define FAKE_UNTIL(loop, within_ms, condition)                                                     \
     __extension__({                                                                                \
         msec end_ms_ = fake_now_ms + (within_ms);                                                  \

@@ -1,7 +1,7 @@
 /*
- * fake_api_world.h - what every test of kube/ against the scripted server needs: loop, region, arena,
- * a kubeconfig with a token file in a folder of its own, and the server. Included by one file of a
- * test program (it brings the virtual clock).
+ * fake_api_world.h - what every test of kube/ against the scripted server needs: loop, region,
+ * arena, a kubeconfig with a token file in a folder of its own, and the server. Included by one
+ * file of a test program (it brings the virtual clock).
  */
 #ifndef ECILET_TEST_FAKE_API_WORLD_H
 #define ECILET_TEST_FAKE_API_WORLD_H
@@ -55,7 +55,8 @@ static void world_write_kubeconfig(const char *prefix)
     world_write(world.kubeconfig, buf_str(&out));
 }
 
-/* Everything up to kube_auth_load(); parts that carve memory come between this and the first turn. */
+/* Everything up to kube_auth_load(); parts that carve memory come between this and the first turn.
+ */
 static void world_start(fake_handler *handler)
 {
     static char *region_memory, *arena_memory;
@@ -71,7 +72,8 @@ static void world_start(fake_handler *handler)
     assert_int_equal(loop_init(&world.loop, &world.region, 256), ERR_OK);
     log_set_level(LOG_ERROR);
     fake_api_start(&world.api, &world.loop, handler, NULL);
-    (void)snprintf(world.dir, sizeof world.dir, "%s/ecilet-kube-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    (void)snprintf(world.dir, sizeof world.dir, "%s/ecilet-kube-XXXXXX",
+                   tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(world.dir));
     (void)snprintf(world.kubeconfig, sizeof world.kubeconfig, "%s/config", world.dir);
     (void)snprintf(world.token_file, sizeof world.token_file, "%s/token", world.dir);

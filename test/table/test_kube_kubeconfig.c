@@ -25,8 +25,7 @@ static enum err read_text(const char *text, const char *context, struct kubeconf
     buf_init(&why_out, why, why_bytes);
     assert_int_equal(yaml_to_json(str_of(text), 0, &json_out, NULL, NULL), ERR_OK);
     assert_int_equal(json_parse(buf_str(&json_out), &arena, &root, NULL), ERR_OK);
-    enum err err =
-        kubeconfig_read(root, str_of(context), S("/etc/kube"), &arena, out, &why_out);
+    enum err err = kubeconfig_read(root, str_of(context), S("/etc/kube"), &arena, out, &why_out);
     (void)buf_cstr(&why_out);
     return err;
 }
@@ -46,7 +45,7 @@ static enum err read_parts(const struct parts *parts, struct kubeconfig *out, ch
     return read_text(text, "", out, why, why_bytes);
 }
 
-/* ---- what is refused, and how ---- */
+/* ---- what is refused, and how ---------------------------------------------------------------- */
 
 static void test_refusals(void **state)
 {
@@ -57,48 +56,62 @@ static void test_refusals(void **state)
     } rows[] = {
         {{.top = "kind: Config"}, ERR_OK, ""}, /* the only context will do */
         {{.top = "current-context: two"}, ERR_BAD_INPUT, "context \"two\": is not in the file"},
-        {{.top = "current-context: 7"}, ERR_BAD_INPUT,
+        {{.top = "current-context: 7"},
+         ERR_BAD_INPUT,
          "current-context: must be a text (put it in quotes)"},
-        {{.cluster = ""}, ERR_BAD_INPUT,
-         "cluster \"k\": server: is missing"},
-        {{.cluster = "server: 'h:6443'"}, ERR_BAD_INPUT,
+        {{.cluster = ""}, ERR_BAD_INPUT, "cluster \"k\": server: is missing"},
+        {{.cluster = "server: 'h:6443'"},
+         ERR_BAD_INPUT,
          "cluster \"k\": server: must start with https://"},
-        {{.cluster = "server: 'https://h:0'"}, ERR_BAD_INPUT,
+        {{.cluster = "server: 'https://h:0'"},
+         ERR_BAD_INPUT,
          "cluster \"k\": server: the port is not a number from 1 to 65535"},
-        {{.cluster = "server: 'https://h', certificate-authority-data: '!!'"}, ERR_BAD_INPUT,
+        {{.cluster = "server: 'https://h', certificate-authority-data: '!!'"},
+         ERR_BAD_INPUT,
          "cluster \"k\": certificate-authority-data: is not base64"},
         {{.cluster = "server: 'https://h', insecure-skip-tls-verify: true, "
                      "certificate-authority: ca.crt"},
          ERR_BAD_INPUT,
          "cluster \"k\": insecure-skip-tls-verify: cannot be combined with a certificate "
          "authority; remove one of them"},
-        {{.cluster = "server: 'https://h', insecure-skip-tls-verify: 'yes'"}, ERR_BAD_INPUT,
+        {{.cluster = "server: 'https://h', insecure-skip-tls-verify: 'yes'"},
+         ERR_BAD_INPUT,
          "cluster \"k\": insecure-skip-tls-verify: must be true or false"},
-        {{.cluster = "server: 'https://h', proxy-url: 'http://p'"}, ERR_UNSUPPORTED,
+        {{.cluster = "server: 'https://h', proxy-url: 'http://p'"},
+         ERR_UNSUPPORTED,
          "cluster \"k\": proxy-url: proxies towards the API server are not supported"},
         {{.user = ""}, ERR_BAD_INPUT, "user \"u\": has no token, tokenFile or client certificate"},
-        {{.user = "token: ''"}, ERR_BAD_INPUT,
+        {{.user = "token: ''"},
+         ERR_BAD_INPUT,
          "user \"u\": has no token, tokenFile or client certificate"},
-        {{.user = "token: 12345"}, ERR_BAD_INPUT,
+        {{.user = "token: 12345"},
+         ERR_BAD_INPUT,
          "user \"u\": token: must be a text (put it in quotes)"},
-        {{.user = "username: admin, password: x"}, ERR_UNSUPPORTED,
+        {{.user = "username: admin, password: x"},
+         ERR_UNSUPPORTED,
          "user \"u\": username: user name and password are not supported (Kubernetes 1.19 removed "
          "them); give a token or a client certificate"},
-        {{.user = "exec: {command: aws}"}, ERR_UNSUPPORTED,
+        {{.user = "exec: {command: aws}"},
+         ERR_UNSUPPORTED,
          "user \"u\": exec: exec plugins are not supported (ecilet starts no programs); give a "
          "token, a tokenFile or a client certificate"},
-        {{.user = "auth-provider: {name: oidc}"}, ERR_UNSUPPORTED,
+        {{.user = "auth-provider: {name: oidc}"},
+         ERR_UNSUPPORTED,
          "user \"u\": auth-provider: auth providers are not supported; give a token, a tokenFile "
          "or a client certificate"},
-        {{.user = "token: t, as: root"}, ERR_UNSUPPORTED,
+        {{.user = "token: t, as: root"},
+         ERR_UNSUPPORTED,
          "user \"u\": as: impersonation is not supported; give the user's own credentials"},
-        {{.user = "client-certificate: a.crt"}, ERR_BAD_INPUT,
+        {{.user = "client-certificate: a.crt"},
+         ERR_BAD_INPUT,
          "user \"u\": client-key: is missing (there is a client certificate)"},
-        {{.user = "client-key-data: YQ=="}, ERR_BAD_INPUT,
+        {{.user = "client-key-data: YQ=="},
+         ERR_BAD_INPUT,
          "user \"u\": client-certificate: is missing (there is a client key)"},
         {{.cluster = "server: 'http://h'",
           .user = "client-certificate-data: YQ==, client-key-data: YQ=="},
-         ERR_BAD_INPUT, "user \"u\": client-certificate: is of no use without https"},
+         ERR_BAD_INPUT,
+         "user \"u\": client-certificate: is of no use without https"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -119,7 +132,7 @@ static void test_whole_files_that_are_none(void **state)
         {"{}", "", "current-context: is not set"},
         {"{current-context: a}", "", "context \"a\": is not in the file"},
         {"{current-context: a, contexts: [{name: a, context: {user: u}}]}", "",
-         "context \"a\": user: is not set"},
+         "context \"a\": cluster: is not set"},
         {"{contexts: [{name: a, context: {cluster: c}}]}", "", "context \"a\": user: is not set"},
         {"{contexts: [{name: a, context: {cluster: c, user: u}}]}", "a",
          "cluster \"c\": is named by the context but not in the file"},
@@ -133,26 +146,25 @@ static void test_whole_files_that_are_none(void **state)
         char why[512];
         assert_int_equal(read_text(rows[i].text, rows[i].context, &out, why, sizeof why),
                          ERR_BAD_INPUT);
-        assert_string_equal(why, i == 3 ? "context \"a\": user: is not set" : rows[i].why);
+        assert_string_equal(why, rows[i].why);
     }
 }
 
-/* ---- what is understood ---- */
+/* ---- what is understood ---------------------------------------------------------------------- */
 
 static void test_members(void **state)
 {
     struct kubeconfig out;
     char why[512];
     (void)state;
-    assert_int_equal(
-        read_parts(&(struct parts){.cluster = "server: 'https://[fd00::1]:6443/k8s/', "
-                                              "certificate-authority: pki/ca.crt, "
-                                              "tls-server-name: kubernetes",
-                                   .user = "client-certificate: /abs/a.crt, "
-                                           "client-key-data: a2V5, tokenFile: token, "
-                                           "token: old, username: ''"},
-                   &out, why, sizeof why),
-        ERR_OK);
+    assert_int_equal(read_parts(&(struct parts){.cluster = "server: 'https://[fd00::1]:6443/k8s/', "
+                                                           "certificate-authority: pki/ca.crt, "
+                                                           "tls-server-name: kubernetes",
+                                                .user = "client-certificate: /abs/a.crt, "
+                                                        "client-key-data: a2V5, tokenFile: token, "
+                                                        "token: old, username: ''"},
+                                &out, why, sizeof why),
+                     ERR_OK);
     assert_true(out.is_tls);
     assert_text(out.host, "fd00::1");
     assert_int_equal(out.port, 6443);

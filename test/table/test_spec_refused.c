@@ -27,9 +27,10 @@ static const struct field {
 static const struct annotation {
     const char *key;
     enum treatment treatment;
+    const char *passes;
     const char *text;
 } annotations[] = {
-#define ANNOTATION(key, treatment, text) {key, treatment, text},
+#define ANNOTATION(key, treatment, passes, text) {key, treatment, passes, text},
 #include "spec/annotations.def"
 #undef ANNOTATION
 };
@@ -520,6 +521,29 @@ static void test_too_many_parameters(void **state)
     }
 }
 
+/* A list longer than any limit of the cloud is not even read. */
+static void test_too_long_a_list(void **state)
+{
+    static char spec[40000];
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_spec out;
+
+    (void)state;
+    size_t bytes =
+        (size_t)snprintf(spec, sizeof spec, "{'containers':[{'name':'a','image':'b','args':['x'");
+    for (unsigned i = 0; i < 2000; i++) {
+        bytes += (size_t)snprintf(spec + bytes, sizeof spec - bytes, ",'x'");
+    }
+    snprintf(spec + bytes, sizeof spec - bytes, "]}]}");
+    case_begin(&arena, &verdict);
+    json pod = case_pod(&arena, "", spec);
+    assert_int_equal(pod_spec_read(pod, &arena, &out, &verdict), ERR_OK);
+    assert_string_equal(case_remarks(&verdict, false),
+                        "spec.containers[0].args: has more than 2000 items");
+    assert_int_equal(out.containers[0].args_count, 0);
+}
+
 /* Things that are no pod are not refused but bad input. */
 static void test_no_pod(void **state)
 {
@@ -561,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_many_refusals),
         cmocka_unit_test(test_expansion_bomb),
         cmocka_unit_test(test_too_many_parameters),
+        cmocka_unit_test(test_too_long_a_list),
         cmocka_unit_test(test_no_pod),
     };
 

@@ -142,6 +142,35 @@ static void test_condition_times(void **state)
     }
 }
 
+/* A time alone is no news. */
+static void test_hash_without_times(void **state)
+{
+    static const char *const times[] = {"2024-01-02T04:00:00Z", "2024-01-02T04:30:00Z"};
+    uint64_t hashes[2] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct arena arena;
+        struct spec_verdict verdict;
+        struct eci_status_row cloud;
+        struct pod_status status;
+        struct pod_status_past past = {.started_at_s = NOW};
+        struct pod_status_input input = {.past = &past, .now_s = NOW};
+        char row[1024];
+
+        case_begin(&arena, &verdict);
+        snprintf(row, sizeof row,
+                 R("Running", CONDS("{'type':'SandboxReady','status':'True',"
+                                    "'lastTransitionTime':'%s'}")),
+                 times[i]);
+        read_row(row, &arena, &cloud);
+        assert_int_equal(pod_status_of_row(&cloud, &input, &arena, &status), ERR_OK);
+        assert_non_null(strstr(write_patch(&status, &past), times[i]));
+        assert_int_equal(pod_status_hash(&status, &arena, &hashes[i]), ERR_OK);
+    }
+    assert_int_equal(hashes[0], hashes[1]);
+}
+
 /* Addresses stay when a row has none, and go by name when another one comes. */
 static void test_addresses_of_the_past(void **state)
 {
@@ -332,6 +361,11 @@ static void test_end_keeps_what_has_ended(void **state)
     assert_int_equal(pod_status_end(&end, JSON_NONE, &input, &arena, &status), ERR_OK);
     assert_int_equal(status.phase, POD_PHASE_SUCCEEDED);
     assert_null(strstr(write_patch(&status, &past), "DeadlineExceeded"));
+    const struct pod_end good = {.phase = POD_PHASE_SUCCEEDED};
+    past.phase = POD_PHASE_RUNNING;
+    assert_int_equal(pod_status_end(&good, JSON_NONE, &input, &arena, &status), ERR_OK);
+    assert_int_equal(status.phase, POD_PHASE_SUCCEEDED);
+    assert_non_null(strstr(write_patch(&status, &past), UNREADY("PodCompleted")));
     past.phase = POD_PHASE_PENDING;
     assert_int_equal(pod_status_end(&end, JSON_NONE, &input, &arena, &status), ERR_OK);
     assert_int_equal(status.phase, POD_PHASE_FAILED);
@@ -394,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_restart_is_quiet),
         cmocka_unit_test(test_condition_times),
+        cmocka_unit_test(test_hash_without_times),
         cmocka_unit_test(test_addresses_of_the_past),
         cmocka_unit_test(test_group),
         cmocka_unit_test(test_pending),

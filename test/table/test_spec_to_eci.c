@@ -153,6 +153,8 @@ static const struct field_case {
     {"foreign annotations",
      ",'annotations':{'example.com/a':'b','k8s.aliyun.com/eci-with-eip':'false'}", POD(""),
      "!AutoCreateEip\n", NULL},
+    {"fail-back is what we do", ",'annotations':{'k8s.aliyun.com/eci-fail-strategy':'fail-back'}",
+     POD(""), "", NULL},
     {"unknown ECI annotation", ",'annotations':{'k8s.aliyun.com/eci-new':'b'}", POD(""), "",
      "metadata.annotations[k8s.aliyun.com/eci-new]: not known"},
     /* container level */

@@ -242,6 +242,9 @@ static const struct row rows[] = {
     {"OBJECT_BYTES_MAX", BAD, "1M", NULL},
     {"OBJECT_BYTES_MAX", BAD, "Mi", NULL},
     {"OBJECT_BYTES_MAX", BAD, "9007199254740993Gi", NULL},
+    {"OBJECT_BYTES_MAX", BAD, "17592186044417Mi", NULL}, /* 2^64 + 1 Mi */
+    {"OBJECT_BYTES_MAX", BAD, "-1Mi", NULL},
+    {"OBJECT_BYTES_MAX", BAD, "+1Mi", NULL},
     {"ARENA_BYTES", VALID, "32Mi", "33554432"},
     {"ARENA_BYTES", EDGE, "256Mi", "268435456"},
     {"ARENA_BYTES", BAD, "1Gi", NULL},

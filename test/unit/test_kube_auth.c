@@ -45,16 +45,18 @@ static int stop(void **state)
 static void write_config(const char *cluster, const char *user)
 {
     char text[4096];
-    int bytes = snprintf(text, sizeof text,
-                         "contexts: [{name: c, context: {cluster: k, user: admin}}]\n"
-                         "clusters: [{name: k, cluster: {%s}}]\nusers: [{name: admin, user: {%s}}]\n",
-                         cluster, user);
+    int bytes =
+        snprintf(text, sizeof text,
+                 "contexts: [{name: c, context: {cluster: k, user: admin}}]\n"
+                 "clusters: [{name: k, cluster: {%s}}]\nusers: [{name: admin, user: {%s}}]\n",
+                 cluster, user);
     world_write(config_path, str_make(text, (size_t)bytes));
 }
 
 static enum err load(void)
 {
-    const struct kube_auth_config config = {.kubeconfig = str_of(config_path), .agent = S("test/1")};
+    const struct kube_auth_config config = {.kubeconfig = str_of(config_path),
+                                            .agent = S("test/1")};
     return kube_auth_load(&auth, &config);
 }
 
@@ -71,7 +73,7 @@ static const char *headers(void)
     return buf_cstr(&out);
 }
 
-/* ---- loading ---- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void test_client_certificate(void **state)
 {
@@ -101,8 +103,7 @@ static void test_messages_name_the_file(void **state)
          "/nowhere.crt: No such file or directory"},
         {"server: 'https://h', certificate-authority: client.key", "token: t",
          "certificate authority: holds no certificate that can be used"},
-        {CLUSTER, "client-certificate: client.crt, client-key: client.crt",
-         "client certificate: "},
+        {CLUSTER, "client-certificate: client.crt, client-key: client.crt", "client certificate: "},
         {CLUSTER, "token: \"a\\nb\"", "token: contains characters no token has"},
         {CLUSTER, "token: '  '", "token: is empty"},
     };
@@ -144,8 +145,8 @@ static void test_in_cluster(void **state)
     (void)state;
     (void)unsetenv("KUBERNETES_SERVICE_HOST");
     assert_int_equal(kube_auth_load(&auth, &config), ERR_NOT_FOUND);
-    assert_string_equal(auth.why, "no kubeconfig is configured: and KUBERNETES_SERVICE_HOST and "
-                                  "_PORT are not set (not in a cluster)");
+    assert_string_equal(auth.why, "no kubeconfig is configured, and this is no pod of a cluster "
+                                  "(KUBERNETES_SERVICE_HOST and _PORT are not set)");
     (void)setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
     (void)setenv("KUBERNETES_SERVICE_PORT", "443", 1);
     assert_int_equal(kube_auth_load(&auth, &config), ERR_OK);
@@ -154,7 +155,7 @@ static void test_in_cluster(void **state)
     (void)unsetenv("KUBERNETES_SERVICE_HOST");
 }
 
-/* ---- following changes ---- */
+/* ---- following changes ----------------------------------------------------------------------- */
 
 static void test_token_file_is_followed(void **state)
 {
@@ -200,7 +201,7 @@ static void test_broken_change_keeps_the_old_credentials(void **state)
     log_set_level(LOG_ERROR);
     assert_false(kube_auth_reload(&auth));
     assert_ptr_equal(auth.target.identity, identity);
-    assert_string_equal(auth.target.identity->name, "alice");
+    assert_string_equal(auth.target.identity->name, "kubernetes-admin");
     assert_non_null(strstr(auth.why, "client certificate: "));
     world_write(key_path, str_of(net_cert("client_rsa.key")));
     fake_pass(&world.loop, KUBE_AUTH_LOOK_MS + 100);
@@ -217,7 +218,7 @@ static void test_changes_are_not_closer_than_a_handshake(void **state)
     fake_step_ms = 50;
     fake_pass(&world.loop, 1000);
     world_set_token("token-2");
-    assert_false(kube_auth_reload(&auth)); /* the last load is a second old */
+    assert_false(kube_auth_reload(&auth));       /* the last load is a second old */
     fake_pass(&world.loop, 2 * HTTP_CONNECT_MS); /* kept in mind */
     assert_int_equal(auth.reloads, 1);
 }
@@ -258,7 +259,7 @@ static void test_old_secrets_are_wiped(void **state)
     assert_false(memory_holds(world.arena.ptr, 1 << 20, "secret-"));
 }
 
-/* ---- the certificate's end ---- */
+/* ---- the certificate's end ------------------------------------------------------------------- */
 
 static void test_certificate_that_ends_soon_is_warned_about(void **state)
 {

@@ -33,7 +33,7 @@ static void on_done(void *owner, const struct kube_reply *reply)
     (void)str_copy(last.reason, sizeof last.reason, reply->why_status.reason);
 }
 
-/* ---- the server's side: what it does is chosen by the path ---- */
+/* ---- the server's side: what it does is chosen by the path ----------------------------------- */
 
 static void answer(struct fake_api *api, struct fake_conn *conn, const struct fake_request *request)
 {
@@ -52,8 +52,7 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
         fake_reply_status(conn, 404, "NotFound", "pods");
     } else if (fake_has(request, "/big")) {
         fake_reply(conn, 200, "", str_make(big, sizeof big));
-    } else if (fake_has(request, "/strict") &&
-               str_find(request->head, S("Bearer token-2")) < 0) {
+    } else if (fake_has(request, "/strict") && str_find(request->head, S("Bearer token-2")) < 0) {
         fake_reply_status(conn, 401, "Unauthorized", "");
     } else {
         fake_reply_text(conn, 200, "{\"n\":%u}", api->requests);

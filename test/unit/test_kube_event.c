@@ -7,10 +7,10 @@
 static struct kube_calls calls;
 static struct kube_events events;
 
-/* ---- a server that keeps the newest event ---- */
+/* ---- a server that keeps the newest event ---------------------------------------------------- */
 
 static struct server {
-    int status;         /* answer to everything; 0: do it */
+    int status; /* answer to everything; 0: do it */
     const char *reason;
     uint32_t faults;    /* how many more requests get it */
     bool loses_replies; /* does it, then cuts the connection */
@@ -112,7 +112,7 @@ static bool is_quiet(void)
     return kube_events_waiting(&events) == 0;
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_first_occurrence_is_posted(void **state)
 {

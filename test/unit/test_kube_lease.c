@@ -35,7 +35,7 @@ static void on_foreign(struct kube_lease *l, str holder)
 
 static const struct kube_lease_handlers handlers = {on_result, on_foreign};
 
-/* ---- a server with one lease ---- */
+/* ---- a server with one lease ----------------------------------------------------------------- */
 
 enum fault { GOOD, IS_SILENT, IS_CUT, IS_503, IS_401, LANDS_LATE };
 
@@ -153,14 +153,12 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
 
 static int start(void **state)
 {
-    static const struct kube_lease_config config = {.node = {"vk-1", 4},
-                                                    .holder = {"me", 2},
-                                                    .handlers = &handlers,
-                                                    .owner = &heard};
+    static const struct kube_lease_config config = {
+        .node = {"vk-1", 4}, .holder = {"me", 2}, .handlers = &handlers, .owner = &heard};
     (void)state;
     memset(&heard, 0, sizeof heard);
-    server = (struct server){
-        .has_v1 = true, .has_beta = true, .has_namespace = true, .version = 10};
+    server =
+        (struct server){.has_v1 = true, .has_beta = true, .has_namespace = true, .version = 10};
     fake_step_ms = 5;
     world_start(answer);
     kube_lease_init(&lease, &world.loop, &world.region, &world.auth, &world.arena, 7, &config);
@@ -189,7 +187,7 @@ static void run_to_first(void)
     assert_true(FAKE_UNTIL(&world.loop, 1000, heard.good == 1));
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_makes_then_renews_each_ten_seconds(void **state)
 {

@@ -60,8 +60,7 @@ static void test_queries(void **state)
     buf_put_text(&out, "/api/v1/pods");
     kube_put_query(&out, "fieldSelector", S("spec.nodeName=a b&c"));
     kube_put_query(&out, "limit", S("5"));
-    assert_text(buf_str(&out),
-                "/api/v1/pods?fieldSelector=spec.nodeName%3Da%20b%26c&limit=5");
+    assert_text(buf_str(&out), "/api/v1/pods?fieldSelector=spec.nodeName%3Da%20b%26c&limit=5");
 }
 
 static void test_delete_options(void **state)

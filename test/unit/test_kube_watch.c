@@ -7,7 +7,7 @@
 
 static struct kube_watch watch;
 
-/* ---- the owner's side ---- */
+/* ---- the owner's side ------------------------------------------------------------------------ */
 
 static struct heard {
     uint32_t begins, ends, listed, added, modified, deleted, unreadable, states;
@@ -79,23 +79,39 @@ static void on_state(struct kube_watch *w, bool is_connected, enum err err, cons
 static const struct kube_watch_handlers handlers = {on_begin, on_object, on_end, on_unreadable,
                                                     on_state};
 
-/* ---- the server's side ---- */
+/* ---- the server's side ----------------------------------------------------------------------- */
 
-enum page_fault { PAGES_GOOD, PAGE_EXPIRES, PAGE_CHANGES_VERSION, PAGE_IS_CUT, PAGE_IS_401,
-                  PAGE_IS_429, PAGE_IS_NONSENSE, PAGE_HAS_BAD_ITEM };
-enum stream_fault { STREAM_GOOD, STREAM_IS_CUT, STREAM_ENDS, STREAM_HANGS, STREAM_ERROR,
-                    STREAM_IS_HTTP_410, STREAM_IS_401, STREAM_IS_NONSENSE };
+enum page_fault {
+    PAGES_GOOD,
+    PAGE_EXPIRES,
+    PAGE_CHANGES_VERSION,
+    PAGE_IS_CUT,
+    PAGE_IS_401,
+    PAGE_IS_429,
+    PAGE_IS_NONSENSE,
+    PAGE_HAS_BAD_ITEM
+};
+enum stream_fault {
+    STREAM_GOOD,
+    STREAM_IS_CUT,
+    STREAM_ENDS,
+    STREAM_HANGS,
+    STREAM_ERROR,
+    STREAM_IS_HTTP_410,
+    STREAM_IS_401,
+    STREAM_IS_NONSENSE
+};
 
 static struct server {
-    uint32_t objects;       /* in the list */
+    uint32_t objects; /* in the list */
     enum page_fault page_fault;
     enum stream_fault stream_fault;
-    uint32_t page_faults;   /* how many more requests see the fault */
+    uint32_t page_faults; /* how many more requests see the fault */
     uint32_t stream_faults;
-    uint32_t events;        /* versions 101 .. 100 + events */
+    uint32_t events; /* versions 101 .. 100 + events */
     size_t cut_at;
-    const char *error;      /* STREAM_ERROR: the event */
-    const char *token;      /* the one that is accepted; NULL: any */
+    const char *error; /* STREAM_ERROR: the event */
+    const char *token; /* the one that is accepted; NULL: any */
     char list_version[16];
 } server;
 
@@ -107,8 +123,9 @@ static uint32_t query_number(const struct fake_request *request, const char *key
 
 static void put_item(struct buf *out, uint32_t n)
 {
-    buf_put_fmt(out, "{\"metadata\":{\"name\":\"pod-%u\",\"namespace\":\"web\",\"uid\":\"u-%u\","
-                     "\"resourceVersion\":\"%u\"},\"spec\":{\"x\":[1,2,{\"a\":\"}{\"}]}}",
+    buf_put_fmt(out,
+                "{\"metadata\":{\"name\":\"pod-%u\",\"namespace\":\"web\",\"uid\":\"u-%u\","
+                "\"resourceVersion\":\"%u\"},\"spec\":{\"x\":[1,2,{\"a\":\"}{\"}]}}",
                 n, n, n % 90);
 }
 
@@ -140,8 +157,9 @@ static void answer_list(struct fake_conn *conn, const struct fake_request *reque
         return;
     }
     bool is_other = is_faulty && server.page_fault == PAGE_CHANGES_VERSION;
-    buf_put_fmt(&out, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":"
-                      "{\"resourceVersion\":\"%s\"",
+    buf_put_fmt(&out,
+                "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":"
+                "{\"resourceVersion\":\"%s\"",
                 is_other ? "999" : server.list_version);
     if (to < server.objects) {
         buf_put_fmt(&out, ",\"continue\":\"t%u\"", to);
@@ -173,10 +191,11 @@ static void put_events(struct buf *out, uint32_t after)
     static const char *const types[] = {"ADDED", "MODIFIED", "DELETED"};
     for (uint32_t i = after < 100 ? 0 : after - 100; i < server.events; i++) {
         char text[512];
-        int bytes = snprintf(text, sizeof text,
-                             "{\"type\":\"%s\",\"object\":{\"metadata\":{\"name\":\"pod-%u\","
-                             "\"namespace\":\"web\",\"resourceVersion\":\"%u\"},\"s\":\"\\\"}\"}}\n",
-                             types[i % 3], i, 101 + i);
+        int bytes =
+            snprintf(text, sizeof text,
+                     "{\"type\":\"%s\",\"object\":{\"metadata\":{\"name\":\"pod-%u\","
+                     "\"namespace\":\"web\",\"resourceVersion\":\"%u\"},\"s\":\"\\\"}\"}}\n",
+                     types[i % 3], i, 101 + i);
         buf_put_fmt(out, "%x\r\n%s\r\n", (unsigned)bytes, text);
     }
 }
@@ -232,7 +251,7 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
     }
 }
 
-/* ---- set-up ---- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static void start_with(const struct kube_watch_config *change)
 {
@@ -285,7 +304,7 @@ static const char *seen_last(void)
     return world.api.seen[(world.api.requests - 1) % FAKE_SEEN_MAX];
 }
 
-/* ---- lists ---- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void test_lists_in_pages_then_watches(void **state)
 {
@@ -412,7 +431,7 @@ static void test_throttled_list_waits_as_told(void **state)
     assert_true(FAKE_UNTIL(&world.loop, 1000, is_streaming()));
 }
 
-/* ---- streams ---- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void test_events_move_the_position(void **state)
 {
@@ -472,7 +491,8 @@ static void test_too_old_in_all_spellings_lists_again(void **state)
         "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"reason\":\"Gone\"}}",
         "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"reason\":\"Expired\",\"code\":0}}",
         "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500,\"reason\":"
-        "\"InternalError\",\"message\":\"etcdserver: mvcc: required revision has been compacted\"}}",
+        "\"InternalError\",\"message\":\"etcdserver: mvcc: required revision has been "
+        "compacted\"}}",
         NULL, /* HTTP 410 */
     };
     (void)state;
@@ -535,7 +555,8 @@ static void test_silent_death_is_noticed(void **state)
     assert_int_equal(heard.begins, 1);
     assert_int_equal(heard.states, 1);
     assert_int_equal(world.api.accepted, 2);
-    assert_non_null(strstr(seen_last(), "timeoutSeconds=60")); /* its end will be the sign of life */
+    assert_non_null(
+        strstr(seen_last(), "timeoutSeconds=60")); /* its end will be the sign of life */
 }
 
 static void test_quiet_streams_keep_the_connection(void **state)
@@ -621,7 +642,7 @@ static void test_refused_token_is_said_and_healed(void **state)
     assert_true(FAKE_UNTIL(&world.loop, 40000, is_streaming()));
 }
 
-/* ---- large and odd objects ---- */
+/* ---- large and odd objects ------------------------------------------------------------------- */
 
 static void put_giant(const char *head, size_t fill_bytes, char fill, const char *tail)
 {
@@ -634,11 +655,13 @@ static void put_giant(const char *head, size_t fill_bytes, char fill, const char
                     str_make(text, head_bytes + fill_bytes + strlen(tail)));
 }
 
-static const char giant_head[] = "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"giant\","
-                                 "\"namespace\":\"web\",\"uid\":\"u-9\",\"resourceVersion\":"
-                                 "\"150\"},\"data\":\"";
-static const char small_event[] = "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"after\","
-                                  "\"resourceVersion\":\"151\"}}}\n";
+static const char giant_head[] =
+    "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"giant\","
+    "\"namespace\":\"web\",\"uid\":\"u-9\",\"resourceVersion\":"
+    "\"150\"},\"data\":\"";
+static const char small_event[] =
+    "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"after\","
+    "\"resourceVersion\":\"151\"}}}\n";
 
 static void test_giant_object_passes(void **state)
 {
@@ -679,7 +702,8 @@ static void test_object_of_too_many_members_is_named(void **state)
     put_giant(head, GIANT_BYTES, '[', "}}\n"); /* deeper and more than any arena holds */
     fake_stream_put(fake_streaming(&world.api), str_of(small_event));
     fake_pass(&world.loop, 1000);
-    assert_int_equal(heard.added + heard.unreadable, 0); /* brackets do not close: still one piece */
+    assert_int_equal(heard.added + heard.unreadable,
+                     0); /* brackets do not close: still one piece */
     fake_stream_end(fake_streaming(&world.api));
     fake_pass(&world.loop, 3000);
     assert_int_equal(heard.begins, 1);
@@ -708,7 +732,7 @@ static void test_object_beyond_the_arena_is_named(void **state)
     world.arena.bytes_max = WORLD_ARENA_BYTES;
 }
 
-/* ---- from outside ---- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 static void test_relist_gives_fresh_evidence(void **state)
 {
@@ -741,8 +765,9 @@ static void test_metadata_only_is_asked_for(void **state)
                            "v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;"
                            "v=v1beta1,application/json\r\n"));
     assert_true(FAKE_UNTIL(&world.loop, 10000, is_streaming()));
-    assert_non_null(strstr(world.api.last_head,
-                           "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"));
+    assert_non_null(
+        strstr(world.api.last_head,
+               "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"));
 }
 
 static void test_prefix_of_the_server_is_kept(void **state)

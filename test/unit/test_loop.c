@@ -82,7 +82,7 @@ static void test_loop_reports_what_is_asked_for(void **state)
     loop_watch_remove(&loop, &watch);
     assert_true(turn_now());
     assert_int_equal(notes_count, 4);
-    assert_int_equal(loop.turns, 6);
+    assert_int_equal(loop.turns, 7);
     (void)close(pair[0]);
     stop_loop();
 }
