@@ -65,7 +65,7 @@ struct wire_node {
     bool is_busy;       /* a request of ours is under way */
     bool is_there;      /* the watch (or our own write) has shown it */
     bool needs_spec;    /* labels and taint have not been looked at since the start */
-    bool is_checked;     /* a list has shown that it is ours, or not there */
+    bool is_checked;    /* a list has shown that it is ours, or not there */
     bool was_listed;    /* the list under way has shown it */
     bool lease_failed;  /* the newest try did */
     bool is_registered; /* written at least once since the start: the log has said so */
@@ -148,8 +148,8 @@ void cloud_poll(struct wire *wire, const struct effect *effect);
 void node_init(struct wire *wire, struct region *region);
 void node_start(struct wire *wire);
 void node_turn(struct wire *wire);
-/* The node does not exist yet, or was made by a virtual kubelet. Until this is known nothing is asked
- * of the cloud: a real node's pods must never be created there a second time. */
+/* The node does not exist yet, or was made by a virtual kubelet. Until this is known nothing is
+ * asked of the cloud: a real node's pods must never be created there a second time. */
 bool node_is_ours(const struct wire *wire);
 void node_stop(struct wire *wire);
 

@@ -443,7 +443,21 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
 
 /* ---- statuses of our own --------------------------------------------------------------------- */
 
-static const struct pod_end end_succeeded = {.container_reason = {"Completed", 9}};
+/* How a pod ends by our own word: lost, refused, or ended while nobody looked. */
+static struct pod_end end_of(const struct pod *pod)
+{
+    if (pod->say == SAY_LOST) {
+        return POD_END_LOST;
+    }
+    bool is_good = pod->say == SAY_SUCCEEDED;
+    str reason = str_of(pod->say_reason), message = str_of(pod->message);
+    return (struct pod_end){.phase = is_good ? POD_PHASE_SUCCEEDED : POD_PHASE_FAILED,
+                            .reason = reason,
+                            .message = message,
+                            .container_reason = is_good ? S("Completed") : reason,
+                            .container_message = message,
+                            .exit_code = is_good ? 0 : POD_END_LOST.exit_code};
+}
 
 static enum err say(struct wire *wire, struct wire_job *job, json object)
 {
@@ -451,22 +465,13 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
     struct pod_status_input input;
     struct pod_status status;
     status_input(wire, pod, &input);
-    str reason = str_of(pod->say_reason), message = str_of(pod->message);
     enum err err;
     if (pod->say == SAY_PENDING) {
-        err = pod_status_pending(reason, message, &input, wire->arena, &status);
+        err = pod_status_pending(str_of(pod->say_reason), str_of(pod->message), &input, wire->arena,
+                                 &status);
     } else {
-        struct pod_end end = pod->say == SAY_SUCCEEDED ? end_succeeded : POD_END_LOST;
-        if (pod->say != SAY_LOST) {
-            end.reason = reason;
-            end.message = message;
-            end.container_reason = pod->say == SAY_SUCCEEDED ? end.container_reason : reason;
-            end.container_message = message;
-        }
+        const struct pod_end end = end_of(pod);
         err = pod_status_end(&end, object, &input, wire->arena, &status);
-        if (pod->say == SAY_SUCCEEDED && err == ERR_OK && pod->past.phase < POD_PHASE_SUCCEEDED) {
-            status.phase = POD_PHASE_SUCCEEDED;
-        }
     }
     return err == ERR_OK ? send_status(wire, job, &status) : err;
 }

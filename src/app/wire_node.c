@@ -195,10 +195,11 @@ bool node_is_ours(const struct wire *wire)
 
 static void refuse_node(struct wire *wire)
 {
-    log_line(LOG_ERROR, "node",
-             "node %s exists and is no virtual node (it has no label type=virtual-kubelet): its pods "
-             "would be started twice. Choose another NODE_NAME, or delete that node first",
-             wire->config->node_name.ptr);
+    log_line(
+        LOG_ERROR, "node",
+        "node %s exists and is no virtual node (it has no label type=virtual-kubelet): its pods "
+        "would be started twice. Choose another NODE_NAME, or delete that node first",
+        wire->config->node_name.ptr);
     wire->is_refused = true;
 }
 

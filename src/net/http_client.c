@@ -628,6 +628,10 @@ static void conn_turn(struct http_conn *conn)
         conn_over(conn);
         return;
     }
+    if (conn->phase == CONN_BUSY) {
+        (void)conn_put(
+            conn); /* so that the link waits for the kernel while there is more to send */
+    }
     link_rest(&conn->link);
 }
 

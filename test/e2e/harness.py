@@ -206,7 +206,7 @@ class Cluster:
         self.is_up = False
         self.audit_log = os.path.join(folder, "audit.log")
         self.local = threading.local()
-        self.granted = set()
+        self.granted = None  # the node whose roles were applied
 
     def _run(self, *argv, **more):
         done = subprocess.run(
@@ -373,31 +373,37 @@ class Cluster:
 
     def grant(self, node=NODE):
         """Lets USER do what `ecilet manifests` says it must be able to, and no more."""
-        if node not in self.granted:
+        if node != self.granted:
             text = subprocess.run(
                 [ECILET, "manifests", "--nodename", node], check=True, stdout=subprocess.PIPE, text=True
             ).stdout
             self.kubectl("apply", "-f", "-", stdin=text)
-            for binding in bindings(USER_GROUP):
-                self.apply(binding)
-            self.granted = {node}  # the roles have one name: those of another node are replaced
+            group = {"kind": "Group", "name": USER_GROUP, "apiGroup": "rbac.authorization.k8s.io"}
+            self.apply(*self.bindings(USER_GROUP, [group]))
+            self.granted = node  # the roles have one name: those of another node are replaced
         path = os.path.join(self.folder, f"{USER}.kubeconfig")
         return path if os.path.exists(path) else self.user(USER, USER_GROUP)
 
+    def revoke(self):
+        for binding in self.bindings(USER_GROUP, []):
+            self.kubectl("delete", "-f", "-", stdin=binding)
+        self.granted = None
 
-def bindings(group):
-    subject = {"kind": "Group", "name": group, "apiGroup": "rbac.authorization.k8s.io"}
-    for kind, role, namespace in ("ClusterRoleBinding", "ClusterRole", None), ("RoleBinding", "Role", "kube-node-lease"):
-        metadata = {"name": f"e2e-{group}"}
-        if namespace:
-            metadata["namespace"] = namespace
-        yield {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": kind,
-            "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": "ecilet"},
-            "subjects": [subject],
-        }
+    @staticmethod
+    def bindings(name, subjects):
+        """Both roles of `ecilet manifests` for these subjects."""
+        made = []
+        for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"):
+            made.append(
+                {
+                    "apiVersion": "rbac.authorization.k8s.io/v1",
+                    "kind": kind + "Binding",
+                    "metadata": {"name": f"e2e-{name}", **({"namespace": namespace} if namespace else {})},
+                    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "ecilet"},
+                    "subjects": subjects,
+                }
+            )
+        return made
 
 
 class PodWatch(threading.Thread):

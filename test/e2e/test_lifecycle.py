@@ -223,13 +223,11 @@ class RepairTest(E2ETest):
     def test_readiness_taken_away_by_others_is_given_back(self):
         """The node controller marks the pods of a silent node not Ready; a kubelet puts that right."""
         self.create(pod("p"))
-        found = self.wait_running("p")
+        self.wait_running("p")
         not_ready = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         self.cluster.call(
             "PATCH",
-            f"{found['metadata']['selfLink']}/status"
-            if "selfLink" in found["metadata"]
-            else f"/api/v1/namespaces/{self.namespace}/pods/p/status",
+            f"/api/v1/namespaces/{self.namespace}/pods/p/status",
             {"status": {"conditions": [not_ready]}},
             kind="application/strategic-merge-patch+json",
         )
