@@ -182,10 +182,13 @@ void node_turn(struct wire *wire)
 }
 
 /* Made by a virtual kubelet: ours, or the one that we replace. */
-static bool is_virtual(json object)
+static bool is_virtual(json object, struct arena *arena)
 {
     json labels = json_get(json_get(object, "metadata"), "labels");
-    return json_text_is(json_get(labels, "type"), "virtual-kubelet");
+    json info = json_get(json_get(object, "status"), "nodeInfo");
+    str runtime = json_text(json_get(info, "containerRuntimeVersion"), arena);
+    return json_text_is(json_get(labels, "type"), "virtual-kubelet") ||
+           str_starts(runtime, S(NODE_RUNTIME_PREFIX));
 }
 
 bool node_is_ours(const struct wire *wire)
@@ -222,7 +225,7 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
         loop_timer_clear(wire->loop, &node->timer); /* due now */
         return;
     }
-    if (!node->is_checked && !is_virtual(object)) {
+    if (!node->is_checked && !is_virtual(object, arena)) {
         refuse_node(wire);
     }
     if (wire->is_refused) {

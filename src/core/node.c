@@ -85,7 +85,7 @@ static void put_info(struct json_write *w, const struct node_facts *facts)
     json_member_text(w, "architecture", facts->architecture);
     json_member_text(w, "operatingSystem", S("linux"));
     json_member_text(w, "osImage", S("Alibaba Cloud ECI"));
-    json_member_text(w, "containerRuntimeVersion", S("eci://2018-08-08"));
+    json_member_text(w, "containerRuntimeVersion", S(NODE_RUNTIME_PREFIX "2018-08-08"));
     /* Required by the type; a virtual node has none of these. */
     json_member_text(w, "machineID", STR_NONE);
     json_member_text(w, "systemUUID", STR_NONE);

@@ -11,7 +11,7 @@
 #include "data/json_read.h"
 #include "data/json_write.h"
 
-#define NODE_LABELS_MAX 16
+#define NODE_RUNTIME_PREFIX "eci://" /* nodeInfo.containerRuntimeVersion of a node made by us */
 #define NODE_STATUS_MS \
     300000 /* between node statuses when nothing changes; the lease is the pulse */
 

@@ -317,6 +317,9 @@ static void make_current(struct kube_auth *auth, struct loading *l)
         resolve_init(&auth->resolve, auth->loop, str_of(l->to->host), auth->target.port,
                      on_resolved, NULL);
     }
+    if (!l->found.is_tls && l->to->token[0] != '\0') {
+        log_line(LOG_WARN, "kube", "the token goes to %s unencrypted", auth->url);
+    }
     auth->cert_ends_unix_s = l->to->has_identity ? l->to->identity.not_after_s : 0;
     auth->warned_at_unix_s = 0;
     auth->why[0] = '\0';
@@ -352,6 +355,9 @@ static void load_parts(struct loading *l)
     load_trust(l);
     load_identity(l);
     load_token(l);
+    if (l->arena->has_failed) { /* some text above may be missing, and look as if not given */
+        fail(l, ERR_FULL, "kubeconfig", "is too large for our memory");
+    }
 }
 
 /* Everything anew into the generation that is not in use; why receives the complaint. */

@@ -10,6 +10,8 @@
  * CA files are looked at once a minute, and at once when the server answers 401. A changed file
  * that cannot be used leaves the old credentials in place, with one warning.
  *
+ * A kubeconfig without certificate-authority trusts the system's bundle, as kubectl does.
+ *
  * Not supported, refused with a message that names the field: exec and auth-provider (they start
  * programs), username/password (removed from Kubernetes in 1.19), proxy-url, impersonation.
  *

@@ -256,7 +256,8 @@ static void after_read(struct kube_lease *lease, enum err err, const struct kube
 {
     json object;
     if (err == ERR_OK) {
-        err = json_parse(buf_str(&lease->reply), lease->arena, &object, NULL);
+        bool is_good = json_parse(buf_str(&lease->reply), lease->arena, &object, NULL) == ERR_OK;
+        err = is_good ? ERR_OK : ERR_BAD_REPLY;
         why = err_text(err);
     }
     if (err == ERR_OK && is_held_by_other(lease, json_get(object, "spec"))) {
@@ -272,7 +273,7 @@ static void after_read(struct kube_lease *lease, enum err err, const struct kube
     } else if (err == ERR_NOT_FOUND) {
         give_up_for_now(lease, KUBE_LEASE_UNSUPPORTED_MS, "the server has no leases");
     } else {
-        fail(lease, err == ERR_OK ? ERR_BAD_REPLY : err, why);
+        fail(lease, err == ERR_OK ? ERR_BAD_REPLY : err, why); /* OK: without a version */
     }
 }
 

@@ -628,9 +628,10 @@ static void conn_turn(struct http_conn *conn)
         conn_over(conn);
         return;
     }
+    /* A turn that was cut short has emptied the engine; while there is more to send, the link must
+     * have a reason to wait for the kernel. */
     if (conn->phase == CONN_BUSY) {
-        (void)conn_put(
-            conn); /* so that the link waits for the kernel while there is more to send */
+        (void)conn_put(conn);
     }
     link_rest(&conn->link);
 }

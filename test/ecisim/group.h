@@ -122,6 +122,8 @@ struct record {
     int64_t created_ms;
     int64_t ended_ms;   /* in a terminal status since; 0: not */
     int64_t deleted_ms; /* 0: still there */
+    unsigned long long born_at; /* the order of beginnings and ends */
+    unsigned long long over_at; /* it ended or was removed; 0: it lives */
     const char *end;    /* how it went: "deleted", "vanished", "retention" */
     enum status status;
     struct group *group; /* NULL when gone */

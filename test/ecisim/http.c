@@ -134,15 +134,8 @@ static void on_conn(struct watch *watch, uint32_t events)
 }
 
 /* Serve the requests that are complete, as long as each is answered at once. */
-static void conn_advance(struct conn *conn)
+static void serve_requests(struct conn *conn)
 {
-    if (conn->is_advancing) {
-        return;
-    }
-    conn->is_advancing = true;
-    if (conn->took != NULL) {
-        conn->took(conn->owner, &conn->in);
-    }
     while (conn->took == NULL && conn->watch.fd >= 0 && conn->exchange == NULL &&
            !conn->is_closing && conn->in.used > 0) {
         const char *problem = NULL;
@@ -166,8 +159,30 @@ static void conn_advance(struct conn *conn)
             break;
         }
     }
+}
+
+/*
+ * Do all that can be done now. Writing also reads (TLS cannot do one without the other), so
+ * what has arrived meanwhile is served before we wait: no event will tell of it again.
+ */
+static void conn_advance(struct conn *conn)
+{
+    bool has_news = true;
+    if (conn->is_advancing) {
+        return;
+    }
+    conn->is_advancing = true;
+    while (has_news && conn->watch.fd >= 0) {
+        if (conn->took != NULL) {
+            conn->took(conn->owner, &conn->in);
+        }
+        serve_requests(conn);
+        size_t before = conn->in.used;
+        has_news = conn->watch.fd >= 0 && conn->out.used > 0 && conn_pump(conn) &&
+                   conn->in.used > before;
+    }
     conn->is_advancing = false;
-    if (conn->watch.fd >= 0 && (conn->out.used == 0 || conn_pump(conn))) {
+    if (conn->watch.fd >= 0) {
         conn_watch(conn);
     }
 }

@@ -9,11 +9,12 @@
 static struct record **records;
 static size_t record_count;
 static size_t record_room;
+static unsigned long long last_order;
 
 struct record *record_new(struct group *group, const char *id, const char *token)
 {
     struct record *record = text_grab(NULL, sizeof *record);
-    *record = (struct record){ .group = group, .created_ms = wall_ms() };
+    *record = (struct record){ .group = group, .created_ms = wall_ms(), .born_at = ++last_order };
     strcpy(record->id, id);
     record->name = arena_copy(&record->arena, group->name, strlen(group->name));
     token = token == NULL ? "" : token;
@@ -24,6 +25,13 @@ struct record *record_new(struct group *group, const char *id, const char *token
     }
     records[record_count++] = record;
     return record;
+}
+
+void record_over(struct record *record)
+{
+    if (record->over_at == 0) {
+        record->over_at = ++last_order;
+    }
 }
 
 static void keep_tag(struct record *record, const char *index, const char *member,
@@ -42,6 +50,7 @@ void record_close(struct record *record, const char *how)
         keep_tag(record, tag->name, "Key", tree_text(tag, "Key"));
         keep_tag(record, tag->name, "Value", tree_text(tag, "Value"));
     }
+    record_over(record);
     record->status = record->group->status;
     record->group = NULL;
     if (record->deleted_ms == 0) {
@@ -141,11 +150,11 @@ struct family {
     size_t count;
 };
 
-/* A group lives until it reaches a terminal status or is gone, whichever is first. */
-static bool lived_at(const struct record *record, int64_t when_ms)
+/* Did the record live when the other was born? */
+static bool lived_with(const struct record *record, const struct record *other)
 {
-    int64_t end_ms = record->ended_ms != 0 ? record->ended_ms : record->deleted_ms;
-    return record->created_ms <= when_ms && (end_ms == 0 || end_ms > when_ms);
+    return record->born_at <= other->born_at &&
+           (record->over_at == 0 || record->over_at > other->born_at);
 }
 
 static long most_at_once(const struct family *family)
@@ -154,7 +163,7 @@ static long most_at_once(const struct family *family)
     for (size_t at = 0; at < family->count; at++) {
         long live = 0;
         for (size_t other = 0; other < family->count; other++) {
-            live += lived_at(family->members[other], family->members[at]->created_ms);
+            live += lived_with(family->members[other], family->members[at]);
         }
         most = live > most ? live : most;
     }

@@ -8,6 +8,8 @@
 
 /* Open a page for a new group; its id must have been chosen already. */
 struct record *record_new(struct group *group, const char *id, const char *token);
+/* The group has reached a terminal status, or was removed: it counts as living no more. */
+void record_over(struct record *record);
 /* The group is about to be freed: keep what is needed of it. */
 void record_close(struct record *record, const char *how);
 /* An array; the filters are exists, id, name, tag_key with tag_value. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "runtime.h"
 #include "settings.h"
 #include "stock.h"
@@ -93,6 +94,7 @@ static void finish(struct group *group, enum status status, const char *reason)
     group->reason = reason;
     group->ended_ms = wall_ms();
     group->record->ended_ms = group->ended_ms;
+    record_over(group->record);
     enter(group, status, 0);
     timer_set(&group->deadline_timer,
               status == SCHEDULE_FAILED ? settings.schedule_failed_retain_ms : settings.retain_ms,
@@ -112,6 +114,7 @@ static void mark_gone(struct group *group)
     group->is_gone = true;
     group->gone_ms = clock_ms();
     group->record->deleted_ms = wall_ms();
+    record_over(group->record);
     group->record->end = group->end;
 }
 

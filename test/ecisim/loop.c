@@ -110,15 +110,22 @@ void timer_set(struct timer *timer, int64_t delay_ms, void (*fire)(struct timer 
     heap_up(heap_count++, timer);
 }
 
-/* Timers set by those that fire now wait for the next turn, even when their delay is 0. */
+/*
+ * Steps that follow each other without delay are taken in one turn, so that no request sees the
+ * state between them; but only so many, for the sake of the others.
+ */
+#define ROUNDS_MAX 16
+
 static void fire_timers(void)
 {
     int64_t now_ms = clock_ms();
-    size_t budget = heap_count;
-    while (heap_count > 0 && heap[0]->at_ms <= now_ms && budget-- > 0) {
-        struct timer *timer = heap[0];
-        timer_stop(timer);
-        timer->fire(timer);
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        size_t budget = heap_count;
+        while (heap_count > 0 && heap[0]->at_ms <= now_ms && budget-- > 0) {
+            struct timer *timer = heap[0];
+            timer_stop(timer);
+            timer->fire(timer);
+        }
     }
 }
 

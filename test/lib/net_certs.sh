@@ -54,6 +54,7 @@ cert() {
     openssl rand -hex 8 > serial
     sign="-cert $signer.crt -keyfile $signer.key"
     [ "$signer" = self ] && sign="-selfsign -keyfile $name.key"
+    # shellcheck disable=SC2086  # several words
     set -- $sign "$@"
     openssl ca -batch -notext -config ca.cnf -in "$name.csr" -out "$name.crt" -extfile "$name.ext" \
         -extensions ext -startdate "${validity% *}" -enddate "${validity#* }" "$@"

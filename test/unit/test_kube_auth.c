@@ -155,6 +155,24 @@ static void test_in_cluster(void **state)
     (void)unsetenv("KUBERNETES_SERVICE_HOST");
 }
 
+/* Too little memory is an error with a message, never half of the credentials. */
+static void test_each_take_of_memory_may_fail(void **state)
+{
+    bool has_worked = false;
+    (void)state;
+    write_config(CLUSTER,
+                 "client-certificate: client.crt, client-key: client.key, tokenFile: token");
+    for (uint64_t n = 1; n < 200 && !has_worked; n++) {
+        arena_fail_at(n);
+        has_worked = load() == ERR_OK;
+        arena_fail_at(0);
+        assert_true(has_worked || auth.why[0] != '\0');
+    }
+    assert_true(has_worked);
+    assert_non_null(strstr(headers(), "Bearer token-1"));
+    assert_non_null(auth.target.identity);
+}
+
 /* ---- following changes ----------------------------------------------------------------------- */
 
 static void test_token_file_is_followed(void **state)
@@ -302,6 +320,7 @@ int main(void)
         TEST(test_messages_name_the_file),
         TEST(test_long_token_fits_and_longer_is_refused),
         TEST(test_in_cluster),
+        TEST(test_each_take_of_memory_may_fail),
         TEST(test_token_file_is_followed),
         TEST(test_refusal_looks_at_once_but_not_too_often),
         TEST(test_broken_change_keeps_the_old_credentials),

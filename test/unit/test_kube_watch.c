@@ -370,6 +370,7 @@ static void test_pages_of_two_versions_are_no_list(void **state)
 static void test_list_cut_at_each_byte_is_never_complete(void **state)
 {
     (void)state;
+    (void)stop(NULL);
     for (size_t at = 0; at < 420; at += 7) {
         start_with(NULL);
         server.page_fault = PAGE_IS_CUT;
@@ -465,6 +466,7 @@ static void test_bookmarks_move_the_position(void **state)
 static void test_stream_cut_at_each_byte_loses_nothing(void **state)
 {
     (void)state;
+    (void)stop(NULL);
     for (size_t at = 0; at < 640; at += 3) {
         start_with(NULL);
         server.events = 4;
@@ -496,6 +498,7 @@ static void test_too_old_in_all_spellings_lists_again(void **state)
         NULL, /* HTTP 410 */
     };
     (void)state;
+    (void)stop(NULL);
     for (size_t i = 0; i < COUNT_OF(errors); i++) {
         start_with(NULL);
         server.stream_fault = errors[i] == NULL ? STREAM_IS_HTTP_410 : STREAM_ERROR;
@@ -732,6 +735,25 @@ static void test_object_beyond_the_arena_is_named(void **state)
     world.arena.bytes_max = WORLD_ARENA_BYTES;
 }
 
+/* Whichever take of memory fails: nothing is lost without a word, and the stream goes on. */
+static void test_each_take_of_memory_may_fail(void **state)
+{
+    (void)state;
+    (void)stop(NULL);
+    for (uint64_t n = 1; n < 40; n++) {
+        start_with(NULL);
+        server.events = 4;
+        kube_watch_start(&watch);
+        arena_fail_at(n);
+        assert_true(FAKE_UNTIL(&world.loop, 60000, strcmp(watch.version, "104") == 0));
+        arena_fail_at(0);
+        uint32_t told = heard.added + heard.modified + heard.deleted + heard.listed;
+        assert_true(told + heard.unreadable >= 4 + 3);
+        (void)stop(NULL);
+    }
+    (void)start(NULL);
+}
+
 /* ---- from outside ---------------------------------------------------------------------------- */
 
 static void test_relist_gives_fresh_evidence(void **state)
@@ -818,6 +840,7 @@ int main(void)
         TEST(test_too_big_an_object_is_named_and_passed_over),
         TEST(test_object_of_too_many_members_is_named),
         TEST(test_object_beyond_the_arena_is_named),
+        TEST(test_each_take_of_memory_may_fail),
         TEST(test_relist_gives_fresh_evidence),
         TEST(test_metadata_only_is_asked_for),
         TEST(test_prefix_of_the_server_is_kept),

@@ -150,7 +150,6 @@ static void test_resolve_deadline_then_late_answer(void **state)
     loop_timer_set(&loop, &resolve.deadline, 0);
     turn_until_calls(2);
     assert_int_equal(last_err, ERR_TIMEOUT);
-    assert_int_equal(lookups_ever, 1);
     /* Nobody waits when it comes: taken all the same, in silence. */
     let_through(1);
     for (int i = 0; i < 100 && resolve.addrs_count == 0; i++) {
@@ -158,6 +157,7 @@ static void test_resolve_deadline_then_late_answer(void **state)
     }
     assert_int_equal(resolve.addrs_count, 1);
     assert_int_equal(calls, 2);
+    assert_int_equal(lookups_ever, 1);
     assert_true(resolve_want(&resolve));
 }
 
