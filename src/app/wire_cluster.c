@@ -103,12 +103,13 @@ static void on_list_end(struct kube_watch *watch, const struct kube_list_end *en
     struct wire *wire = watch->owner;
     log_line(LOG_INFO, "pods", "listed %u pods at version %.*s", end->objects,
              STR_ARG(end->resource_version));
-    brain_list_end(&wire->brain, wire_now_ms(wire));
+    brain_list_end(&wire->brain, end->nameless == 0, wire_now_ms(wire));
 }
 
 static void on_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
 {
     struct wire *wire = watch->owner;
+    brain_pod_unreadable(&wire->brain, what->meta.uid);
     tell_unreadable(wire, what->meta.name_space, what->meta.name, what->meta.uid, what->err);
 }
 

@@ -306,12 +306,12 @@ static const struct kube_watch_handlers node_handlers = {
 static void on_lease(struct kube_lease *lease, enum err err, const char *why)
 {
     struct wire *wire = lease->owner;
-    if (err != ERR_OK) {
+    if (err != ERR_OK && err != wire->node.lease_err) { /* one line per trouble, not per try */
         log_line(LOG_WARN, "lease", "not renewed: %s", why);
-    } else if (lease->renewals == 1 || wire->node.lease_failed) {
+    } else if (err == ERR_OK && (lease->renewals == 1 || wire->node.lease_err != ERR_OK)) {
         log_line(LOG_INFO, "lease", "renewed");
     }
-    wire->node.lease_failed = err != ERR_OK;
+    wire->node.lease_err = err;
 }
 
 static void on_foreign(struct kube_lease *lease, str holder)

@@ -413,13 +413,21 @@ void brain_list_begin(struct brain *brain, msec now_ms)
     brain->counters.relists++;
 }
 
-void brain_list_end(struct brain *brain, msec now_ms)
+void brain_pod_unreadable(struct brain *brain, str uid)
+{
+    struct pod *pod = brain_find_pod(brain, uid);
+    if (pod != NULL) {
+        pod->list_epoch = brain->list_epoch;
+    }
+}
+
+void brain_list_end(struct brain *brain, bool is_conclusive, msec now_ms)
 {
     CHECK(brain->is_listing);
     brain->is_listing = false;
     for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         struct pod *pod = brain_pod(brain, h);
-        if (pod->list_epoch != brain->list_epoch) {
+        if (is_conclusive && pod->list_epoch != brain->list_epoch) {
             pod_is_missing(brain, pod);
         }
         pod_touch(brain, pod);

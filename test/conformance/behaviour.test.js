@@ -79,7 +79,7 @@ test("CrashLoopBackOff with doubled waits", async () => {
             assert.equal(container.LastState.Terminated.ExitCode, 1);
             assert.equal(row.Status, "Running");
         }
-        return container.RestartCount >= 4;
+        return container.RestartCount >= 5;
     });
     assert.deepEqual([...waits], ["1s", "2s"]); /* 0.2, 0.4, 0.8, 1.6 s, rounded up */
     const log = await cloud.ok("DescribeContainerLog",

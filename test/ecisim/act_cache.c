@@ -104,12 +104,12 @@ void act_cache_create(struct call *call)
         return;
     }
     struct cache *cache = text_grab(NULL, sizeof *cache);
-    *cache = (struct cache){ .params = call->params,
-                             .arena = call->arena,
-                             .created_ms = wall_ms(),
-                             .ready_ms = ready_at(),
-                             .next = caches };
-    call->arena = (struct arena){ 0 };
+    *cache = (struct cache){.params = call->params,
+                            .arena = call->arena,
+                            .created_ms = wall_ms(),
+                            .ready_ms = ready_at(),
+                            .next = caches};
+    call->arena = (struct arena){0};
     caches = cache;
     make_id(cache->id, "imc-");
     make_id(helper, "eci-");

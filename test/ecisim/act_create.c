@@ -31,8 +31,8 @@ static void check_quota(struct call *call, struct size size)
 
 void act_create(struct call *call)
 {
-    struct size wish = { 0, 0 };
-    struct size size = { 0, 0 };
+    struct size wish = {0, 0};
+    struct size size = {0, 0};
     const char *known = NULL;
     if (token_known(call, &known)) {
         call->detail = known;
@@ -53,8 +53,7 @@ void act_create(struct call *call)
     if (call->code != CODE_NONE) {
         return;
     }
-    struct group *group =
-        group_new(&call->arena, call->params, call_param(call, "ClientToken"));
+    struct group *group = group_new(&call->arena, call->params, call_param(call, "ClientToken"));
     group->wish = wish;
     group->size = size;
     token_keep(call, group->id);
@@ -113,7 +112,7 @@ void act_restart(struct call *call)
     life_restart(group);
 }
 
-/* ---- update ----------------------------------------------------------------------------- */
+/* ---- update ---------------------------------------------------------------------------------- */
 
 static struct node *find_tag(struct group *group, const char *key)
 {
@@ -222,7 +221,7 @@ void act_update(struct call *call)
     life_update(group);
 }
 
-/* ---- resize ----------------------------------------------------------------------------- */
+/* ---- resize ---------------------------------------------------------------------------------- */
 
 void act_resize_volume(struct call *call)
 {

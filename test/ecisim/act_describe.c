@@ -40,7 +40,7 @@ static void copy_bool(struct jw *jw, const char *key, const struct node *node, c
     jw_kbool(jw, key, tree_true(node, path));
 }
 
-/* ---- containers ------------------------------------------------------------------------- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 static void write_run(struct jw *jw, const struct run *run)
 {
@@ -58,8 +58,7 @@ static void write_run(struct jw *jw, const struct run *run)
 
 static void write_states(struct jw *jw, const struct container *container)
 {
-    const struct run *previous =
-        container->state == WAITING ? container->now : container->last;
+    const struct run *previous = container->state == WAITING ? container->now : container->last;
     jw_kopen(jw, "CurrentState", '{');
     if (container->state == TERMINATED) {
         write_run(jw, container->now);
@@ -198,7 +197,7 @@ static void write_container(struct jw *jw, const struct container *container)
     jw_close(jw, '}');
 }
 
-/* ---- the rest of a group ---------------------------------------------------------------- */
+/* ---- the rest of a group --------------------------------------------------------------------- */
 
 static void write_volumes(struct jw *jw, const struct node *params)
 {

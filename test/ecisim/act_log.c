@@ -100,8 +100,8 @@ static void add_lines(struct buf *out, const struct run *run, const struct cut *
 
 void act_log(struct call *call)
 {
-    struct cut cut = { 0 };
-    struct buf text = { 0 };
+    struct cut cut = {0};
+    struct buf text = {0};
     struct container *container = find_container(call);
     if (container == NULL || !read_cut(call, &cut)) {
         return;
@@ -118,7 +118,7 @@ void act_log(struct call *call)
     buf_free(&text);
 }
 
-/* ---- exec ------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 #define WORDS_MAX 20
 #define WORD_BYTES_MAX 256
@@ -150,8 +150,7 @@ void act_exec(struct call *call)
         return;
     }
     if (container->state != IS_RUNNING) {
-        call_fail(call, CODE_INCORRECT_STATUS, "The container %s is not running.",
-                  container->name);
+        call_fail(call, CODE_INCORRECT_STATUS, "The container %s is not running.", container->name);
         return;
     }
     if (!tree_true(call->params, "Sync")) {

@@ -134,7 +134,7 @@ static void write_storage(struct jw *jw, bool is_multi)
 
 static void write_records(struct jw *jw, struct group *group, bool is_multi)
 {
-    struct usage sum = { 0 };
+    struct usage sum = {0};
     unsigned long long rate = 0;
     char text[TIME_TEXT_BYTES];
     jw_kopen(jw, "Records", '[');

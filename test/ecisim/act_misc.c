@@ -30,8 +30,7 @@ static void write_item(void *jw, const char *item)
 void act_regions(struct call *call)
 {
     struct jw *jw = &call->reply;
-    char *endpoint =
-        arena_fmt(&call->arena, "eci.%s.aliyuncs.com", settings.region);
+    char *endpoint = arena_fmt(&call->arena, "eci.%s.aliyuncs.com", settings.region);
     jw_kopen(jw, "Regions", '[');
     jw_open(jw, '{');
     jw_ktext(jw, "RegionId", settings.region);
@@ -67,7 +66,7 @@ void act_usage(struct call *call)
     jw_close(jw, '}');
 }
 
-/* ---- price ------------------------------------------------------------------------------ */
+/* ---- price ----------------------------------------------------------------------------------- */
 
 /* Invented, but in proportion: CNY per second. */
 #define PRICE_CPU 0.0000340
@@ -113,8 +112,8 @@ void act_price(struct call *call)
 {
     struct jw *jw = &call->reply;
     const char *type = call_param(call, "InstanceType");
-    struct size wish = { tree_number(call->params, "Cpu", 0),
-                         tree_number(call->params, "Memory", 0) };
+    struct size wish = {tree_number(call->params, "Cpu", 0),
+                        tree_number(call->params, "Memory", 0)};
     struct size size;
     if (type != NULL && !size_of_type(type, &wish)) {
         call_fail(call, CODE_INVALID, "The specified parameter InstanceType is not valid.");
@@ -149,7 +148,7 @@ void act_price(struct call *call)
     jw_close(jw, '}');
 }
 
-/* ---- available resources ---------------------------------------------------------------- */
+/* ---- available resources --------------------------------------------------------------------- */
 
 struct stock_writer {
     struct jw *jw;
@@ -167,8 +166,8 @@ static void write_supported(struct stock_writer *writer, const char *zone, const
 
 static void write_zone(void *owner, const char *zone)
 {
-    static const char *const types[] = { "ecs.c6.large", "ecs.g6.large", "ecs.r6.large",
-                                         "ecs.c6.xlarge", "ecs.g6.xlarge", "ecs.c6.2xlarge" };
+    static const char *const types[] = {"ecs.c6.large",  "ecs.g6.large",  "ecs.r6.large",
+                                        "ecs.c6.xlarge", "ecs.g6.xlarge", "ecs.c6.2xlarge"};
     struct stock_writer *writer = owner;
     struct jw *jw = writer->jw;
     const char *asked_zone = call_param(writer->call, "ZoneId");
@@ -207,7 +206,7 @@ static void write_zone(void *owner, const char *zone)
 
 void act_available(struct call *call)
 {
-    struct stock_writer writer = { .jw = &call->reply, .call = call };
+    struct stock_writer writer = {.jw = &call->reply, .call = call};
     if (!text_is_any(call_param(call, "DestinationResource.Category"),
                      "InstanceTypeFamily|InstanceType")) {
         call_fail(call, CODE_INVALID,

@@ -36,7 +36,7 @@ static void write_head(struct jw *jw, const struct group *group)
     jw_ktext(jw, "Annotations", "{}");
 }
 
-/* ---- status ----------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static void write_terminated(struct jw *jw, const struct run *run)
 {
@@ -175,7 +175,7 @@ void act_status(struct call *call)
     jw_close(jw, ']');
 }
 
-/* ---- events ----------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void write_event(struct jw *jw, const struct group *group, const struct event *event)
 {

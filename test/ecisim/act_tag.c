@@ -20,8 +20,7 @@ static bool find_groups(struct call *call, struct group **found, size_t *count)
         call_fail(call, CODE_INVALID, "The specified parameter ResourceType is not valid.");
         return false;
     }
-    for (const struct node *id = tree_list(call->params, "ResourceId"); id != NULL;
-         id = id->next) {
+    for (const struct node *id = tree_list(call->params, "ResourceId"); id != NULL; id = id->next) {
         struct group *group = group_find(id->value);
         if (group == NULL || *count == RESOURCES_MAX) {
             call_fail(call, CODE_NOT_FOUND, "The resource %s does not exist.", id->value);

@@ -50,15 +50,17 @@ enum type { STRING, INT, LONG, FLOAT, DOUBLE, BOOLEAN, OBJECT };
 static const struct field {
     const char *key;
     enum type type;
-} request_fields[] = {
-#define REQUEST(action, name, type_) { .key = #action "/" name, .type = type_ },
+} request_fields[] =
+    {
+#define REQUEST(action, name, type_) {.key = #action "/" name, .type = type_},
 #define RESPONSE(action, name, type_)
 #include "actions.def"
 #undef REQUEST
 #undef RESPONSE
-}, response_fields[] = {
+},
+  response_fields[] = {
 #define REQUEST(action, name, type_)
-#define RESPONSE(action, name, type_) { .key = #action "/" name, .type = type_ },
+#define RESPONSE(action, name, type_) {.key = #action "/" name, .type = type_},
 #include "actions.def"
 #undef REQUEST
 #undef RESPONSE
@@ -109,7 +111,7 @@ long action_rate(const struct action *action)
     return at == NULL ? 0 : strtol(at + bytes + 1, NULL, 10);
 }
 
-/* ---- parameters ------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 /* "Action/" and the name with each index replaced by N. */
 static void write_key(struct buf *out, const struct action *action, const char *name)
@@ -174,7 +176,7 @@ static void check_required(struct call *call)
 
 void action_check_params(struct call *call)
 {
-    struct buf key = { 0 };
+    struct buf key = {0};
     for (size_t at = 0; at < call->pair_count && call->code == CODE_NONE; at++) {
         const struct pair *pair = &call->pairs[at];
         if (is_common(pair->name)) {
@@ -194,7 +196,7 @@ void action_check_params(struct call *call)
     }
 }
 
-/* ---- replies ---------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
 static bool value_fits(enum type type, const struct node *node)
 {
@@ -235,8 +237,8 @@ static void check_tree(struct buf *path, const struct node *node)
 
 void action_check_reply(const struct action *action, const char *json)
 {
-    struct arena arena = { 0 };
-    struct buf path = { 0 };
+    struct arena arena = {0};
+    struct buf path = {0};
     struct node *root = json_read(&arena, json);
     buf_fmt(&path, "%s/", action->name);
     if (root == NULL) {

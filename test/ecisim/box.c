@@ -39,9 +39,9 @@ static void on_pod_made(struct job *job, int result)
 static void box_set_up(struct group *group)
 {
     struct pod *pod = text_grab(NULL, sizeof *pod);
-    struct buf dir = { 0 };
+    struct buf dir = {0};
     buf_fmt(&dir, "%s/groups/%s", box_dir, group->id);
-    *pod = (struct pod){ .group = group, .dir = dir.data, .net_fd = net_new() };
+    *pod = (struct pod){.group = group, .dir = dir.data, .net_fd = net_new()};
     group->box = pod;
     pods = text_grab(pods, (pod_count + 1) * sizeof *pods);
     pods[pod_count++] = pod;
@@ -121,7 +121,7 @@ static void box_wipe(struct group *group)
     }
 }
 
-/* ---- children --------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 #define EARLY_MAX 64
 
@@ -162,19 +162,19 @@ static void on_child(pid_t pid, int status)
     early_next = (early_next + 1) % EARLY_MAX;
 }
 
-/* ---- what is used ----------------------------------------------------------------------- */
+/* ---- what is used ---------------------------------------------------------------------------- */
 
 static struct usage box_usage(const struct container *container)
 {
     const struct box *box = container->box;
-    return box == NULL ? (struct usage){ 0 } : cgroup_usage(box->id);
+    return box == NULL ? (struct usage){0} : cgroup_usage(box->id);
 }
 
 /* The line of eth0 in /proc/PID/net/dev: eight numbers received, eight sent. */
 static struct traffic box_traffic(const struct group *group)
 {
-    struct traffic t = { 0 };
-    struct buf text = { 0 };
+    struct traffic t = {0};
+    struct buf text = {0};
     const struct pod *pod = group->box;
     const struct box *box = pod == NULL ? NULL : pod->boxes;
     char path[64];
@@ -188,14 +188,14 @@ static struct traffic box_traffic(const struct group *group)
             sscanf(line, "eth0: %llu %llu %llu %llu %*u %*u %*u %*u %llu %llu %llu %llu",
                    &t.rx_bytes, &t.rx_packets, &t.rx_errors, &t.rx_drops, &t.tx_bytes,
                    &t.tx_packets, &t.tx_errors, &t.tx_drops) != 8) {
-            t = (struct traffic){ 0 };
+            t = (struct traffic){0};
         }
     }
     buf_free(&text);
     return t;
 }
 
-/* ---- start and stop --------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 const char *box_start(void)
 {

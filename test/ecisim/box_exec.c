@@ -22,7 +22,7 @@
 
 int exec_in(const char *id, const struct node *command, int out, int err)
 {
-    struct buf root = { 0 };
+    struct buf root = {0};
     const char *argv[WORDS_MAX + 8];
     size_t count = 0;
     buf_fmt(&root, "%s/runc", box_dir);
@@ -40,7 +40,7 @@ int exec_in(const char *id, const struct node *command, int out, int err)
     return result;
 }
 
-/* ---- ExecContainerCommand, Sync --------------------------------------------------------- */
+/* ---- ExecContainerCommand, Sync -------------------------------------------------------------- */
 
 struct exec {
     struct call *call;
@@ -105,7 +105,7 @@ void box_exec_sync(struct call *call, struct container *container, const struct 
         return;
     }
     struct exec *exec = text_grab(NULL, sizeof *exec);
-    *exec = (struct exec){ .call = call, .command = command, .write_fd = fds[1] };
+    *exec = (struct exec){.call = call, .command = command, .write_fd = fds[1]};
     memcpy(exec->id, box->id, sizeof exec->id);
     fcntl(fds[1], F_SETFL, 0); /* the command wants a blocking end */
     job_start(&exec->job, NULL, exec_work, exec, on_exec_done);
@@ -113,18 +113,18 @@ void box_exec_sync(struct call *call, struct container *container, const struct 
     watch_add(&exec->watch, fds[0], EPOLLIN, on_output);
 }
 
-/* ---- HTTP and TCP, in jobs -------------------------------------------------------------- */
+/* ---- HTTP and TCP, in jobs ------------------------------------------------------------------- */
 
 static int wait_for(int fd, short events, int64_t limit_ms)
 {
-    struct pollfd poll_fd = { .fd = fd, .events = events };
+    struct pollfd poll_fd = {.fd = fd, .events = events};
     return poll(&poll_fd, 1, (int)(limit_ms > 600000 ? 600000 : limit_ms)) == 1 ? 0 : -1;
 }
 
 /* A connected socket, or -1. */
 static int dial(const char *ip, int port, int64_t limit_ms)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int problem = 0;
     socklen_t bytes = sizeof problem;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -150,8 +150,8 @@ int tcp_try(const char *ip, int port, int64_t limit_ms)
 int http_try(const char *ip, int port, const char *path, const char *const *headers,
              int64_t limit_ms)
 {
-    struct buf text = { 0 };
-    char answer[64] = { 0 };
+    struct buf text = {0};
+    char answer[64] = {0};
     int status = 0;
     int fd = dial(ip, port, limit_ms);
     buf_fmt(&text, "GET %s%s HTTP/1.0\r\nHost: %s\r\n", path[0] == '/' ? "" : "/", path, ip);
@@ -172,7 +172,7 @@ int http_try(const char *ip, int port, const char *path, const char *const *head
     return status >= 200 && status < 400 ? 0 : 1;
 }
 
-/* ---- hooks ------------------------------------------------------------------------------ */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static const struct node *hook_part(const struct node *spec, const char *prefix, const char *part)
 {
@@ -198,20 +198,20 @@ bool hook_exists(const struct node *spec, const char *prefix)
 
 static int hook_http(const struct box *box, const char *prefix, const char *ip, int64_t limit_ms)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     const struct node *spec = box->container->spec;
     const char *path = hook_text(spec, prefix, "HttpGetPath");
     const char *port = hook_text(spec, prefix, "HttpGetPort");
     const struct node *list = hook_part(spec, prefix, "HttpGetHttpHeader");
-    const char *headers[HEADERS_MAX + 1] = { NULL };
+    const char *headers[HEADERS_MAX + 1] = {NULL};
     size_t count = 0;
     for (const struct node *item = list == NULL ? NULL : list->first;
          item != NULL && count < HEADERS_MAX; item = item->next) {
         headers[count++] =
             arena_fmt(&arena, "%s: %s", tree_text(item, "Name"), tree_text(item, "Value"));
     }
-    int result = http_try(ip, (int)strtol(port, NULL, 10), path == NULL ? "/" : path, headers,
-                          limit_ms);
+    int result =
+        http_try(ip, (int)strtol(port, NULL, 10), path == NULL ? "/" : path, headers, limit_ms);
     arena_free(&arena);
     return result;
 }
@@ -223,8 +223,8 @@ int hook_run(const struct box *box, const char *prefix, int64_t limit_ms)
     if (exec != NULL) {
         return exec_in(box->id, exec->first, -1, -1); /* its end is the end of the container */
     }
-    const char *kind = hook_part(spec, prefix, "HttpGetPort") != NULL ? "HttpGetHost"
-                                                                       : "TcpSocketHost";
+    const char *kind =
+        hook_part(spec, prefix, "HttpGetPort") != NULL ? "HttpGetHost" : "TcpSocketHost";
     const char *host = hook_text(spec, prefix, kind);
     const char *ip = host == NULL || host[0] == '\0' ? box->pod->group->ip : host;
     if (hook_part(spec, prefix, "HttpGetPort") != NULL) {

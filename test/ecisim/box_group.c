@@ -15,11 +15,10 @@
 
 #define ROOT "/sys/fs/cgroup"
 
-static const char *const controllers[] = { "",        "/cpu",     "/cpuacct", "/cpu,cpuacct",
-                                           "/cpuset", "/memory",  "/devices", "/freezer",
-                                           "/pids",   "/systemd", "/unified", "/blkio",
-                                           "/net_cls", "/net_prio", "/perf_event", "/hugetlb",
-                                           "/rdma",   "/misc" };
+static const char *const controllers[] = {
+    "",         "/cpu",      "/cpuacct",    "/cpu,cpuacct", "/cpuset",  "/memory",
+    "/devices", "/freezer",  "/pids",       "/systemd",     "/unified", "/blkio",
+    "/net_cls", "/net_prio", "/perf_event", "/hugetlb",     "/rdma",    "/misc"};
 #define CONTROLLER_COUNT (sizeof controllers / sizeof controllers[0])
 
 const char *cgroup_parent(void)
@@ -39,8 +38,8 @@ static bool read_one(struct buf *out, const char *controller, const char *id, co
 
 static void kill_processes(const char *dir)
 {
-    struct buf path = { 0 };
-    struct buf pids = { 0 };
+    struct buf path = {0};
+    struct buf pids = {0};
     buf_fmt(&path, "%s/cgroup.procs", dir);
     if (read_file(path.data, &pids)) {
         for (char *rest = NULL, *pid = strtok_r(pids.data, "\n", &rest); pid != NULL;
@@ -110,7 +109,7 @@ static unsigned long long member(const struct buf *text, const char *name)
 
 bool cgroup_had_oom(const char *id)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     bool had_oom = (read_one(&text, "/memory", id, "memory.oom_control") ||
                     read_one(&text, "", id, "memory.events")) &&
                    member(&text, "oom_kill") > 0;
@@ -152,8 +151,8 @@ static void read_v2(struct usage *usage, const char *id, struct buf *text)
 
 struct usage cgroup_usage(const char *id)
 {
-    struct usage usage = { 0 };
-    struct buf text = { 0 };
+    struct usage usage = {0};
+    struct buf text = {0};
     if (read_one(&text, "", id, "cpu.stat")) {
         read_v2(&usage, id, &text);
     } else {

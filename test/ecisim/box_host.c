@@ -26,7 +26,7 @@
 char *box_dir;
 static int lock_fd = -1;
 
-/* ---- files ------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
 {
@@ -83,11 +83,11 @@ bool read_file(const char *path, struct buf *out)
     return got == 0;
 }
 
-/* ---- leftovers -------------------------------------------------------------------------- */
+/* ---- leftovers ------------------------------------------------------------------------------- */
 
 static char *under(const char *name)
 {
-    struct buf path = { 0 };
+    struct buf path = {0};
     buf_fmt(&path, "%s/%s", box_dir, name);
     return path.data;
 }
@@ -106,7 +106,7 @@ static void remove_leftovers(void)
 
 static const char *take_dir(void)
 {
-    struct buf path = { 0 };
+    struct buf path = {0};
     if (settings.state_dir[0] != '\0') {
         buf_text(&path, settings.state_dir);
     } else {
@@ -130,21 +130,20 @@ static const char *take_dir(void)
     return NULL;
 }
 
-/* ---- the base image --------------------------------------------------------------------- */
+/* ---- the base image -------------------------------------------------------------------------- */
 
 static const char *make_base(void)
 {
     char *base = under("base");
     char *bin = under("base/bin");
     char *program = under("base/bin/busybox");
-    const char *const copy[] = { "sh", "-c", "cp -L \"$(command -v busybox)\" \"$0\"", program,
-                                 NULL };
-    const char *const install[] = { "chroot", base, "/bin/busybox", "--install", "-s", "/bin",
-                                    NULL };
+    const char *const copy[] = {"sh", "-c", "cp -L \"$(command -v busybox)\" \"$0\"", program,
+                                NULL};
+    const char *const install[] = {"chroot", base, "/bin/busybox", "--install", "-s", "/bin", NULL};
     static const char root_line[] = "root:x:0:0:root:/root:/bin/sh\n";
     const char *problem = NULL;
-    static const char *const dirs[] = { "base/etc", "base/tmp", "base/proc", "base/sys",
-                                        "base/dev", "base/www", "base/root", "base/var" };
+    static const char *const dirs[] = {"base/etc", "base/tmp", "base/proc", "base/sys",
+                                       "base/dev", "base/www", "base/root", "base/var"};
     bool is_made = make_dirs(bin);
     for (size_t at = 0; at < sizeof dirs / sizeof dirs[0]; at++) {
         char *dir = under(dirs[at]);
@@ -153,8 +152,8 @@ static const char *make_base(void)
     }
     char *tmp = under("base/tmp");
     char *passwd = under("base/etc/passwd");
-    is_made = is_made && chmod(tmp, 01777) == 0 &&
-              write_file(passwd, root_line, strlen(root_line), 0644);
+    is_made =
+        is_made && chmod(tmp, 01777) == 0 && write_file(passwd, root_line, strlen(root_line), 0644);
     if (!is_made) {
         problem = "the base image cannot be written";
     } else if (job_run(copy, NULL, -1, -1) != 0 || job_run(install, NULL, -1, -1) != 0) {
@@ -170,7 +169,7 @@ static const char *make_base(void)
 
 const char *host_start(void)
 {
-    const char *const version[] = { settings.runc, "--version", NULL };
+    const char *const version[] = {settings.runc, "--version", NULL};
     const char *problem = geteuid() != 0 ? "container mode needs root" : take_dir();
     if (problem != NULL) {
         return problem;

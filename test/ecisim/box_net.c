@@ -23,20 +23,20 @@ static int lock_fd = -1;
 
 static int run_ip(const char *batch)
 {
-    static const char *const argv[] = { "ip", "-batch", "-", NULL };
+    static const char *const argv[] = {"ip", "-batch", "-", NULL};
     return job_run(argv, batch, -1, 2);
 }
 
 static void delete_bridge(void)
 {
-    const char *const argv[] = { "ip", "link", "delete", settings.bridge, NULL };
+    const char *const argv[] = {"ip", "link", "delete", settings.bridge, NULL};
     job_run(argv, NULL, -1, -1);
 }
 
 /* Whoever holds this name owns the bridge; it goes away with the process, however it ends. */
 static bool take_lock(void)
 {
-    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
     int bytes = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "ecisim/%s", settings.bridge);
     lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(lock_fd, (struct sockaddr *)&name,
@@ -50,7 +50,7 @@ static bool take_lock(void)
 
 const char *net_start(void)
 {
-    struct buf batch = { 0 };
+    struct buf batch = {0};
     char address[16];
     if (strlen(settings.bridge) > 15) {
         return "--bridge: longer than 15 bytes";
@@ -83,7 +83,7 @@ void net_stop(void)
 void net_disconnect(const struct pod *pod)
 {
     char name[16];
-    const char *const argv[] = { "ip", "link", "delete", name, NULL };
+    const char *const argv[] = {"ip", "link", "delete", name, NULL};
     snprintf(name, sizeof name, "ev%08x", pod->group->address);
     job_run(argv, NULL, -1, -1);
 }
@@ -105,7 +105,7 @@ int net_new(void)
 
 int net_connect(const struct pod *pod)
 {
-    struct buf batch = { 0 };
+    struct buf batch = {0};
     char gateway[16];
     stock_address_text(gateway, stock_gateway());
     /* Our end is named by the address, which is unique on the bridge. */

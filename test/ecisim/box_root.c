@@ -16,7 +16,7 @@
 #include "box_parts.h"
 #include "settings.h"
 
-/* ---- images ----------------------------------------------------------------------------- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 /* "registry/team/web:1.2@sha256:..." is sought as web:1.2, then as web. */
 const char *image_dir(struct arena *arena, const char *image, bool *is_base)
@@ -37,12 +37,12 @@ const char *image_dir(struct arena *arena, const char *image, bool *is_base)
     return arena_fmt(arena, "%s/base", box_dir);
 }
 
-/* ---- the root of one run ---------------------------------------------------------------- */
+/* ---- the root of one run --------------------------------------------------------------------- */
 
 static bool mount_overlay(const char *dir, const char *image)
 {
-    struct buf options = { 0 };
-    struct buf root = { 0 };
+    struct buf options = {0};
+    struct buf root = {0};
     buf_fmt(&options, "lowerdir=%s,upperdir=%s/upper,workdir=%s/work", image, dir, dir);
     buf_fmt(&root, "%s/rootfs", dir);
     bool is_mounted = mount("overlay", root.data, "overlay", 0, options.data) == 0;
@@ -58,7 +58,7 @@ static bool copy_image(const char *dir, const char *image)
     if (asprintf(&from, "%s/.", image) < 0 || asprintf(&to, "%s/rootfs", dir) < 0) {
         return false;
     }
-    const char *const argv[] = { "cp", "-a", from, to, NULL };
+    const char *const argv[] = {"cp", "-a", from, to, NULL};
     bool is_good = job_run(argv, NULL, -1, 2) == 0;
     free(from);
     free(to);
@@ -67,12 +67,11 @@ static bool copy_image(const char *dir, const char *image)
 
 bool root_make(const struct box *box)
 {
-    static const char *const parts[] = { "", "/upper", "/work", "/rootfs" };
-    struct arena arena = { 0 };
+    static const char *const parts[] = {"", "/upper", "/work", "/rootfs"};
+    struct arena arena = {0};
     bool is_base = false;
     bool is_good = true;
-    const char *image =
-        image_dir(&arena, tree_text(box->container->spec, "Image"), &is_base);
+    const char *image = image_dir(&arena, tree_text(box->container->spec, "Image"), &is_base);
     for (size_t at = 0; at < 4 && is_good; at++) {
         is_good = make_dirs(arena_fmt(&arena, "%s%s", box->dir, parts[at]));
     }
@@ -91,14 +90,14 @@ bool root_make(const struct box *box)
 
 void root_unmake(const char *dir)
 {
-    struct buf root = { 0 };
+    struct buf root = {0};
     buf_fmt(&root, "%s/rootfs", dir);
     umount2(root.data, MNT_DETACH);
     remove_tree(dir);
     buf_free(&root);
 }
 
-/* ---- what the containers of a group share ----------------------------------------------- */
+/* ---- what the containers of a group share ---------------------------------------------------- */
 
 static unsigned octal(const struct node *node, const char *path, unsigned other)
 {
@@ -118,8 +117,8 @@ static bool make_config_file(struct arena *arena, const char *dir, const struct 
     *slash = '\0';
     bool is_good = make_dirs(path);
     *slash = '/';
-    return is_good && write_file(path, data, bytes < 0 ? 0 : (size_t)bytes,
-                                 octal(file, "Mode", mode));
+    return is_good &&
+           write_file(path, data, bytes < 0 ? 0 : (size_t)bytes, octal(file, "Mode", mode));
 }
 
 /* Volumes of the cloud (NFS, disks, buckets) are empty folders here. */
@@ -142,7 +141,7 @@ static bool make_hosts(struct arena *arena, const struct pod *pod)
 {
     const struct node *params = pod->group->params;
     const char *host = tree_text(params, "HostName");
-    struct buf text = { 0 };
+    struct buf text = {0};
     buf_fmt(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost\n%s\t%s\n", pod->group->ip,
             host == NULL || host[0] == '\0' ? pod->group->name : host);
     for (const struct node *alias = tree_list(params, "HostAliase"); alias != NULL;
@@ -162,7 +161,7 @@ static bool make_hosts(struct arena *arena, const struct pod *pod)
 static bool make_resolv(struct arena *arena, const struct pod *pod)
 {
     const struct node *params = pod->group->params;
-    struct buf text = { 0 };
+    struct buf text = {0};
     for (const struct node *item = tree_list(params, "DnsConfig.NameServer"); item != NULL;
          item = item->next) {
         buf_fmt(&text, "nameserver %s\n", item->value);
@@ -182,15 +181,15 @@ static bool make_resolv(struct arena *arena, const struct pod *pod)
                 has_value ? value : "", item->next == NULL ? "\n" : "");
         mark = " ";
     }
-    bool is_good =
-        write_file(arena_fmt(arena, "%s/resolv.conf", pod->dir), buf_string(&text), text.used, 0644);
+    bool is_good = write_file(arena_fmt(arena, "%s/resolv.conf", pod->dir), buf_string(&text),
+                              text.used, 0644);
     buf_free(&text);
     return is_good;
 }
 
 bool pod_files_make(const struct pod *pod)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     bool is_good = make_dirs(pod->dir) && make_hosts(&arena, pod) && make_resolv(&arena, pod);
     for (const struct node *volume = tree_list(pod->group->params, "Volume");
          volume != NULL && is_good; volume = volume->next) {
@@ -202,7 +201,7 @@ bool pod_files_make(const struct pod *pod)
 
 void pod_files_unmake(const struct pod *pod)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     for (const struct node *volume = tree_list(pod->group->params, "Volume"); volume != NULL;
          volume = volume->next) {
         umount2(arena_fmt(&arena, "%s/v/%s", pod->dir, tree_text(volume, "Name")), MNT_DETACH);
@@ -213,7 +212,7 @@ void pod_files_unmake(const struct pod *pod)
 
 void pod_wipe(const struct pod *pod)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     for (const struct node *volume = tree_list(pod->group->params, "Volume"); volume != NULL;
          volume = volume->next) {
         char *dir = arena_fmt(&arena, "%s/v/%s", pod->dir, tree_text(volume, "Name"));

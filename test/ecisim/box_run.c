@@ -25,18 +25,17 @@
 static void on_log(struct watch *watch, uint32_t events);
 static void on_kill_time(struct timer *timer);
 
-/* ---- start ------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static int start_work(void *arg)
 {
     const struct box *box = arg;
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     char *root = arena_fmt(&arena, "%s/runc", box_dir);
     char *pid_file = arena_fmt(&arena, "%s/pid", box->dir);
-    const char *const create[] = { settings.runc, "--root",     root,     "create",
-                                   "--bundle",    box->dir,     "--pid-file", pid_file,
-                                   box->id,       NULL };
-    const char *const start[] = { settings.runc, "--root", root, "start", box->id, NULL };
+    const char *const create[] = {settings.runc, "--root",     root,     "create", "--bundle",
+                                  box->dir,      "--pid-file", pid_file, box->id,  NULL};
+    const char *const start[] = {settings.runc, "--root", root, "start", box->id, NULL};
     if (!root_make(box) || !spec_write(box)) {
         dprintf(box->log_write_fd, "the root file system could not be made\n");
         return 1;
@@ -49,8 +48,8 @@ static int start_work(void *arg)
 
 static pid_t read_pid(const struct box *box)
 {
-    struct buf path = { 0 };
-    struct buf text = { 0 };
+    struct buf path = {0};
+    struct buf text = {0};
     buf_fmt(&path, "%s/pid", box->dir);
     read_file(path.data, &text);
     pid_t pid = (pid_t)strtol(buf_string(&text), NULL, 10);
@@ -127,14 +126,14 @@ void run_start(struct container *container)
     }
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
     struct box *box = text_grab(NULL, sizeof *box);
-    *box = (struct box){ .container = container,
-                         .pod = pod,
-                         .next = pod->boxes,
-                         .log_fd = fds[0],
-                         .log_write_fd = fds[1] };
+    *box = (struct box){.container = container,
+                        .pod = pod,
+                        .next = pod->boxes,
+                        .log_fd = fds[0],
+                        .log_write_fd = fds[1]};
     box->log.fd = box->liveness.watch.fd = box->readiness.watch.fd = -1;
     snprintf(box->id, sizeof box->id, "%s-%.120s-%d", pod->group->id, container->name, ++pod->runs);
-    struct buf dir = { 0 };
+    struct buf dir = {0};
     buf_fmt(&dir, "%s/c/%s-%d", pod->dir, container->name, pod->runs);
     box->dir = dir.data;
     pod->boxes = box;
@@ -147,7 +146,7 @@ void run_start(struct container *container)
     close(fds[1]);
 }
 
-/* ---- output ----------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void take_lines(struct box *box, bool is_last)
 {
@@ -186,7 +185,7 @@ static void on_log(struct watch *watch, uint32_t events)
     read_log(container_of(watch, struct box, log), 65536);
 }
 
-/* ---- stop ------------------------------------------------------------------------------- */
+/* ---- stop ------------------------------------------------------------------------------------ */
 
 static void on_pre_stop_done(struct job *job, int result)
 {
@@ -244,12 +243,12 @@ void run_stop(struct container *container, int64_t grace_ms)
     }
 }
 
-/* ---- the end ---------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static int clean_work(void *arg)
 {
     const struct box *box = arg;
-    struct buf state = { 0 };
+    struct buf state = {0};
     cgroup_kill(box->id);
     buf_fmt(&state, "%s/runc/%s", box_dir, box->id);
     remove_tree(state.data);
@@ -299,7 +298,7 @@ static void read_message(const struct box *box, struct buf *out, bool has_failed
 {
     const struct container *container = box->container;
     const struct run *run = container->now;
-    struct buf path = { 0 };
+    struct buf path = {0};
     buf_fmt(&path, "%s/message", box->dir);
     read_file(path.data, out);
     buf_free(&path);
@@ -333,7 +332,7 @@ static void close_run(struct box *box)
 void run_ended(struct box *box, int status)
 {
     struct container *container = box->container;
-    struct buf message = { 0 };
+    struct buf message = {0};
     int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     int exit_code = signal != 0 ? 128 + signal : WEXITSTATUS(status);
     const char *reason = exit_code != 0 && cgroup_had_oom(box->id) ? "OOMKilled" : NULL;

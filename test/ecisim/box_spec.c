@@ -16,10 +16,10 @@ static const char *const usual_caps[] = {
     "AUDIT_WRITE", "CHOWN",    "DAC_OVERRIDE", "FOWNER",  "FSETID",  "KILL",       "MKNOD",
     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",  "SETGID",  "SETPCAP", "SETUID",     "SYS_CHROOT",
 };
-static const char *const more_caps[] = { "NET_ADMIN", "SYS_PTRACE", "SYS_RAWIO", "SYS_ADMIN",
-                                         "SYS_RESOURCE", "SYS_TIME", "IPC_LOCK" };
+static const char *const more_caps[] = {"NET_ADMIN",    "SYS_PTRACE", "SYS_RAWIO", "SYS_ADMIN",
+                                        "SYS_RESOURCE", "SYS_TIME",   "IPC_LOCK"};
 
-/* ---- process ---------------------------------------------------------------------------- */
+/* ---- process --------------------------------------------------------------------------------- */
 
 static bool adds_cap(const struct node *spec, const char *name)
 {
@@ -34,7 +34,7 @@ static bool adds_cap(const struct node *spec, const char *name)
 
 static void write_caps(struct jw *jw, const struct node *spec)
 {
-    static const char *const sets[] = { "bounding", "effective", "permitted" };
+    static const char *const sets[] = {"bounding", "effective", "permitted"};
     jw_kopen(jw, "capabilities", '{');
     for (size_t set = 0; set < 3; set++) {
         char name[64];
@@ -75,13 +75,12 @@ static const char *env_text(const struct box *box, const char *value)
 
 static void write_env(struct jw *jw, const struct box *box)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     const struct node *spec = box->container->spec;
     bool has_path = false;
     jw_kopen(jw, "env", '[');
     jw_text(jw, arena_fmt(&arena, "HOSTNAME=%s", box->pod->group->name));
-    for (const struct node *env = tree_list(spec, "EnvironmentVar"); env != NULL;
-         env = env->next) {
+    for (const struct node *env = tree_list(spec, "EnvironmentVar"); env != NULL; env = env->next) {
         const char *key = tree_text(env, "Key");
         const char *value = tree_find(env, "FieldRef") != NULL
                                 ? box->pod->group->ip
@@ -102,10 +101,10 @@ static void write_env(struct jw *jw, const struct box *box)
  */
 static char *web_server(struct arena *arena, const struct node *spec)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     buf_text(&text, "trap 'exit 0' TERM INT; echo \"web server on");
     bool has_port = false;
-    struct buf start = { 0 };
+    struct buf start = {0};
     for (const struct node *port = tree_list(spec, "Port"); port != NULL; port = port->next) {
         if (!text_is(tree_text(port, "Protocol"), "UDP")) {
             buf_fmt(&text, " %lld", tree_long(port, "Port", 80));
@@ -127,7 +126,7 @@ static char *web_server(struct arena *arena, const struct node *spec)
 /* DIR.json beside the folder of an image: {"Entrypoint":[],"Cmd":[],"Env":[],"WorkingDir":""}. */
 static const struct node *image_config(struct arena *arena, const char *dir)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     const struct node *root = NULL;
     if (read_file(arena_fmt(arena, "%s.json", dir), &text)) {
         root = json_read(arena, buf_string(&text));
@@ -167,7 +166,7 @@ static void write_args(struct jw *jw, struct arena *arena, const struct box *box
 
 static void write_process(struct jw *jw, const struct box *box)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     const struct node *spec = box->container->spec;
     const char *cwd = tree_text(spec, "WorkingDir");
     bool is_base = false;
@@ -191,7 +190,7 @@ static void write_process(struct jw *jw, const struct box *box)
     arena_free(&arena);
 }
 
-/* ---- mounts ----------------------------------------------------------------------------- */
+/* ---- mounts ---------------------------------------------------------------------------------- */
 
 static void write_mount(struct jw *jw, const char *type, const char *source, const char *target,
                         const char *options)
@@ -228,7 +227,7 @@ static void write_volume(struct jw *jw, struct arena *arena, const struct box *b
 
 static void write_mounts(struct jw *jw, const struct box *box)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     const char *message = tree_text(box->container->spec, "TerminationMessagePath");
     jw_kopen(jw, "mounts", '[');
     write_mount(jw, "proc", "proc", "/proc", "");
@@ -252,11 +251,11 @@ static void write_mounts(struct jw *jw, const struct box *box)
     arena_free(&arena);
 }
 
-/* ---- namespaces and limits -------------------------------------------------------------- */
+/* ---- namespaces and limits ------------------------------------------------------------------- */
 
 static void write_sysctls(struct jw *jw, const struct node *params)
 {
-    static const char *const lists[] = { "SecurityContext.Sysctl", "HostSecurityContext.Sysctl" };
+    static const char *const lists[] = {"SecurityContext.Sysctl", "HostSecurityContext.Sysctl"};
     jw_kopen(jw, "sysctl", '{');
     for (size_t list = 0; list < 2; list++) {
         for (const struct node *item = tree_list(params, lists[list]); item != NULL;
@@ -329,8 +328,8 @@ static void write_linux(struct jw *jw, const struct box *box)
 
 bool spec_write(const struct box *box)
 {
-    struct jw jw = { 0 };
-    struct buf path = { 0 };
+    struct jw jw = {0};
+    struct buf path = {0};
     const char *host = tree_text(box->pod->group->params, "HostName");
     const struct node *spec = box->container->spec;
     jw_open(&jw, '{');

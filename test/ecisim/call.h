@@ -56,16 +56,16 @@ struct call {
     struct arena arena;    /* parameters and whatever the action needs; may be taken over */
     struct pair *pairs;    /* all parameters, sorted by name */
     size_t pair_count;
-    size_t query_count;    /* those of the query string come first until sorted */
+    size_t query_count; /* those of the query string come first until sorted */
     struct node *params;
-    struct jw reply;       /* the members of the reply object so far */
+    struct jw reply; /* the members of the reply object so far */
     char request_id[40];
     enum code code;
     int status;            /* replaces that of the code when not 0 */
     const char *code_text; /* replaces that of the code when not NULL */
     const char *message;
-    const char *detail;    /* what the call was about, for the request log */
-    bool is_serving; /* inside action->serve() */
+    const char *detail; /* what the call was about, for the request log */
+    bool is_serving;    /* inside action->serve() */
     bool is_later;
     bool is_xml;
     struct effects effects;

@@ -16,32 +16,32 @@ static const struct rule {
     double low;
     double high;
 } rules[] = {
-    { "RestartPolicy", "Always|OnFailure|Never", 0, 0 },
-    { "ScheduleStrategy", "VSwitchOrdered|VSwitchRandom", 0, 0 },
-    { "CpuArchitecture", "AMD64|ARM64", 0, 0 },
-    { "OsType", "Linux|Windows", 0, 0 },
-    { "SpotStrategy", "NoSpot|SpotAsPriceGo|SpotWithPriceLimit", 0, 0 },
-    { "ImageAccelerateMode", "nydus|dadi|p2p|imc", 0, 0 },
-    { "DnsPolicy", "Default|None", 0, 0 },
-    { "EipISP", "BGP|BGP_PRO", 0, 0 },
-    { "FixedIp", "true|false", 0, 0 },
-    { "DataCachePL", "PL0|PL1|PL2|PL3", 0, 0 },
-    { "Cpu", NULL, 0, 1e6 },
-    { "Memory", NULL, 0, 1e6 },
-    { "CpuOptionsCore", NULL, 1, 128 },
-    { "CpuOptionsThreadsPerCore", NULL, 1, 2 },
-    { "ActiveDeadlineSeconds", NULL, 1, 1e12 },
-    { "TerminationGracePeriodSeconds", NULL, 0, 1e9 },
-    { "MaxPendingMinute", NULL, 10, 1440 },
-    { "SpotPriceLimit", NULL, 0.001, 1e6 },
-    { "SpotDuration", NULL, 0, 6 },
-    { "EphemeralStorage", NULL, 0, 5000 },
-    { "EipBandwidth", NULL, 1, 500 },
-    { "Ipv6AddressCount", NULL, 1, 1 },
-    { "IngressBandwidth", NULL, 1, 1e15 },
-    { "EgressBandwidth", NULL, 1, 1e15 },
-    { "FixedIpRetainHour", NULL, 1, 8760 },
-    { "DataCacheProvisionedIops", NULL, 0, 50000 },
+    {"RestartPolicy", "Always|OnFailure|Never", 0, 0},
+    {"ScheduleStrategy", "VSwitchOrdered|VSwitchRandom", 0, 0},
+    {"CpuArchitecture", "AMD64|ARM64", 0, 0},
+    {"OsType", "Linux|Windows", 0, 0},
+    {"SpotStrategy", "NoSpot|SpotAsPriceGo|SpotWithPriceLimit", 0, 0},
+    {"ImageAccelerateMode", "nydus|dadi|p2p|imc", 0, 0},
+    {"DnsPolicy", "Default|None", 0, 0},
+    {"EipISP", "BGP|BGP_PRO", 0, 0},
+    {"FixedIp", "true|false", 0, 0},
+    {"DataCachePL", "PL0|PL1|PL2|PL3", 0, 0},
+    {"Cpu", NULL, 0, 1e6},
+    {"Memory", NULL, 0, 1e6},
+    {"CpuOptionsCore", NULL, 1, 128},
+    {"CpuOptionsThreadsPerCore", NULL, 1, 2},
+    {"ActiveDeadlineSeconds", NULL, 1, 1e12},
+    {"TerminationGracePeriodSeconds", NULL, 0, 1e9},
+    {"MaxPendingMinute", NULL, 10, 1440},
+    {"SpotPriceLimit", NULL, 0.001, 1e6},
+    {"SpotDuration", NULL, 0, 6},
+    {"EphemeralStorage", NULL, 0, 5000},
+    {"EipBandwidth", NULL, 1, 500},
+    {"Ipv6AddressCount", NULL, 1, 1},
+    {"IngressBandwidth", NULL, 1, 1e15},
+    {"EgressBandwidth", NULL, 1, 1e15},
+    {"FixedIpRetainHour", NULL, 1, 8760},
+    {"DataCacheProvisionedIops", NULL, 0, 50000},
 };
 
 static void invalid(struct call *call, const char *name)
@@ -86,7 +86,7 @@ static void check_name(struct call *call)
     }
 }
 
-/* ---- what goes together ----------------------------------------------------------------- */
+/* ---- what goes together ---------------------------------------------------------------------- */
 
 static bool is_spot(const struct call *call)
 {
@@ -104,8 +104,7 @@ static void check_spot(struct call *call)
 static void check_category(struct call *call)
 {
     const struct node *item = tree_list(call->params, "ComputeCategory");
-    if (item != NULL &&
-        (is_spot(call) || text_is(call_param(call, "CpuArchitecture"), "ARM64"))) {
+    if (item != NULL && (is_spot(call) || text_is(call_param(call, "CpuArchitecture"), "ARM64"))) {
         call_fail(call, CODE_FEATURE_CONFLICT,
                   "ComputeCategory cannot be used with spot instances or ARM64.");
     }
@@ -178,8 +177,8 @@ static void check_images(struct call *call)
     if (tree_count(call->params, "ImageRegistryCredential") > 11) {
         call_fail(call, CODE_EXCEEDED, "ImageRegistryCredential: more than 11.");
     }
-    for (const struct node *item = tree_list(call->params, "ImageRegistryCredential");
-         item != NULL; item = item->next) {
+    for (const struct node *item = tree_list(call->params, "ImageRegistryCredential"); item != NULL;
+         item = item->next) {
         const char *server = tree_text(item, "Server");
         if (server == NULL || strstr(server, "://") != NULL || server[0] == '\0') {
             invalid(call, "ImageRegistryCredential.Server");
@@ -238,7 +237,7 @@ void check_tags(struct call *call)
     }
 }
 
-/* ---- size ------------------------------------------------------------------------------- */
+/* ---- size ------------------------------------------------------------------------------------ */
 
 static bool size_from_types(struct call *call, const char *types, struct size *wish)
 {
@@ -260,8 +259,8 @@ bool check_size(struct call *call, struct size *wish, struct size *size)
 {
     const char *types = call_param(call, "InstanceType");
     struct size containers = size_of_containers(call->params);
-    struct size instance = { tree_number(call->params, "Cpu", 0),
-                             tree_number(call->params, "Memory", 0) };
+    struct size instance = {tree_number(call->params, "Cpu", 0),
+                            tree_number(call->params, "Memory", 0)};
     bool has_instance = instance.cpu > 0 || instance.memory > 0;
     if (types != NULL) {
         if (!size_from_types(call, types, wish)) {
@@ -275,15 +274,14 @@ bool check_size(struct call *call, struct size *wish, struct size *size)
     } else if (has_instance) {
         *wish = instance;
         if (containers.cpu > instance.cpu + 1e-9 || containers.memory > instance.memory + 1e-9) {
-            call_fail(call, CODE_CPU_MEMORY,
-                      "The containers ask for more than the instance has.");
+            call_fail(call, CODE_CPU_MEMORY, "The containers ask for more than the instance has.");
             return false;
         }
     } else {
         *wish = containers;
     }
     if (wish->cpu == 0 && wish->memory == 0) {
-        *wish = (struct size){ 2, 4 };
+        *wish = (struct size){2, 4};
     }
     if (!size_round(settings.region, is_spot(call), *wish, size)) {
         call_fail(call, CODE_CPU_MEMORY, "%g vCPU with %g GiB is not sold.", wish->cpu,
@@ -293,7 +291,7 @@ bool check_size(struct call *call, struct size *wish, struct size *size)
     return true;
 }
 
-/* ---- all of it -------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 void check_create(struct call *call)
 {

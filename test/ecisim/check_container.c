@@ -31,7 +31,7 @@ static bool in_words(const struct node *node, const char *path, const char *word
     return text == NULL || text[0] == '\0' || text_is_any(text, words);
 }
 
-/* ---- members of a container ------------------------------------------------------------- */
+/* ---- members of a container ------------------------------------------------------------------ */
 
 static bool env_is_good(const struct node *container)
 {
@@ -52,8 +52,8 @@ static bool env_is_good(const struct node *container)
         if (settings.strict && value != NULL && strlen(value) > 256) {
             return false;
         }
-        if (field != NULL && (!text_is(field, "status.podIP") ||
-                              (value != NULL && value[0] != '\0'))) {
+        if (field != NULL &&
+            (!text_is(field, "status.podIP") || (value != NULL && value[0] != '\0'))) {
             return false;
         }
     }
@@ -114,8 +114,9 @@ static bool probe_is_good(const struct node *container, const char *name)
     }
     int ways = (tree_find(probe, "HttpGet") != NULL) + (tree_find(probe, "Exec") != NULL) +
                (tree_find(probe, "TcpSocket") != NULL);
-    bool has_port = tree_text(probe, tree_find(probe, "HttpGet") != NULL ? "HttpGet.Port"
-                                                                          : "TcpSocket.Port") != NULL;
+    bool has_port =
+        tree_text(probe, tree_find(probe, "HttpGet") != NULL ? "HttpGet.Port" : "TcpSocket.Port") !=
+        NULL;
     return ways == 1 && (has_port || tree_list(probe, "Exec.Command") != NULL) &&
            in_range(probe, "HttpGet.Port", 1, 65535) &&
            in_range(probe, "TcpSocket.Port", 1, 65535) &&
@@ -202,8 +203,8 @@ static void check_one(struct call *call, const char *kind, const struct node *c,
 
 static void check_unique(struct call *call)
 {
-    const struct node *firsts[] = { tree_list(call->params, "InitContainer"),
-                                    tree_list(call->params, "Container") };
+    const struct node *firsts[] = {tree_list(call->params, "InitContainer"),
+                                   tree_list(call->params, "Container")};
     const char *names[2 * CONTAINERS_MAX];
     size_t count = 0;
     for (size_t list = 0; list < 2; list++) {
@@ -241,7 +242,7 @@ void check_containers(struct call *call, bool is_update)
     }
 }
 
-/* ---- volumes ---------------------------------------------------------------------------- */
+/* ---- volumes --------------------------------------------------------------------------------- */
 
 static bool mode_is_good(const struct node *node, const char *path)
 {
@@ -254,7 +255,8 @@ static bool mode_is_good(const struct node *node, const char *path)
 static const char *config_problem(const struct node *volume)
 {
     size_t total = 0;
-    const char *problem = mode_is_good(volume, "ConfigFileVolume.DefaultMode") ? NULL : "DefaultMode";
+    const char *problem =
+        mode_is_good(volume, "ConfigFileVolume.DefaultMode") ? NULL : "DefaultMode";
     for (const struct node *file = tree_list(volume, "ConfigFileVolume.ConfigFileToPath");
          file != NULL && problem == NULL; file = file->next) {
         const char *path = tree_text(file, "Path");
@@ -291,13 +293,13 @@ static const char *volume_problem(const struct node *volume)
                    : "NFSVolume";
     }
     if (text_is(type, "FlexVolume")) {
-        struct arena arena = { 0 };
+        struct arena arena = {0};
         const char *options = tree_text(volume, "FlexVolume.Options");
-        bool is_good = tree_text(volume, "FlexVolume.Driver") != NULL &&
-                       in_words(volume, "FlexVolume.Driver",
-                                "alicloud/disk|alicloud/nas|alicloud/oss") &&
-                       in_words(volume, "FlexVolume.FsType", "ext4|ext3|xfs|vfat") &&
-                       (options == NULL || json_read(&arena, options) != NULL);
+        bool is_good =
+            tree_text(volume, "FlexVolume.Driver") != NULL &&
+            in_words(volume, "FlexVolume.Driver", "alicloud/disk|alicloud/nas|alicloud/oss") &&
+            in_words(volume, "FlexVolume.FsType", "ext4|ext3|xfs|vfat") &&
+            (options == NULL || json_read(&arena, options) != NULL);
         arena_free(&arena);
         return is_good ? NULL : "FlexVolume";
     }

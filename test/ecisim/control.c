@@ -46,7 +46,7 @@ static void say_ok(struct order *order)
     jw_close(&order->reply, '}');
 }
 
-/* ---- looking ---------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static void get_health(struct order *order)
 {
@@ -80,7 +80,7 @@ static void get_faults(struct order *order)
     fault_write(&order->reply);
 }
 
-/* ---- changing --------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 static void post_set(struct order *order)
 {
@@ -118,7 +118,7 @@ static void delete_faults(struct order *order)
     jw_close(&order->reply, '}');
 }
 
-/* ---- the line --------------------------------------------------------------------------- */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 static void on_try_again(struct timer *timer)
 {
@@ -175,7 +175,7 @@ static void delete_unreachable(struct order *order)
     say_ok(order);
 }
 
-/* ---- single groups ---------------------------------------------------------------------- */
+/* ---- single groups --------------------------------------------------------------------------- */
 
 /* /_sim/group/ID/VERB */
 static void post_group(struct order *order)
@@ -211,7 +211,7 @@ static void post_group(struct order *order)
     }
 }
 
-/* ---- starting anew ---------------------------------------------------------------------- */
+/* ---- starting anew --------------------------------------------------------------------------- */
 
 void control_reset(void)
 {
@@ -240,25 +240,25 @@ static void post_reset(struct order *order)
     say_ok(order);
 }
 
-/* ---- routes ----------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *method;
     const char *path; /* ends with '/': the start of the path */
     void (*serve)(struct order *order);
 } routes[] = {
-    { "GET", "/_sim/health", get_health },
-    { "GET", "/_sim/stats", get_stats },
-    { "GET", "/_sim/groups", get_groups },
-    { "GET", "/_sim/settings", get_settings },
-    { "POST", "/_sim/set", post_set },
-    { "GET", "/_sim/fault", get_faults },
-    { "POST", "/_sim/fault", post_fault },
-    { "DELETE", "/_sim/fault", delete_faults },
-    { "POST", "/_sim/unreachable", post_unreachable },
-    { "DELETE", "/_sim/unreachable", delete_unreachable },
-    { "POST", "/_sim/group/", post_group },
-    { "POST", "/_sim/reset", post_reset },
+    {"GET", "/_sim/health", get_health},
+    {"GET", "/_sim/stats", get_stats},
+    {"GET", "/_sim/groups", get_groups},
+    {"GET", "/_sim/settings", get_settings},
+    {"POST", "/_sim/set", post_set},
+    {"GET", "/_sim/fault", get_faults},
+    {"POST", "/_sim/fault", post_fault},
+    {"DELETE", "/_sim/fault", delete_faults},
+    {"POST", "/_sim/unreachable", post_unreachable},
+    {"DELETE", "/_sim/unreachable", delete_unreachable},
+    {"POST", "/_sim/group/", post_group},
+    {"POST", "/_sim/reset", post_reset},
 };
 
 static void read_query(struct order *order)
@@ -315,7 +315,7 @@ void control_start(struct listener *api)
 
 void control_handle(struct exchange *exchange)
 {
-    struct order order = { .exchange = exchange, .status = 200 };
+    struct order order = {.exchange = exchange, .status = 200};
     if (read_params(&order)) {
         serve(&order);
     } else {

@@ -66,7 +66,7 @@ const char *fault_add(const struct node *request, long *id)
 {
     struct rule *rule = text_grab(NULL, sizeof *rule);
     struct rule **place = &rules;
-    *rule = (struct rule){ .id = last_id + 1 };
+    *rule = (struct rule){.id = last_id + 1};
     rule->action = copy_text(rule, tree_text(request, "action"), "*");
     rule->probability = tree_number(request, "probability", 1);
     rule->count = tree_long(request, "count", -1);

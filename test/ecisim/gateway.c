@@ -12,7 +12,7 @@
 #include "settings.h"
 #include "stats.h"
 
-/* ---- nonces ----------------------------------------------------------------------------- */
+/* ---- nonces ---------------------------------------------------------------------------------- */
 
 struct nonce {
     struct nonce *next; /* the next younger one */
@@ -60,7 +60,7 @@ void gateway_reset(void)
     }
 }
 
-/* ---- parameters ------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 const char *call_param(const struct call *call, const char *path)
 {
@@ -86,7 +86,7 @@ static void add_pairs(struct call *call, char *text, size_t *room)
             value = equals + 1;
         }
         percent_decode(piece, strlen(piece));
-        call->pairs[call->pair_count++] = (struct pair){ .name = piece, .value = value };
+        call->pairs[call->pair_count++] = (struct pair){.name = piece, .value = value};
     }
 }
 
@@ -112,7 +112,7 @@ static void read_params(struct call *call)
     }
 }
 
-/* ---- who asks --------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 static void check_time(struct call *call, const char *stamp)
 {
@@ -154,9 +154,9 @@ static void check_sts(struct call *call, const char *token)
 /* eci-api 1.3 and 1.5. The parameters are sorted here. */
 static void check_rpc(struct call *call)
 {
-    static const char *const needed[] = { "AccessKeyId",    "SignatureMethod", "SignatureVersion",
-                                          "SignatureNonce", "Timestamp",       "Signature" };
-    struct buf signature = { 0 };
+    static const char *const needed[] = {"AccessKeyId",    "SignatureMethod", "SignatureVersion",
+                                         "SignatureNonce", "Timestamp",       "Signature"};
+    struct buf signature = {0};
     for (size_t at = 0; at < sizeof needed / sizeof needed[0]; at++) {
         if (call_param(call, needed[at]) == NULL) {
             call->code_text = arena_fmt(&call->arena, "Missing%s", needed[at]);
@@ -206,7 +206,7 @@ static size_t signed_headers(struct call *call, const char *list, struct pair *h
     for (char *rest = NULL, *name = strtok_r(copy, ";", &rest);
          name != NULL && count < HTTP_HEADERS_MAX; name = strtok_r(NULL, ";", &rest)) {
         const char *value = http_header(call->exchange, name);
-        headers[count++] = (struct pair){ .name = name, .value = value == NULL ? "" : value };
+        headers[count++] = (struct pair){.name = name, .value = value == NULL ? "" : value};
     }
     pairs_sort(headers, count);
     return count;
@@ -215,8 +215,8 @@ static size_t signed_headers(struct call *call, const char *list, struct pair *h
 /* eci-api 1.7 */
 static void check_acs3(struct call *call, const char *authorization)
 {
-    static const char *const needed[] = { "x-acs-date", "x-acs-signature-nonce",
-                                          "x-acs-content-sha256" };
+    static const char *const needed[] = {"x-acs-date", "x-acs-signature-nonce",
+                                         "x-acs-content-sha256"};
     const struct exchange *exchange = call->exchange;
     struct pair headers[HTTP_HEADERS_MAX];
     char hash[65];
@@ -256,7 +256,7 @@ static void check_acs3(struct call *call, const char *authorization)
     check_nonce(call, http_header(exchange, "x-acs-signature-nonce"));
 }
 
-/* ---- what is asked ---------------------------------------------------------------------- */
+/* ---- what is asked --------------------------------------------------------------------------- */
 
 static void check_format(struct call *call, bool is_acs3)
 {
@@ -366,7 +366,7 @@ static void keep_effects(struct call *call)
 void gateway_handle(struct exchange *exchange)
 {
     struct call *call = text_grab(NULL, sizeof *call);
-    *call = (struct call){ .exchange = exchange };
+    *call = (struct call){.exchange = exchange};
     gateway_uuid(call->request_id);
     read_params(call);
     check_call(call);

@@ -20,16 +20,16 @@ static const struct {
     const char *phase;
     bool is_end;
 } statuses[STATUS_COUNT] = {
-    [SCHEDULING] = { "Scheduling", "Pending", false },
-    [PENDING] = { "Pending", "Pending", false },
-    [RUNNING] = { "Running", "Running", false },
-    [RESTARTING] = { "Restarting", "Pending", false },
-    [UPDATING] = { "Updating", "Pending", false },
-    [TERMINATING] = { "Terminating", "Running", false },
-    [SUCCEEDED] = { "Succeeded", "Succeeded", true },
-    [FAILED] = { "Failed", "Failed", true },
-    [EXPIRED] = { "Expired", "Failed", true },
-    [SCHEDULE_FAILED] = { "ScheduleFailed", "Failed", true },
+    [SCHEDULING] = {"Scheduling", "Pending", false},
+    [PENDING] = {"Pending", "Pending", false},
+    [RUNNING] = {"Running", "Running", false},
+    [RESTARTING] = {"Restarting", "Pending", false},
+    [UPDATING] = {"Updating", "Pending", false},
+    [TERMINATING] = {"Terminating", "Running", false},
+    [SUCCEEDED] = {"Succeeded", "Succeeded", true},
+    [FAILED] = {"Failed", "Failed", true},
+    [EXPIRED] = {"Expired", "Failed", true},
+    [SCHEDULE_FAILED] = {"ScheduleFailed", "Failed", true},
 };
 
 const char *status_name(enum status status)
@@ -47,7 +47,7 @@ bool status_is_end(enum status status)
     return statuses[status].is_end;
 }
 
-/* ---- runs and events -------------------------------------------------------------------- */
+/* ---- runs and events ------------------------------------------------------------------------- */
 
 #define LOG_LINES_MAX 20000
 #define LOG_BYTES_MAX (2 << 20)
@@ -87,7 +87,7 @@ void run_log(struct run *run, const char *text, size_t bytes)
         grow_lines(run);
     }
     run->lines[(run->line_first + run->line_count++) % run->line_room] =
-        (struct log_line){ .at_ms = wall_ms(), .ns = ++order % 1000000, .text = copy };
+        (struct log_line){.at_ms = wall_ms(), .ns = ++order % 1000000, .text = copy};
     run->log_bytes += strlen(copy);
 }
 
@@ -114,36 +114,35 @@ static void add_event(struct group *group, struct event event)
     group->events[group->event_count++] = event;
 }
 
-void group_event(struct group *group, const char *component, const char *type,
-                 const char *reason, const char *format, ...)
+void group_event(struct group *group, const char *component, const char *type, const char *reason,
+                 const char *format, ...)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     va_list args;
     va_start(args, format);
     buf_vfmt(&text, format, args);
     va_end(args);
     for (size_t at = 0; at < group->event_count; at++) {
         struct event *event = &group->events[at];
-        if (strcmp(event->reason, reason) == 0 &&
-            strcmp(event->message, buf_string(&text)) == 0) {
+        if (strcmp(event->reason, reason) == 0 && strcmp(event->message, buf_string(&text)) == 0) {
             event->count++;
             event->last_ms = wall_ms();
             buf_free(&text);
             return;
         }
     }
-    add_event(group, (struct event){ .type = type,
-                                     .reason = reason,
-                                     .message = text_copy(buf_string(&text)),
-                                     .component = component,
-                                     .count = 1,
-                                     .first_ms = wall_ms(),
-                                     .last_ms = wall_ms(),
-                                     .id = (unsigned)dice_roll(&sim_dice) });
+    add_event(group, (struct event){.type = type,
+                                    .reason = reason,
+                                    .message = text_copy(buf_string(&text)),
+                                    .component = component,
+                                    .count = 1,
+                                    .first_ms = wall_ms(),
+                                    .last_ms = wall_ms(),
+                                    .id = (unsigned)dice_roll(&sim_dice)});
     buf_free(&text);
 }
 
-/* ---- conditions and changes ------------------------------------------------------------- */
+/* ---- conditions and changes ------------------------------------------------------------------ */
 
 static void set_condition(struct group *group, enum condition_type type, bool is_true,
                           const char *reason)
@@ -222,7 +221,7 @@ void group_touch(struct group *group)
     link_change(group);
 }
 
-/* ---- making ----------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void make_id(char id[GROUP_ID_BYTES])
 {
@@ -236,8 +235,7 @@ static void make_id(char id[GROUP_ID_BYTES])
     } while (index_find(&by_id, id) != NULL);
 }
 
-static size_t add_containers(struct group *group, size_t at, const struct node *first,
-                             bool is_init)
+static size_t add_containers(struct group *group, size_t at, const struct node *first, bool is_init)
 {
     for (const struct node *spec = first; spec != NULL; spec = spec->next) {
         group->containers[at++] = (struct container){
@@ -245,8 +243,7 @@ static size_t add_containers(struct group *group, size_t at, const struct node *
             .spec = spec,
             .name = tree_text(spec, "Name"),
             .is_init = is_init,
-            .is_sidecar =
-                !is_init && text_is(env_value(spec, "ECI_CONTAINER_TYPE"), "sidecar"),
+            .is_sidecar = !is_init && text_is(env_value(spec, "ECI_CONTAINER_TYPE"), "sidecar"),
             .wait_reason = "",
         };
     }
@@ -256,8 +253,8 @@ static size_t add_containers(struct group *group, size_t at, const struct node *
 struct group *group_new(struct arena *params_arena, struct node *params, const char *token)
 {
     struct group *group = text_grab(NULL, sizeof *group);
-    *group = (struct group){ .params = params, .arena = *params_arena };
-    *params_arena = (struct arena){ 0 };
+    *group = (struct group){.params = params, .arena = *params_arena};
+    *params_arena = (struct arena){0};
     group->tags = tree_find(params, "Tag");
     group->name = tree_text(params, "ContainerGroupName");
     group->restart_policy = tree_text(params, "RestartPolicy");
@@ -289,7 +286,7 @@ struct group *group_new(struct arena *params_arena, struct node *params, const c
     return group;
 }
 
-/* ---- finding ---------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct group *group_find_listed(const char *id)
 {
@@ -344,7 +341,7 @@ bool group_has_tag(const struct group *group, const char *key, const char *value
     return mine != NULL && (value == NULL || strcmp(mine, value) == 0);
 }
 
-/* ---- removing --------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 static void group_free(struct group *group)
 {
@@ -369,8 +366,7 @@ static void group_free(struct group *group)
 void group_remove(struct group *group, const char *how)
 {
     size_t at = group_after(group->serial) - 1;
-    memmove(&groups.all[at], &groups.all[at + 1],
-            (groups.count - at - 1) * sizeof groups.all[0]);
+    memmove(&groups.all[at], &groups.all[at + 1], (groups.count - at - 1) * sizeof groups.all[0]);
     groups.count--;
     groups_changed();
     index_drop(&by_id, group->id);
@@ -387,6 +383,6 @@ void groups_reset(void)
     free(groups.all);
     index_free(&by_id);
     group_room = 0;
-    groups = (struct groups){ .generation = groups.generation + 1 };
+    groups = (struct groups){.generation = groups.generation + 1};
     ledger_reset();
 }

@@ -69,9 +69,9 @@ struct container {
     bool is_starting; /* the runtime was asked, or a restart is set */
     bool is_done;     /* ended and will not be started again */
     bool is_ready;
-    bool is_stopping; /* asked to end */
+    bool is_stopping;  /* asked to end */
     bool must_restart; /* ended on purpose, to be started anew (update) */
-    int forced_code;     /* life_kill: end with this, not with the real code */
+    int forced_code;   /* life_kill: end with this, not with the real code */
     const char *forced_reason;
     int restarts;
     int crashes;        /* restarts since the last long run */
@@ -120,11 +120,11 @@ struct record {
     struct node *tags; /* children 1, 2, ... with Key and Value */
     struct arena arena;
     int64_t created_ms;
-    int64_t ended_ms;   /* in a terminal status since; 0: not */
-    int64_t deleted_ms; /* 0: still there */
+    int64_t ended_ms;           /* in a terminal status since; 0: not */
+    int64_t deleted_ms;         /* 0: still there */
     unsigned long long born_at; /* the order of beginnings and ends */
     unsigned long long over_at; /* it ended or was removed; 0: it lives */
-    const char *end;    /* how it went: "deleted", "vanished", "retention" */
+    const char *end;            /* how it went: "deleted", "vanished", "retention" */
     enum status status;
     struct group *group; /* NULL when gone */
 };
@@ -149,9 +149,9 @@ struct group {
     int64_t created_ms; /* wall times */
     int64_t started_ms;
     int64_t ended_ms;
-    int64_t born_ms;    /* monotonic, for the lags */
-    int64_t changed_ms; /* monotonic, for SinceSecond */
-    const char *reason; /* why it was not created, or failed */
+    int64_t born_ms;              /* monotonic, for the lags */
+    int64_t changed_ms;           /* monotonic, for SinceSecond */
+    const char *reason;           /* why it was not created, or failed */
     struct container *containers; /* init containers first */
     size_t container_count;
     size_t init_count;
@@ -163,13 +163,13 @@ struct group {
     bool is_set_up;              /* the runtime has made its network and volumes */
     bool is_setting_up;          /* it is about to */
     bool is_tearing_down;
-    bool is_gone;                /* removed, still listed because of a lag */
-    int64_t gone_ms;             /* monotonic, since when */
-    bool is_forced;              /* deleted with Force */
-    int64_t until_ms;            /* monotonic: the present status lasts at least so long */
-    int64_t pending_since_ms;    /* monotonic */
-    const char *end;             /* how it is being removed */
-    struct group *newer;         /* the list of changes */
+    bool is_gone;             /* removed, still listed because of a lag */
+    int64_t gone_ms;          /* monotonic, since when */
+    bool is_forced;           /* deleted with Force */
+    int64_t until_ms;         /* monotonic: the present status lasts at least so long */
+    int64_t pending_since_ms; /* monotonic */
+    const char *end;          /* how it is being removed */
+    struct group *newer;      /* the list of changes */
     struct group *older;
     void *box; /* of the container runtime */
 };
@@ -208,9 +208,8 @@ bool group_has_tag(const struct group *group, const char *key, const char *value
 const char *group_tag(const struct group *group, const char *key);
 
 /* Same reason and message as before: the event only counts up. */
-void group_event(struct group *group, const char *component, const char *type,
-                 const char *reason, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void group_event(struct group *group, const char *component, const char *type, const char *reason,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 void run_log(struct run *run, const char *text, size_t bytes);
 void run_free(struct run *run);

@@ -40,7 +40,7 @@ struct conn {
 
 static void conn_advance(struct conn *conn);
 
-/* ---- life of a connection --------------------------------------------------------------- */
+/* ---- life of a connection -------------------------------------------------------------------- */
 
 static void exchange_free(struct exchange *exchange)
 {
@@ -56,7 +56,7 @@ static void conn_end(struct conn *conn, bool is_reset)
         return;
     }
     if (is_reset) {
-        struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     }
     close(fd);
@@ -115,9 +115,8 @@ static void conn_watch(struct conn *conn)
 /* Read and write what can be; false when the connection ended. */
 static bool conn_pump(struct conn *conn)
 {
-    bool is_open = conn->tls != NULL
-                       ? tls_pump(conn->tls, conn->watch.fd, &conn->in, &conn->out)
-                       : pump_plain(conn);
+    bool is_open = conn->tls != NULL ? tls_pump(conn->tls, conn->watch.fd, &conn->in, &conn->out)
+                                     : pump_plain(conn);
     if (!is_open) {
         conn_end(conn, false);
     }
@@ -178,8 +177,8 @@ static void conn_advance(struct conn *conn)
         }
         serve_requests(conn);
         size_t before = conn->in.used;
-        has_news = conn->watch.fd >= 0 && conn->out.used > 0 && conn_pump(conn) &&
-                   conn->in.used > before;
+        has_news =
+            conn->watch.fd >= 0 && conn->out.used > 0 && conn_pump(conn) && conn->in.used > before;
     }
     conn->is_advancing = false;
     if (conn->watch.fd >= 0) {
@@ -187,7 +186,7 @@ static void conn_advance(struct conn *conn)
     }
 }
 
-/* ---- listening -------------------------------------------------------------------------- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 static void on_accept(struct watch *watch, uint32_t events)
 {
@@ -201,7 +200,7 @@ static void on_accept(struct watch *watch, uint32_t events)
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct conn *conn = text_grab(NULL, sizeof *conn);
-        *conn = (struct conn){ .listener = listener, .next = listener->conns };
+        *conn = (struct conn){.listener = listener, .next = listener->conns};
         if (conn->next != NULL) {
             conn->next->previous = conn;
         }
@@ -229,7 +228,7 @@ static const char *open_socket(struct listener *listener, struct sockaddr_in *ad
 
 static bool parse_address(const char *text, struct sockaddr_in *address)
 {
-    char host[64] = { 0 };
+    char host[64] = {0};
     long long port = 0;
     const char *colon = strrchr(text, ':');
     if (colon == NULL || (size_t)(colon - text) >= sizeof host || !text_to_long(colon + 1, &port) ||
@@ -237,7 +236,7 @@ static bool parse_address(const char *text, struct sockaddr_in *address)
         return false;
     }
     memcpy(host, text, (size_t)(colon - text));
-    *address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     return inet_pton(AF_INET, host, &address->sin_addr) == 1;
 }
 
@@ -246,7 +245,7 @@ const char *http_listen(struct listener *listener, const char *address,
 {
     struct sockaddr_in place;
     char host[INET_ADDRSTRLEN];
-    struct buf text = { 0 };
+    struct buf text = {0};
     listener->watch.fd = -1;
     listener->handle = handle;
     if (!parse_address(address, &place)) {
@@ -272,8 +271,8 @@ void http_unlisten(struct listener *listener)
 bool http_relisten(struct listener *listener)
 {
     struct sockaddr_in place;
-    return listener->watch.fd >= 0 || (parse_address(listener->address, &place) &&
-                                       open_socket(listener, &place) == NULL);
+    return listener->watch.fd >= 0 ||
+           (parse_address(listener->address, &place) && open_socket(listener, &place) == NULL);
 }
 
 void http_reset_all(struct listener *listener)
@@ -306,24 +305,37 @@ void http_close(struct listener *listener)
     listener->tls = NULL;
 }
 
-/* ---- answers ---------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static const char *status_text(int status)
 {
     switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 429:
+        return "Too Many Requests";
+    case 500:
+        return "Internal Server Error";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return "Status";
     }
 }
 

@@ -78,8 +78,8 @@ void http_answer_short(struct exchange *exchange, int status, const char *type, 
  * given to took(), which consumes what it can from the buffer; gone() comes once at the end.
  */
 struct conn *http_take_over(struct exchange *exchange, const char *head,
-                            void (*took)(void *owner, struct buf *in),
-                            void (*gone)(void *owner), void *owner);
+                            void (*took)(void *owner, struct buf *in), void (*gone)(void *owner),
+                            void *owner);
 void conn_send(struct conn *conn, const void *data, size_t bytes);
 void conn_close(struct conn *conn); /* after what was sent is out */
 

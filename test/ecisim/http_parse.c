@@ -80,7 +80,7 @@ static bool parse_head(struct exchange *exchange, char *head)
         }
         *colon = '\0';
         exchange->headers[exchange->header_count++] =
-            (struct http_header){ .name = line, .value = trim(colon + 1) };
+            (struct http_header){.name = line, .value = trim(colon + 1)};
     }
     return true;
 }
@@ -94,7 +94,7 @@ enum body { BODY_WAIT, BODY_DONE, BODY_BAD };
 static enum body read_chunked(struct exchange *exchange, const char *coded, size_t bytes,
                               size_t *taken)
 {
-    struct buf body = { 0 };
+    struct buf body = {0};
     size_t at = 0;
     enum body result = BODY_WAIT;
     while (result == BODY_WAIT) {
@@ -144,7 +144,8 @@ static enum body read_body(struct exchange *exchange, const char *coded, size_t 
                    ? read_chunked(exchange, coded, bytes, taken)
                    : BODY_BAD;
     }
-    if (length != NULL && (!text_to_long(length, &size) || size < 0 || size > HTTP_BODY_BYTES_MAX)) {
+    if (length != NULL &&
+        (!text_to_long(length, &size) || size < 0 || size > HTTP_BODY_BYTES_MAX)) {
         return BODY_BAD;
     }
     if (bytes < (size_t)size) {
@@ -165,7 +166,7 @@ struct exchange *http_parse(struct buf *in, size_t *scanned, const char **proble
         return NULL;
     }
     struct exchange *exchange = text_grab(NULL, sizeof *exchange);
-    *exchange = (struct exchange){ 0 };
+    *exchange = (struct exchange){0};
     enum body body = BODY_BAD;
     if (parse_head(exchange, arena_copy(&exchange->arena, in->data, head_bytes))) {
         body = read_body(exchange, in->data + head_bytes, in->used - head_bytes, &body_bytes);

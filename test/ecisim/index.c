@@ -85,7 +85,7 @@ void index_put(struct index *index, const char *key, void *thing)
     if (2 * (index->used + 1) > index->room) {
         grow(index);
     }
-    place(index, (struct index_entry){ .key = key, .thing = thing, .hash = hash });
+    place(index, (struct index_entry){.key = key, .thing = thing, .hash = hash});
     index->count++;
 }
 
@@ -113,5 +113,5 @@ void *index_next(const struct index *index, size_t *at)
 void index_free(struct index *index)
 {
     free(index->entries);
-    *index = (struct index){ 0 };
+    *index = (struct index){0};
 }

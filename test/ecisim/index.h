@@ -15,7 +15,7 @@ struct index {
     size_t count;
 };
 
-uint64_t index_hash(const char *key, size_t bytes); /* FNV-1a */
+uint64_t index_hash(const char *key, size_t bytes);           /* FNV-1a */
 void *index_find(const struct index *index, const char *key); /* NULL when absent */
 /* Add or replace. */
 void index_put(struct index *index, const char *key, void *thing);

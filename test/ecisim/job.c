@@ -30,7 +30,7 @@ void job_start(struct job *job, const void *group, int (*work)(void *arg), void 
         abort();
     }
     setpgid(pid, pid); /* both do it: whoever comes first */
-    *job = (struct job){ .pid = pid, .group = group, .done = done, .next = jobs };
+    *job = (struct job){.pid = pid, .group = group, .done = done, .next = jobs};
     jobs = job;
 }
 
@@ -99,7 +99,7 @@ static void child_run(const char *const *argv, int in, int out, int err)
 
 int job_run(const char *const *argv, const char *input, int out, int err)
 {
-    int pipe_fds[2] = { -1, -1 };
+    int pipe_fds[2] = {-1, -1};
     int status = 0;
     if (input != NULL && pipe2(pipe_fds, O_CLOEXEC) != 0) {
         return -1;

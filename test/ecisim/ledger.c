@@ -14,7 +14,7 @@ static unsigned long long last_order;
 struct record *record_new(struct group *group, const char *id, const char *token)
 {
     struct record *record = text_grab(NULL, sizeof *record);
-    *record = (struct record){ .group = group, .created_ms = wall_ms(), .born_at = ++last_order };
+    *record = (struct record){.group = group, .created_ms = wall_ms(), .born_at = ++last_order};
     strcpy(record->id, id);
     record->name = arena_copy(&record->arena, group->name, strlen(group->name));
     token = token == NULL ? "" : token;
@@ -70,7 +70,7 @@ void ledger_reset(void)
     record_count = record_room = 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const struct node *first_tag(const struct record *record)
 {
@@ -142,7 +142,7 @@ void ledger_write(struct jw *jw, const struct node *query)
     jw_close(jw, ']');
 }
 
-/* ---- per value of a tag ----------------------------------------------------------------- */
+/* ---- per value of a tag ---------------------------------------------------------------------- */
 
 struct family {
     const char *value;
@@ -172,8 +172,8 @@ static long most_at_once(const struct family *family)
 
 static void write_families(struct jw *jw, const char *tag)
 {
-    struct index by_value = { 0 };
-    struct arena arena = { 0 };
+    struct index by_value = {0};
+    struct arena arena = {0};
     size_t at = 0;
     for (size_t number = 0; number < record_count; number++) {
         const char *value = record_tag(records[number], tag);
@@ -186,8 +186,7 @@ static void write_families(struct jw *jw, const char *tag)
             family->value = value;
             index_put(&by_value, value, family);
         }
-        family->members =
-            text_grab(family->members, (family->count + 1) * sizeof *family->members);
+        family->members = text_grab(family->members, (family->count + 1) * sizeof *family->members);
         family->members[family->count++] = records[number];
     }
     jw_kopen(jw, "by_tag", '{');
@@ -205,7 +204,7 @@ static void write_families(struct jw *jw, const char *tag)
 
 void ledger_write_stats(struct jw *jw, const char *tag)
 {
-    long long counts[STATUS_COUNT] = { 0 };
+    long long counts[STATUS_COUNT] = {0};
     long long exist = 0;
     for (size_t at = 0; at < record_count; at++) {
         if (records[at]->deleted_ms == 0) {

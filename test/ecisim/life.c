@@ -59,7 +59,7 @@ static void tear_down(struct group *group)
     }
 }
 
-/* ---- the end ---------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /*
  * Ended groups are complete for retain_ms; of the older ones the newest retain_max stay
@@ -142,7 +142,7 @@ void life_torn_down(struct group *group)
     }
 }
 
-/* ---- the beginning ---------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 void life_begin(struct group *group)
 {
@@ -166,8 +166,8 @@ static void schedule(struct group *group)
         finish(group, SCHEDULE_FAILED, "ResourceInsufficient");
         return;
     }
-    if (group->instance_type[0] == '\0' && (group->size.cpu > group->wish.cpu ||
-                                            group->size.memory > group->wish.memory)) {
+    if (group->instance_type[0] == '\0' &&
+        (group->size.cpu > group->wish.cpu || group->size.memory > group->wish.memory)) {
         group_event(group, "EciService", "Normal", "AutoInstanceTypeMatch",
                     "The most-matched instanceType for current eci instance is %.2f-%.2fGi",
                     group->size.cpu, group->size.memory);
@@ -189,7 +189,7 @@ void life_set_up(struct group *group, const char *problem)
     life_wake(group);
 }
 
-/* ---- containers in their order ---------------------------------------------------------- */
+/* ---- containers in their order --------------------------------------------------------------- */
 
 /* Init containers run one after the other. true: all have succeeded. */
 static bool run_inits(struct group *group)
@@ -219,7 +219,7 @@ struct summary {
 
 static struct summary sum_up(const struct group *group)
 {
-    struct summary sum = { 0 };
+    struct summary sum = {0};
     for (size_t at = group->init_count; at < group->container_count; at++) {
         const struct container *container = &group->containers[at];
         sum.created += container->now != NULL;
@@ -266,7 +266,7 @@ static void run_apps(struct group *group)
     }
 }
 
-/* ---- time limits ------------------------------------------------------------------------ */
+/* ---- time limits ----------------------------------------------------------------------------- */
 
 static int64_t pending_limit_ms(const struct group *group)
 {
@@ -283,8 +283,8 @@ static int64_t deadline_ms(const struct group *group)
     if (active_s > 0 && group->started_ms > 0) {
         active_ms = clock_ms() + group->started_ms + 1000 * active_s - wall_ms();
     }
-    bool is_initializing = group->init_count > 0 && !group->conditions[COND_INITIALIZED].is_true &&
-                           any_running(group);
+    bool is_initializing =
+        group->init_count > 0 && !group->conditions[COND_INITIALIZED].is_true && any_running(group);
     if (group->status != PENDING || is_initializing) {
         return active_ms;
     }
@@ -300,8 +300,8 @@ static void on_deadline(struct timer *timer)
         life_wake(group);
         return;
     }
-    bool is_pending = group->status == PENDING &&
-                      clock_ms() >= group->pending_since_ms + pending_limit_ms(group);
+    bool is_pending =
+        group->status == PENDING && clock_ms() >= group->pending_since_ms + pending_limit_ms(group);
     life_fail(group, is_pending ? "PendingTimeout" : "DeadlineExceeded");
 }
 
@@ -315,7 +315,7 @@ static void watch_deadline(struct group *group)
     }
 }
 
-/* ---- the rules -------------------------------------------------------------------------- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
 static void restart_now(struct group *group)
 {
@@ -379,7 +379,7 @@ static void on_step(struct timer *timer)
     }
 }
 
-/* ---- orders ----------------------------------------------------------------------------- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 void life_delete(struct group *group, bool is_forced, const char *how)
 {

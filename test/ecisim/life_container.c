@@ -27,7 +27,7 @@ static void set_waiting(struct container *container, const char *reason, const c
 static struct run *run_new(void)
 {
     struct run *run = text_grab(NULL, sizeof *run);
-    *run = (struct run){ .started_ms = wall_ms() };
+    *run = (struct run){.started_ms = wall_ms()};
     for (int at = 0; at < 4; at++) {
         snprintf(run->id + 16 * at, 17, "%016llx", (unsigned long long)dice_roll(&sim_dice));
     }
@@ -140,8 +140,7 @@ static void wait_for_restart(struct container *container)
                  "Back-off %s restarting failed container=%s pod=%s_default(%s)", wait,
                  container->name, group->name, group->id);
         set_waiting(container, "CrashLoopBackOff", message);
-        group_event(group, "kubelet", "Warning", "BackOff",
-                    "Back-off restarting failed container");
+        group_event(group, "kubelet", "Warning", "BackOff", "Back-off restarting failed container");
     }
     timer_set(&container->timer, delay_ms, on_restart);
 }
@@ -176,7 +175,7 @@ void life_ended(struct container *container, int exit_code, int signal, const ch
     if (exit_code != 0 &&
         text_is(env_value(container->spec, "ECI_CONTAINER_IGNORE_EXIT_CODE"), "true")) {
         free(run->message);
-        struct buf text = { 0 };
+        struct buf text = {0};
         buf_fmt(&text, "ignored exit code %d (%s)", exit_code, reason == NULL ? "Error" : reason);
         run->message = text.data;
         exit_code = 0;

@@ -133,8 +133,8 @@ static int by_serial(const void *a, const void *b)
 static void find_changed(struct finder *finder, long long since_s)
 {
     int64_t from_ms = clock_ms() - 1000 * since_s;
-    for (struct group *group = groups.changed_last;
-         group != NULL && group->changed_ms >= from_ms; group = group->older) {
+    for (struct group *group = groups.changed_last; group != NULL && group->changed_ms >= from_ms;
+         group = group->older) {
         consider(finder, group, false);
     }
     if (finder->count > 1) {
@@ -155,10 +155,10 @@ static struct {
 
 static uint64_t digest_filters(const struct filters *filters)
 {
-    const char *const texts[] = { filters->name,    filters->status,         filters->zone,
-                                  filters->vswitch, filters->security_group,
-                                  filters->resource_group };
-    struct buf all = { 0 };
+    const char *const texts[] = {filters->name,           filters->status,
+                                 filters->zone,           filters->vswitch,
+                                 filters->security_group, filters->resource_group};
+    struct buf all = {0};
     for (size_t at = 0; at < sizeof texts / sizeof texts[0]; at++) {
         buf_fmt(&all, "%s\n", texts[at] == NULL ? "" : texts[at]);
     }
@@ -291,9 +291,9 @@ static void omit_rows(struct list *list, double probability)
 
 bool list_groups(struct call *call, long limit_usual, long limit_max, struct list *list)
 {
-    struct finder finder = { .call = call, .filters = read_filters(call) };
+    struct finder finder = {.call = call, .filters = read_filters(call)};
     unsigned long long serial = 0;
-    *list = (struct list){ 0 };
+    *list = (struct list){0};
     long limit = read_limit(call, limit_usual, limit_max);
     if (limit == 0 || !read_token(call, &serial)) {
         return false;

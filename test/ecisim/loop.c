@@ -18,7 +18,7 @@
 
 static int epoll_fd = -1;
 static bool is_stopping;
-static struct watch signal_watch = { .fd = -1 };
+static struct watch signal_watch = {.fd = -1};
 static void (*child_ended)(pid_t, int);
 
 static struct timer **heap; /* heap[0] is the next to fire */
@@ -29,7 +29,7 @@ static void **garbage;
 static size_t garbage_count;
 static size_t garbage_room;
 
-/* ---- clocks ----------------------------------------------------------------------------- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 static int64_t read_clock(clockid_t id)
 {
@@ -48,7 +48,7 @@ int64_t wall_ms(void)
     return read_clock(CLOCK_REALTIME) + 1000 * settings.clock_skew_s;
 }
 
-/* ---- timers ----------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void heap_place(size_t at, struct timer *timer)
 {
@@ -118,8 +118,8 @@ void timer_set(struct timer *timer, int64_t delay_ms, void (*fire)(struct timer 
 
 static void fire_timers(void)
 {
-    int64_t now_ms = clock_ms();
     for (int round = 0; round < ROUNDS_MAX; round++) {
+        int64_t now_ms = clock_ms();
         size_t budget = heap_count;
         while (heap_count > 0 && heap[0]->at_ms <= now_ms && budget-- > 0) {
             struct timer *timer = heap[0];
@@ -129,12 +129,12 @@ static void fire_timers(void)
     }
 }
 
-/* ---- descriptors ------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 void watch_add(struct watch *watch, int fd, uint32_t events,
                void (*ready)(struct watch *, uint32_t))
 {
-    struct epoll_event event = { .events = events, .data.ptr = watch };
+    struct epoll_event event = {.events = events, .data.ptr = watch};
     watch->fd = fd;
     watch->ready = ready;
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -145,7 +145,7 @@ void watch_add(struct watch *watch, int fd, uint32_t events,
 
 void watch_change(struct watch *watch, uint32_t events)
 {
-    struct epoll_event event = { .events = events, .data.ptr = watch };
+    struct epoll_event event = {.events = events, .data.ptr = watch};
     epoll_ctl(epoll_fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
@@ -175,7 +175,7 @@ static void empty_garbage(void)
     }
 }
 
-/* ---- signals and children --------------------------------------------------------------- */
+/* ---- signals and children -------------------------------------------------------------------- */
 
 static void reap_children(void)
 {
@@ -222,7 +222,7 @@ void loop_on_child(void (*ended)(pid_t pid, int status))
     child_ended = ended;
 }
 
-/* ---- the loop --------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 void loop_start(void)
 {

@@ -125,7 +125,7 @@ static bool write_port(const char *path, int port)
         return true;
     }
     /* Written aside and renamed, so that a reader never sees half a number. */
-    struct buf aside = { 0 };
+    struct buf aside = {0};
     buf_fmt(&aside, "%s.new", path);
     FILE *file = fopen(aside.data, "we");
     bool is_good = file != NULL && fprintf(file, "%d\n", port) > 0;

@@ -62,7 +62,7 @@ static void judge(struct probe *probe, bool is_good, const char *why)
     next_try(probe);
 }
 
-/* ---- exec ------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 static int exec_work(void *arg)
 {
@@ -85,7 +85,7 @@ static void on_exec_done(struct job *job, int result)
     judge(probe, result == 0, why);
 }
 
-/* ---- HTTP and TCP ----------------------------------------------------------------------- */
+/* ---- HTTP and TCP ---------------------------------------------------------------------------- */
 
 static bool is_http(const struct probe *probe)
 {
@@ -97,7 +97,7 @@ static void start_dial(struct probe *probe)
 {
     long long port = tree_long(probe->spec, "HttpGet.Port", 0);
     port = port > 0 ? port : tree_long(probe->spec, "TcpSocket.Port", 80);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(probe->box->pod->group->address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS) {
@@ -124,8 +124,9 @@ static void on_ready_to_write(struct watch *watch, uint32_t events)
         return;
     }
     const char *path = tree_text(probe->spec, "HttpGet.Path");
-    struct buf text = { 0 };
-    buf_fmt(&text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nUser-Agent: kube-probe\r\n\r\n",
+    struct buf text = {0};
+    buf_fmt(&text,
+            "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nUser-Agent: kube-probe\r\n\r\n",
             path == NULL || path[0] == '\0' ? "/" : path, probe->box->pod->group->ip);
     ssize_t sent = send(watch->fd, text.data, text.used, MSG_NOSIGNAL);
     buf_free(&text);
@@ -159,7 +160,7 @@ static void on_answer(struct watch *watch, uint32_t events)
     judge(probe, status >= 200 && status < 400, why);
 }
 
-/* ---- tries ------------------------------------------------------------------------------ */
+/* ---- tries ----------------------------------------------------------------------------------- */
 
 static void on_time_over(struct timer *timer)
 {

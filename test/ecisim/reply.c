@@ -26,7 +26,7 @@ static const struct {
 
 void gateway_uuid(char out[static 40])
 {
-    unsigned char r[16] = { 0 };
+    unsigned char r[16] = {0};
     if (getrandom(r, sizeof r, 0) < 0) {
         abort();
     }
@@ -40,7 +40,7 @@ void call_fail(struct call *call, enum code code, const char *format, ...)
     call->code = code;
     call->message = codes[code].message;
     if (format != NULL) {
-        struct buf text = { 0 };
+        struct buf text = {0};
         va_list args;
         va_start(args, format);
         buf_vfmt(&text, format, args);
@@ -100,7 +100,7 @@ static void xml_node(struct buf *out, const struct node *node, const char *name)
 /* Format absent or XML: good enough to make a client notice that it forgot Format=JSON. */
 static void to_xml(struct call *call, struct buf *body)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     struct node *root = json_read(&arena, buf_string(body));
     char name[64];
     snprintf(name, sizeof name, "%sResponse", call->action == NULL ? "" : call->action->name);
@@ -123,8 +123,7 @@ static void count(struct call *call)
         stats_count_code(code);
     }
     if (settings.verbose) {
-        fprintf(stderr, "ecisim: %s %s %s %s\n",
-                call->action == NULL ? "?" : call->action->name,
+        fprintf(stderr, "ecisim: %s %s %s %s\n", call->action == NULL ? "?" : call->action->name,
                 call->detail == NULL ? "-" : call->detail, call->code == CODE_NONE ? "ok" : code,
                 call->code == CODE_NONE || call->message == NULL ? "" : call->message);
     }
@@ -140,7 +139,7 @@ static void call_free(struct call *call)
 /* Everything is decided: put the bytes on the wire. */
 static void send_answer(struct call *call)
 {
-    struct jw jw = { 0 };
+    struct jw jw = {0};
     struct exchange *exchange = call->exchange;
     int status = call->status != 0 ? call->status : codes[call->code].status;
     if (call->code == CODE_NONE) {

@@ -15,7 +15,7 @@
 
 static void on_end(struct timer *timer);
 
-/* ---- steering --------------------------------------------------------------------------- */
+/* ---- steering -------------------------------------------------------------------------------- */
 
 static const char *image_tag(const struct container *container)
 {
@@ -43,7 +43,7 @@ static bool has_word(const struct container *container, const char *word)
     return strstr(image_tag(container), word) != NULL;
 }
 
-/* ---- groups ----------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void state_set_up(struct group *group)
 {
@@ -65,7 +65,7 @@ static void state_wipe(struct group *group)
     (void)group;
 }
 
-/* ---- containers ------------------------------------------------------------------------- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 static void log_text(struct container *container, const char *text)
 {
@@ -85,7 +85,7 @@ static void state_start(struct container *container)
 {
     const char *log = env_value(container->spec, "ECISIM_LOG");
     life_started(container);
-    struct buf line = { 0 };
+    struct buf line = {0};
     buf_fmt(&line, "%s: run %d", container->name, container->restarts + 1);
     log_text(container, line.data);
     log_text(container, log == NULL ? "" : log);
@@ -139,11 +139,11 @@ static void state_stop(struct container *container, int64_t grace_ms)
     timer_set(&container->timer, delay_ms < grace_ms ? delay_ms : grace_ms, on_end);
 }
 
-/* ---- the rest --------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void state_exec(struct call *call, struct container *container, const struct node *command)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     const struct node *word = command;
     (void)container;
     if (word != NULL && text_is(word->value, "echo")) {
@@ -164,13 +164,13 @@ static void state_exec(struct call *call, struct container *container, const str
 static struct usage state_usage(const struct container *container)
 {
     (void)container;
-    return (struct usage){ 0 };
+    return (struct usage){0};
 }
 
 static struct traffic state_traffic(const struct group *group)
 {
     (void)group;
-    return (struct traffic){ 0 };
+    return (struct traffic){0};
 }
 
 const struct runtime runtime_state = {

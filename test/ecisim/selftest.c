@@ -63,7 +63,7 @@ static void test_sign_rpc(void)
         { "Signature", "is left out" },
     };
     size_t count = sizeof pairs / sizeof pairs[0];
-    struct buf signature = { 0 };
+    struct buf signature = {0};
     pairs_sort(pairs, count);
     sign_rpc(&signature, "EXAMPLEsecretKEY0123456789abcd", "POST", pairs, count);
     expect_text("RPC v1 signature of a POST", signature.data, "llvoz+5JLh7sBNySO2nHkpDs+88=");
@@ -71,7 +71,8 @@ static void test_sign_rpc(void)
     sign_rpc(&signature, "EXAMPLEsecretKEY0123456789abcd", "GET", pairs, count);
     expect_text("RPC v1 signature of a GET", signature.data, "2zGGlMV3ovSPXdA9t1Vtcsy78Bc=");
     buf_free(&signature);
-    expect_text("Container.1.Name sorts before ContainerGroupName", pairs[9].name, "Container.1.Name");
+    expect_text("Container.1.Name sorts before ContainerGroupName", pairs[9].name,
+                "Container.1.Name");
 }
 
 /* eci-api 1.7 */
@@ -102,7 +103,7 @@ static void test_sign_acs3(void)
 
 static void test_encodings(void)
 {
-    struct buf out = { 0 };
+    struct buf out = {0};
     char text[] = "a+b%20%2a%7E%zz%4";
     unsigned char bytes[16];
     percent_encode(&out, "A-z_.~ *+/:!'()\xe4\xbd\xa0");
@@ -120,8 +121,8 @@ static void test_encodings(void)
 
 static void test_times(void)
 {
-    static const char *const bad[] = { "2024-01-02T03:04:05", "2024-02-30T00:00:00Z",
-                                       "2024-01-02 03:04:05Z", "2024-01-02T03:04:05.1Z", "" };
+    static const char *const bad[] = {"2024-01-02T03:04:05", "2024-02-30T00:00:00Z",
+                                      "2024-01-02 03:04:05Z", "2024-01-02T03:04:05.1Z", ""};
     char text[TIME_TEXT_BYTES];
     int64_t ms = 0;
     expect("a time", time_parse("2024-01-02T03:04:05Z", &ms) && ms == 1704164645000);
@@ -140,23 +141,23 @@ static void test_sizes(void)
         struct size wish;
         struct size wanted; /* cpu 0: refused */
     } rows[] = {
-        { "cn-hangzhou", false, { 7, 13 }, { 8, 14 } },
-        { "cn-hangzhou", false, { 4.25, 8.5 }, { 6, 10 } },
-        { "cn-hangzhou", false, { 3, 6 }, { 4, 6 } },
-        { "cn-hangzhou", false, { 2, 4 }, { 2, 4 } },
-        { "cn-hangzhou", false, { 0.1, 0.1 }, { 0.25, 0.5 } },
-        { "cn-hangzhou", false, { 0, 1 }, { 0.25, 1 } },
-        { "cn-hangzhou", false, { 0.25, 1.5 }, { 0.5, 2 } },
-        { "cn-hangzhou", false, { 0.25, 0.5 }, { 0.25, 0.5 } },
-        { "cn-hangzhou", false, { 64, 512 }, { 64, 512 } },
-        { "cn-hangzhou", false, { 64, 513 }, { 0, 0 } },
-        { "cn-hangzhou", false, { 65, 1 }, { 0, 0 } },
-        { "cn-hangzhou", false, { 1, 300 }, { 52, 384 } },
-        { "us-west-1", false, { 3, 6 }, { 4, 8 } },
-        { "us-west-1", false, { 7, 13 }, { 8, 16 } },
-        { "us-west-1", false, { 4.25, 8.5 }, { 8, 16 } },
-        { "cn-hangzhou", true, { 0.25, 0.5 }, { 2, 2 } },
-        { "cn-hangzhou", true, { 3, 6 }, { 4, 8 } },
+        {"cn-hangzhou", false, {7, 13}, {8, 14}},
+        {"cn-hangzhou", false, {4.25, 8.5}, {6, 10}},
+        {"cn-hangzhou", false, {3, 6}, {4, 6}},
+        {"cn-hangzhou", false, {2, 4}, {2, 4}},
+        {"cn-hangzhou", false, {0.1, 0.1}, {0.25, 0.5}},
+        {"cn-hangzhou", false, {0, 1}, {0.25, 1}},
+        {"cn-hangzhou", false, {0.25, 1.5}, {0.5, 2}},
+        {"cn-hangzhou", false, {0.25, 0.5}, {0.25, 0.5}},
+        {"cn-hangzhou", false, {64, 512}, {64, 512}},
+        {"cn-hangzhou", false, {64, 513}, {0, 0}},
+        {"cn-hangzhou", false, {65, 1}, {0, 0}},
+        {"cn-hangzhou", false, {1, 300}, {52, 384}},
+        {"us-west-1", false, {3, 6}, {4, 8}},
+        {"us-west-1", false, {7, 13}, {8, 16}},
+        {"us-west-1", false, {4.25, 8.5}, {8, 16}},
+        {"cn-hangzhou", true, {0.25, 0.5}, {2, 2}},
+        {"cn-hangzhou", true, {3, 6}, {4, 8}},
     };
     for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct size got;
@@ -174,7 +175,8 @@ static void test_types(void)
     struct size size;
     expect("2-4Gi", size_of_type("2-4Gi", &size) && size.cpu == 2 && size.memory == 4);
     expect("0.5-1Gi", size_of_type("0.5-1Gi", &size) && size.cpu == 0.5 && size.memory == 1);
-    expect("ecs.c6.large", size_of_type("ecs.c6.large", &size) && size.cpu == 2 && size.memory == 4);
+    expect("ecs.c6.large",
+           size_of_type("ecs.c6.large", &size) && size.cpu == 2 && size.memory == 4);
     expect("ecs.r7.4xlarge", size_of_type("ecs.r7.4xlarge", &size) && size.memory == 128);
     expect("bad types", !size_of_type("2-4", &size) && !size_of_type("2-4GiB", &size) &&
                             !size_of_type("ecs.c6", &size) && !size_of_type("large", &size));
@@ -183,7 +185,7 @@ static void test_types(void)
 /* eci-api 4.3: what the containers ask for together. */
 static void test_sums(void)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     struct node *params = tree_new(&arena);
     tree_put(&arena, params, "Container.1.Cpu", "2");
     tree_put(&arena, params, "Container.1.Memory", "4");
@@ -206,9 +208,9 @@ static void test_sums(void)
 /* eci-api 1.4: indices in any order, with gaps. */
 static void test_trees(void)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     struct node *params = tree_new(&arena);
-    struct buf order = { 0 };
+    struct buf order = {0};
     tree_put(&arena, params, "Tag.10.Key", "ten");
     tree_put(&arena, params, "Tag.2.Key", "two");
     tree_put(&arena, params, "Tag.1.Key", "one");
@@ -222,14 +224,15 @@ static void test_trees(void)
     struct node *json = json_read(&arena, "{\"a\": [1, \"b\\u4f60\\n\"], \"c\": {\"d\": true}}");
     expect_text("JSON array", tree_text(json, "a.2"), "b\xe4\xbd\xa0\n");
     expect("JSON truth", tree_true(json, "c.d"));
-    expect("bad JSON", json_read(&arena, "{\"a\":1,}") == NULL && json_read(&arena, "[1 2]") == NULL &&
-                           json_read(&arena, "") == NULL && json_read(&arena, "{} x") == NULL);
+    expect("bad JSON", json_read(&arena, "{\"a\":1,}") == NULL &&
+                           json_read(&arena, "[1 2]") == NULL && json_read(&arena, "") == NULL &&
+                           json_read(&arena, "{} x") == NULL);
     arena_free(&arena);
 }
 
 static void test_index(void)
 {
-    struct index index = { 0 };
+    struct index index = {0};
     static char keys[2000][8];
     for (int at = 0; at < 2000; at++) {
         snprintf(keys[at], sizeof keys[at], "k%d", at);
@@ -254,18 +257,20 @@ static void test_pages(void)
     char next[24] = "";
     dice_seed(&sim_dice, 1);
     for (int at = 0; at < 45; at++) {
-        struct arena arena = { 0 };
+        struct arena arena = {0};
         struct node *params = tree_new(&arena);
         tree_put(&arena, params, "ContainerGroupName", "page");
         tree_put(&arena, params, "Container.1.Name", "c");
         group_new(&arena, params, NULL);
     }
     do {
-        struct exchange exchange = { 0 };
-        struct call call = { .exchange = &exchange, .action = action_find("DescribeContainerGroups") };
+        struct exchange exchange = {0};
+        struct call call = {.exchange = &exchange,
+                            .action = action_find("DescribeContainerGroups")};
         struct list list;
         call.params = tree_new(&call.arena);
-        tree_put(&call.arena, call.params, "NextToken", arena_copy(&call.arena, next, strlen(next)));
+        tree_put(&call.arena, call.params, "NextToken",
+                 arena_copy(&call.arena, next, strlen(next)));
         tree_put(&call.arena, call.params, "Limit", "50"); /* is clamped to 20 */
         expect("a page", list_groups(&call, 20, 20, &list));
         seen += list.count;

@@ -173,11 +173,11 @@ void settings_write(struct jw *jw)
     }
 }
 
-/* ---- the values of the start ------------------------------------------------------------ */
+/* ---- the values of the start ----------------------------------------------------------------- */
 
 void settings_keep(void)
 {
-    struct jw jw = { 0 };
+    struct jw jw = {0};
     jw_open(&jw, '{');
     settings_write(&jw);
     jw_close(&jw, '}');

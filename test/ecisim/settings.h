@@ -30,7 +30,7 @@ void settings_restore(void);
  */
 const char *settings_put(const char *name, const char *value, bool is_live);
 bool settings_is_bool(const char *name);
-void settings_help(void);            /* the option lines of --help */
-void settings_write(struct jw *jw);  /* all of them as members of an object */
+void settings_help(void);           /* the option lines of --help */
+void settings_write(struct jw *jw); /* all of them as members of an object */
 
 #endif

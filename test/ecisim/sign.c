@@ -48,9 +48,9 @@ static void hmac(unsigned char *out, const br_hash_class *hash, const char *key,
 void sign_rpc(struct buf *out, const char *secret, const char *method, const struct pair *pairs,
               size_t count)
 {
-    struct buf query = { 0 };
-    struct buf text = { 0 };
-    struct buf key = { 0 };
+    struct buf query = {0};
+    struct buf text = {0};
+    struct buf key = {0};
     unsigned char digest[br_sha1_SIZE];
     add_query(&query, pairs, count);
     buf_fmt(&text, "%s&%%2F&", method);
@@ -77,7 +77,7 @@ void sign_acs3(char out[65], const char *secret, const char *method, const char 
                const struct pair *query, size_t query_count, const struct pair *headers,
                size_t header_count, const char *body_hash)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     char hash[65];
     unsigned char digest[br_sha256_SIZE];
     buf_fmt(&text, "%s\n%s\n", method, path);

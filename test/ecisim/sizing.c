@@ -11,36 +11,26 @@
 static const struct row {
     double cpu;
     double memory[MEMORIES_MAX];
-} everywhere[] = {
-    { 0.25, { 0.5, 1 } },
-    { 0.5, { 1, 2 } },
-    { 1, { 2, 4, 8 } },
-    { 2, { 1, 2, 4, 8, 16 } },
-    { 4, { 2, 4, 8, 16, 32 } },
-    { 8, { 4, 8, 16, 32, 64 } },
-    { 12, { 12, 24, 48, 96 } },
-    { 16, { 16, 32, 64, 128 } },
-    { 24, { 24, 48, 96, 192 } },
-    { 32, { 32, 64, 128, 256 } },
-    { 52, { 96, 192, 384 } },
-    { 64, { 128, 256, 512 } },
-}, some_regions[] = {
-    { 2, { 6, 10, 12, 14 } },
-    { 4, { 6, 10, 12, 14, 18, 20, 22, 24, 26, 28, 30 } },
-    { 6, { 6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 26,
-           28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48 } },
-    { 8, { 10, 12, 14, 18, 20, 22, 24, 26, 28, 30, 34, 36,
-           38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62 } },
-}, spot[] = {
-    { 2, { 2, 4, 8, 16 } },
-    { 4, { 4, 8, 16, 32 } },
-    { 8, { 8, 16, 32, 64 } },
-    { 12, { 12, 24, 48, 96 } },
-    { 16, { 16, 32, 64, 128 } },
-    { 24, { 24, 48, 96, 192 } },
-    { 32, { 32, 64, 128, 256 } },
-    { 52, { 96, 192, 384 } },
-    { 64, { 128, 256, 512 } },
+} everywhere[] =
+    {
+        {0.25, {0.5, 1}},         {0.5, {1, 2}},           {1, {2, 4, 8}},
+        {2, {1, 2, 4, 8, 16}},    {4, {2, 4, 8, 16, 32}},  {8, {4, 8, 16, 32, 64}},
+        {12, {12, 24, 48, 96}},   {16, {16, 32, 64, 128}}, {24, {24, 48, 96, 192}},
+        {32, {32, 64, 128, 256}}, {52, {96, 192, 384}},    {64, {128, 256, 512}},
+},
+  some_regions[] =
+      {
+          {2, {6, 10, 12, 14}},
+          {4, {6, 10, 12, 14, 18, 20, 22, 24, 26, 28, 30}},
+          {6,
+           {6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48}},
+          {8, {10, 12, 14, 18, 20, 22, 24, 26, 28, 30, 34, 36, 38,
+               40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62}},
+},
+  spot[] = {
+      {2, {2, 4, 8, 16}},       {4, {4, 8, 16, 32}},     {8, {8, 16, 32, 64}},
+      {12, {12, 24, 48, 96}},   {16, {16, 32, 64, 128}}, {24, {24, 48, 96, 192}},
+      {32, {32, 64, 128, 256}}, {52, {96, 192, 384}},    {64, {128, 256, 512}},
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -65,7 +55,7 @@ static void search(const struct row *rows, size_t count, struct size wish, struc
                 continue;
             }
             if (best->cpu == 0 || row->cpu < best->cpu || row->memory[m] < best->memory) {
-                *best = (struct size){ row->cpu, row->memory[m] };
+                *best = (struct size){row->cpu, row->memory[m]};
             }
             break;
         }
@@ -74,7 +64,7 @@ static void search(const struct row *rows, size_t count, struct size wish, struc
 
 bool size_round(const char *region, bool is_spot, struct size wish, struct size *out)
 {
-    struct size best = { 0, 0 };
+    struct size best = {0, 0};
     if (is_spot) {
         search(spot, COUNT(spot), wish, &best);
     } else {
@@ -118,7 +108,7 @@ static bool size_of_ecs(const char *type, struct size *out)
 
 bool size_of_type(const char *type, struct size *out)
 {
-    char unit[4] = { 0 };
+    char unit[4] = {0};
     int end = 0;
     if (text_starts(type, "ecs.")) {
         return size_of_ecs(type, out);
@@ -140,7 +130,7 @@ const char *env_value(const struct node *container, const char *key)
 
 struct size size_of_containers(const struct node *params)
 {
-    struct size sum = { 0, 0 };
+    struct size sum = {0, 0};
     for (const struct node *c = tree_list(params, "Container"); c != NULL; c = c->next) {
         if (!text_is(env_value(c, "__ECI_RESOURCE_IGNORE__"), "TRUE")) {
             sum.cpu += tree_number(c, "Cpu", 0);

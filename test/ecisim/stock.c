@@ -19,11 +19,11 @@ static int prefix;
 static unsigned char *taken; /* one bit per address */
 static uint32_t next_address;
 
-/* ---- addresses -------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool parse_subnet(const char *text)
 {
-    char host[32] = { 0 };
+    char host[32] = {0};
     struct in_addr address;
     if (sscanf(text, "%31[0-9.]/%d", host, &prefix) != 2 || prefix < 8 || prefix > 29 ||
         inet_pton(AF_INET, host, &address) != 1) {
@@ -38,7 +38,7 @@ const char *stock_start(void)
 {
     bool has_boxes = text_is(settings.mode, "container");
     const char *usual = has_boxes ? "172.31.240.0/20" : "10.240.0.0/14";
-    struct buf list = { 0 };
+    struct buf list = {0};
     if (!parse_subnet(settings.subnet[0] == '\0' ? usual : settings.subnet)) {
         return "--subnet: not an IPv4 network such as 172.31.240.0/20";
     }
@@ -138,7 +138,7 @@ void stock_give_address(struct group *group)
     }
 }
 
-/* ---- zones and stock -------------------------------------------------------------------- */
+/* ---- zones and stock ------------------------------------------------------------------------- */
 
 const char *stock_zones(void)
 {
@@ -173,7 +173,7 @@ static size_t list_count(const char *list)
 const char *stock_zone_of(const char *vswitch)
 {
     static char zone[64];
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     const char *found = NULL;
     size_t bytes = strlen(vswitch);
     for (size_t at = 0; found == NULL; at++) {
@@ -251,8 +251,8 @@ static const char *zone_of_switch(struct group *group, const char *vswitch)
 
 bool stock_choose(struct group *group, const char **what)
 {
-    const char *switches[SWITCHES_MAX] = { NULL };
-    const char *specs[SPECS_MAX] = { NULL };
+    const char *switches[SWITCHES_MAX] = {NULL};
+    const char *specs[SPECS_MAX] = {NULL};
     const char *types = tree_text(group->params, "InstanceType");
     const char *wanted_zone = tree_text(group->params, "ZoneId");
     size_t switch_count = list_switches(group, switches);
@@ -264,8 +264,8 @@ bool stock_choose(struct group *group, const char **what)
     for (size_t spec = 0; spec < spec_count; spec++) {
         for (size_t at = 0; at < switch_count; at++) {
             const char *zone = zone_of_switch(group, switches[at]);
-            if ((wanted_zone != NULL && wanted_zone[0] != '\0' &&
-                 !text_is(wanted_zone, zone)) || stock_is_out(zone, specs[spec])) {
+            if ((wanted_zone != NULL && wanted_zone[0] != '\0' && !text_is(wanted_zone, zone)) ||
+                stock_is_out(zone, specs[spec])) {
                 continue;
             }
             group->zone = zone;

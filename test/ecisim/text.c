@@ -25,7 +25,7 @@ char *text_copy(const char *text)
     return memcpy(text_grab(NULL, bytes), text, bytes);
 }
 
-/* ---- buffers ---------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 char *buf_reserve(struct buf *buf, size_t bytes)
 {
@@ -102,7 +102,7 @@ void buf_clear(struct buf *buf)
 void buf_free(struct buf *buf)
 {
     free(buf->data);
-    *buf = (struct buf){ 0 };
+    *buf = (struct buf){0};
 }
 
 const char *buf_string(const struct buf *buf)
@@ -110,7 +110,7 @@ const char *buf_string(const struct buf *buf)
     return buf->data == NULL ? "" : buf->data;
 }
 
-/* ---- arena ------------------------------------------------------------------------------ */
+/* ---- arena ----------------------------------------------------------------------------------- */
 
 #define ARENA_CHUNK_BYTES 4000
 
@@ -151,7 +151,7 @@ char *arena_copy(struct arena *arena, const char *data, size_t bytes)
 char *arena_fmt(struct arena *arena, const char *format, ...)
 {
     va_list args;
-    struct buf text = { 0 };
+    struct buf text = {0};
     va_start(args, format);
     buf_vfmt(&text, format, args);
     va_end(args);
@@ -169,7 +169,7 @@ void arena_free(struct arena *arena)
     }
 }
 
-/* ---- encodings -------------------------------------------------------------------------- */
+/* ---- encodings ------------------------------------------------------------------------------- */
 
 void percent_encode(struct buf *out, const char *text)
 {
@@ -267,7 +267,7 @@ void hex_encode(char *out, const void *data, size_t bytes)
     out[2 * bytes] = '\0';
 }
 
-/* ---- comparing and numbers -------------------------------------------------------------- */
+/* ---- comparing and numbers ------------------------------------------------------------------- */
 
 bool text_is(const char *a, const char *b)
 {
@@ -343,7 +343,7 @@ bool text_to_double(const char *text, double *out)
     return *end == '\0' && isfinite(*out);
 }
 
-/* ---- times and chance ------------------------------------------------------------------- */
+/* ---- times and chance ------------------------------------------------------------------------ */
 
 const char *time_text(char out[TIME_TEXT_BYTES], int64_t wall_ms)
 {
@@ -356,7 +356,7 @@ const char *time_text(char out[TIME_TEXT_BYTES], int64_t wall_ms)
 
 bool time_parse(const char *text, int64_t *wall_ms)
 {
-    struct tm tm = { 0 };
+    struct tm tm = {0};
     char again[TIME_TEXT_BYTES];
     if (text == NULL || strlen(text) != 20) {
         return false;

@@ -50,8 +50,7 @@ struct arena {
 
 void *arena_take(struct arena *arena, size_t bytes); /* zeroed, aligned for pointers */
 char *arena_copy(struct arena *arena, const char *data, size_t bytes);
-char *arena_fmt(struct arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+char *arena_fmt(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void arena_free(struct arena *arena);
 
 /* Percent-encode as eci-api 1.5 rule 3 wants it: A-Z a-z 0-9 - _ . ~ stay, hex in upper case. */
@@ -64,9 +63,9 @@ void base64_encode(struct buf *out, const void *data, size_t bytes);
 long base64_decode(const char *text, unsigned char *out);
 void hex_encode(char *out, const void *data, size_t bytes); /* 2 * bytes + 1 chars, lower case */
 
-bool text_is(const char *a, const char *b);     /* equal, both may be NULL */
+bool text_is(const char *a, const char *b);           /* equal, both may be NULL */
 bool text_is_any(const char *text, const char *list); /* list is "a|b|c" */
-bool text_is_true(const char *text);            /* "true", any case */
+bool text_is_true(const char *text);                  /* "true", any case */
 bool text_starts(const char *text, const char *start);
 bool text_ends(const char *text, const char *end);
 /* Is the item in the comma-separated list (blanks around items are ignored)? */

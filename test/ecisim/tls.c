@@ -24,7 +24,7 @@ struct tls {
     unsigned char room[BR_SSL_BUFSIZE_BIDI];
 };
 
-/* ---- PEM -------------------------------------------------------------------------------- */
+/* ---- PEM ------------------------------------------------------------------------------------- */
 
 static bool read_file(const char *path, struct buf *out)
 {
@@ -49,8 +49,8 @@ static void add_bytes(void *to, const void *data, size_t bytes)
 static bool walk_pem(const char *path, struct tls_server *server,
                      void (*found)(struct tls_server *, const char *name, struct buf *der))
 {
-    struct buf pem = { 0 };
-    struct buf der = { 0 };
+    struct buf pem = {0};
+    struct buf der = {0};
     br_pem_decoder_context decoder;
     bool is_good = read_file(path, &pem);
     br_pem_decoder_init(&decoder);
@@ -93,8 +93,7 @@ static void found_key(struct tls_server *server, const char *name, struct buf *d
     }
 }
 
-struct tls_server *tls_server_new(const char *cert_file, const char *key_file,
-                                  const char **problem)
+struct tls_server *tls_server_new(const char *cert_file, const char *key_file, const char **problem)
 {
     struct tls_server *server = text_grab(NULL, sizeof *server);
     memset(server, 0, sizeof *server);
@@ -127,7 +126,7 @@ void tls_server_free(struct tls_server *server)
     }
 }
 
-/* ---- connections ------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 struct tls *tls_new(const struct tls_server *server)
 {
@@ -135,8 +134,7 @@ struct tls *tls_new(const struct tls_server *server)
     unsigned char seed[32];
     if (br_skey_decoder_key_type(&server->key) == BR_KEYTYPE_EC) {
         br_ssl_server_init_full_ec(&tls->context, server->chain, server->chain_count,
-                                   server->issuer_key_type,
-                                   br_skey_decoder_get_ec(&server->key));
+                                   server->issuer_key_type, br_skey_decoder_get_ec(&server->key));
     } else {
         br_ssl_server_init_full_rsa(&tls->context, server->chain, server->chain_count,
                                     br_skey_decoder_get_rsa(&server->key));

@@ -25,7 +25,7 @@ static struct token *newest;
 /* What makes a request the same: all but the parts that each sending renews. */
 static uint64_t digest(const struct call *call)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     for (size_t at = 0; at < call->pair_count; at++) {
         const struct pair *pair = &call->pairs[at];
         if (!text_is_any(pair->name, "Signature|SignatureNonce|SignatureMethod|SignatureVersion|"
@@ -67,7 +67,7 @@ static bool is_valid(const struct token *token)
 
 static char *make_key(const struct call *call)
 {
-    struct buf key = { 0 };
+    struct buf key = {0};
     buf_fmt(&key, "%s/%s", call->action->name, call_param(call, "ClientToken"));
     return key.data;
 }
@@ -100,10 +100,10 @@ void token_keep(const struct call *call, const char *result)
         forget_oldest();
     }
     struct token *token = text_grab(NULL, sizeof *token);
-    *token = (struct token){ .key = make_key(call),
-                             .result = text_copy(result),
-                             .digest = digest(call),
-                             .made_ms = clock_ms() };
+    *token = (struct token){.key = make_key(call),
+                            .result = text_copy(result),
+                            .digest = digest(call),
+                            .made_ms = clock_ms()};
     *(newest == NULL ? &oldest : &newest->next) = token;
     newest = token;
     index_put(&tokens, token->key, token);

@@ -139,7 +139,7 @@ void tree_replace(struct node *root, struct node *child)
     }
 }
 
-/* ---- reading JSON ----------------------------------------------------------------------- */
+/* ---- reading JSON ---------------------------------------------------------------------------- */
 
 struct reader {
     struct arena *arena;
@@ -186,7 +186,7 @@ static void put_utf8(struct buf *out, unsigned code)
 
 static unsigned read_hex4(struct reader *reader)
 {
-    char digits[5] = { 0 };
+    char digits[5] = {0};
     memcpy(digits, reader->at, strnlen(reader->at, 4));
     if (strspn(digits, "0123456789abcdefABCDEF") != 4) {
         reader->is_bad = true;
@@ -222,7 +222,7 @@ static void read_escape(struct reader *reader, struct buf *out)
 
 static const char *read_string(struct reader *reader)
 {
-    struct buf text = { 0 };
+    struct buf text = {0};
     reader->is_bad = reader->is_bad || !take_byte(reader, '"');
     while (!reader->is_bad && *reader->at != '"') {
         unsigned char byte = (unsigned char)*reader->at;
@@ -296,14 +296,14 @@ static void read_value(struct reader *reader, struct node *node)
 
 struct node *json_read(struct arena *arena, const char *text)
 {
-    struct reader reader = { .arena = arena, .at = text };
+    struct reader reader = {.arena = arena, .at = text};
     struct node *root = tree_new(arena);
     read_value(&reader, root);
     skip_blanks(&reader);
     return reader.is_bad || *reader.at != '\0' ? NULL : root;
 }
 
-/* ---- writing JSON ----------------------------------------------------------------------- */
+/* ---- writing JSON ---------------------------------------------------------------------------- */
 
 static void comma(struct jw *jw)
 {

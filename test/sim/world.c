@@ -491,7 +491,7 @@ static void list_pods(struct world *world)
             world_give_pod(world, i);
         }
     }
-    brain_list_end(world->brain, world->now_ms);
+    brain_list_end(world->brain, true, world->now_ms);
 }
 
 /* ---- users and the line ---------------------------------------------------------------------- */

@@ -80,7 +80,7 @@ static void give(struct scene *scene, const char *uid, enum pod_phase phase, boo
 static void list_nothing(struct scene *scene)
 {
     brain_list_begin(&scene->brain, scene->now_ms);
-    brain_list_end(&scene->brain, scene->now_ms);
+    brain_list_end(&scene->brain, true, scene->now_ms);
 }
 
 /* The next effect of this kind; polls that come first are answered with nothing new. */
@@ -525,6 +525,25 @@ static void test_brain_refuses_texts_that_do_not_fit(void **state)
     scene_close(&scene);
 }
 
+static void test_brain_unreadable_objects_are_not_missing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    brain_pod_unreadable(&scene.brain, S("a"));
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    expect_silence(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms); /* something nameless was in it: it may be a */
+    brain_list_end(&scene.brain, false, scene.now_ms);
+    expect_silence(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    pass(&scene, 2000);
+    (void)expect(&scene, EFFECT_PROVE);
+    scene_close(&scene);
+}
+
 /* ---- reporting ------------------------------------------------------------------------------- */
 
 static void test_brain_reports_a_change_once(void **state)
@@ -603,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_brain_probes_within_five_seconds),
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
+        cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
         cmocka_unit_test(test_brain_reports_a_change_once),
         cmocka_unit_test(test_brain_failed_report_is_read_again),
         cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),

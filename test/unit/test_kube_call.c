@@ -279,6 +279,18 @@ static void test_cancelled_calls_are_silent(void **state)
     assert_int_equal(last.err, ERR_OK);
 }
 
+static void test_stop_cancels_what_runs_and_what_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(send(KUBE_GET, KUBE_RANK_HIGH, "/slow", STR_NONE, 0, 1, NULL), ERR_OK);
+    assert_int_equal(send(KUBE_GET, KUBE_RANK_LOW, "/2", STR_NONE, 0, 2, NULL), ERR_OK);
+    fake_pass(&world.loop, 100);
+    kube_calls_stop(&calls);
+    assert_int_equal(calls.running, 0);
+    fake_pass(&world.loop, 20000);
+    assert_int_equal(last.count, 0);
+}
+
 static void test_too_big_a_request_is_refused(void **state)
 {
     static char body[70000];
@@ -320,6 +332,7 @@ int main(void)
         TEST(test_waiting_has_a_deadline),
         TEST(test_throttling_holds_events_back_only),
         TEST(test_cancelled_calls_are_silent),
+        TEST(test_stop_cancels_what_runs_and_what_waits),
         TEST(test_too_big_a_request_is_refused),
         TEST(test_slots_are_wiped),
     };

@@ -233,6 +233,20 @@ static void test_node_becomes_its_owner(void **state)
     assert_null(strstr(world.api.last_body, "ownerReferences")); /* said once */
 }
 
+static void test_stop_in_the_middle_is_silent(void **state)
+{
+    (void)state;
+    server.fault = IS_SILENT;
+    server.faults = 1;
+    kube_lease_start(&lease);
+    fake_pass(&world.loop, 500);
+    kube_lease_stop(&lease);
+    fake_pass(&world.loop, 60000);
+    assert_int_equal(heard.good + heard.bad, 0);
+    assert_int_equal(world.api.requests, 1);
+    run_to_first(); /* and may be started again */
+}
+
 static void test_another_holder_is_not_fought(void **state)
 {
     (void)state;
@@ -408,6 +422,7 @@ int main(void)
         TEST(test_takes_over_what_it_held_before_a_restart),
         TEST(test_made_again_when_deleted),
         TEST(test_node_becomes_its_owner),
+        TEST(test_stop_in_the_middle_is_silent),
         TEST(test_another_holder_is_not_fought),
         TEST(test_a_twin_is_noticed),
         TEST(test_somebody_elses_label_is_no_twin),

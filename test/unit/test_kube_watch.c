@@ -113,6 +113,7 @@ static struct server {
     const char *error; /* STREAM_ERROR: the event */
     const char *token; /* the one that is accepted; NULL: any */
     char list_version[16];
+    size_t giant_item_bytes; /* of the second item */
 } server;
 
 static uint32_t query_number(const struct fake_request *request, const char *key)
@@ -125,8 +126,12 @@ static void put_item(struct buf *out, uint32_t n)
 {
     buf_put_fmt(out,
                 "{\"metadata\":{\"name\":\"pod-%u\",\"namespace\":\"web\",\"uid\":\"u-%u\","
-                "\"resourceVersion\":\"%u\"},\"spec\":{\"x\":[1,2,{\"a\":\"}{\"}]}}",
+                "\"resourceVersion\":\"%u\"},\"spec\":{\"x\":[1,2,{\"a\":\"}{\"}]}",
                 n, n, n % 90);
+    if (n == 1 && server.giant_item_bytes > 0) {
+        buf_put_fmt(out, ",\"y\":\"%0*d\"", (int)server.giant_item_bytes, 0);
+    }
+    buf_put_char(out, '}');
 }
 
 static char page_text[512 * 1024];
@@ -696,6 +701,31 @@ static void test_too_big_an_object_is_named_and_passed_over(void **state)
     assert_int_equal(watch.resumes, 0);
 }
 
+static void test_too_big_an_item_of_a_list_is_named(void **state)
+{
+    (void)state;
+    (void)stop(NULL);
+    start_with(&(struct kube_watch_config){.object_bytes_max = 16 * 1024});
+    server.giant_item_bytes = 20 * 1024;
+    run_to_stream();
+    assert_int_equal(heard.ends, 1);
+    assert_int_equal(heard.listed, 2);
+    assert_int_equal(heard.end.unreadable, 1);
+    assert_int_equal(heard.end.nameless, 0);
+    assert_int_equal(heard.what.err, ERR_TOO_BIG);
+    assert_int_equal(heard.what.change, KUBE_LISTED);
+    assert_string_equal(heard.what_name, "pod-1");
+}
+
+static void test_unknown_event_type_is_nonsense(void **state)
+{
+    (void)state;
+    run_to_stream();
+    fake_stream_put(fake_streaming(&world.api), S("{\"type\":\"RENAMED\",\"object\":{}}\n"));
+    assert_true(FAKE_UNTIL(&world.loop, 2000, watch.resumes == 1 && is_streaming()));
+    assert_int_equal(heard.begins, 1);
+}
+
 static void test_object_of_too_many_members_is_named(void **state)
 {
     (void)state;
@@ -838,6 +868,8 @@ int main(void)
         TEST(test_refused_token_is_said_and_healed),
         TEST(test_giant_object_passes),
         TEST(test_too_big_an_object_is_named_and_passed_over),
+        TEST(test_too_big_an_item_of_a_list_is_named),
+        TEST(test_unknown_event_type_is_nonsense),
         TEST(test_object_of_too_many_members_is_named),
         TEST(test_object_beyond_the_arena_is_named),
         TEST(test_each_take_of_memory_may_fail),
