@@ -233,6 +233,8 @@ enum err wire_start(struct wire *wire, struct buf *why)
     const struct config *config = wire->config;
     const struct kube_auth_config auth = {.kubeconfig = config->kubeconfig,
                                           .context = config->kube_context,
+                                          .service_host = config->kubernetes_service_host,
+                                          .service_port = (uint16_t)config->kubernetes_service_port,
                                           .agent = S("ecilet/" ECILET_VERSION)};
     enum err err = kube_auth_load(&wire->auth, &auth);
     if (err != ERR_OK) {

@@ -67,7 +67,7 @@ struct wire_node {
     bool needs_spec;    /* labels and taint have not been looked at since the start */
     bool is_checked;    /* a list has shown that it is ours, or not there */
     bool was_listed;    /* the list under way has shown it */
-    bool lease_failed;  /* the newest try did */
+    enum err lease_err; /* of the newest try */
     bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
 };

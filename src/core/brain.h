@@ -299,10 +299,11 @@ MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *new
 /* A DELETED event of a live watch. Unknown UIDs are ignored. */
 void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
 void brain_list_begin(struct brain *brain, msec now_ms);
-/* An object that could not be read (too large, malformed) but whose UID was visible: it is there. */
+/* An object that could not be read (too large, malformed) but whose UID was visible: it is there.
+ */
 void brain_pod_unreadable(struct brain *brain, str uid);
-/* Only after a complete list: pods that were not in it are missing. is_conclusive: false when objects
- * came whose UID could not be seen; then nobody is missing. */
+/* Only after a complete list: pods that were not in it are missing. is_conclusive: false when
+ * objects came whose UID could not be seen; then nobody is missing. */
 void brain_list_end(struct brain *brain, bool is_conclusive, msec now_ms);
 
 /* ---- facts from the cloud -------------------------------------------------------------------- */

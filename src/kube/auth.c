@@ -53,6 +53,8 @@ struct kube_auth_files {
     char kubeconfig[KUBE_AUTH_PATH_BYTES]; /* as configured */
     char context[256];
     char account_dir[KUBE_AUTH_PATH_BYTES];
+    char service_host[RESOLVE_HOST_BYTES];
+    uint16_t service_port;
     struct generation generations[2];
     uint32_t current;
     msec loaded_at_ms;
@@ -245,24 +247,18 @@ static void find_in_kubeconfig(struct loading *l)
 /* The service account of the pod we run in (client-go rest.InClusterConfig). */
 static void find_in_cluster(struct loading *l)
 {
-    const char *host = getenv("KUBERNETES_SERVICE_HOST");
-    const char *port = getenv("KUBERNETES_SERVICE_PORT");
-    uint64_t number = 0;
-    if (host == NULL || host[0] == '\0' || port == NULL) {
+    const struct kube_auth_files *files = l->auth->files;
+    if (files->service_host[0] == '\0' || files->service_port == 0) {
         fail(l, ERR_NOT_FOUND,
              "no kubeconfig is configured, and this is no pod of a cluster "
              "(KUBERNETES_SERVICE_HOST and _PORT are not set)",
              "");
         return;
     }
-    if (!str_to_u64(str_of(port), &number) || number < 1 || number > 65535) {
-        fail(l, ERR_BAD_INPUT, "KUBERNETES_SERVICE_PORT", "is no port");
-        return;
-    }
-    const char *dir = l->auth->files->account_dir;
+    const char *dir = files->account_dir;
     l->found.is_tls = true;
-    l->found.host = str_of(host);
-    l->found.port = (uint16_t)number;
+    l->found.host = str_of(files->service_host);
+    l->found.port = files->service_port;
     l->found.user = S("service account");
     l->found.ca_file = arena_fmt(l->arena, "%s/ca.crt", dir);
     l->found.token_file = arena_fmt(l->arena, "%s/token", dir);
@@ -492,8 +488,10 @@ enum err kube_auth_load(struct kube_auth *auth, const struct kube_auth_config *c
     struct kube_auth_files *files = auth->files;
     str account_dir = config->service_account_dir;
     auth->agent = config->agent;
+    files->service_port = config->service_port;
     if (!str_copy(files->kubeconfig, sizeof files->kubeconfig, config->kubeconfig) ||
         !str_copy(files->context, sizeof files->context, config->context) ||
+        !str_copy(files->service_host, sizeof files->service_host, config->service_host) ||
         !str_copy(files->account_dir, sizeof files->account_dir,
                   str_is_empty(account_dir) ? S(ACCOUNT_DIR) : account_dir)) {
         (void)str_copy(auth->why, sizeof auth->why, S("kubeconfig: path or context is too long"));

@@ -37,6 +37,8 @@
 struct kube_auth_config {
     str kubeconfig;          /* path; empty: in-cluster */
     str context;             /* empty: current-context */
+    str service_host;        /* in-cluster: KUBERNETES_SERVICE_HOST; empty: this is no pod */
+    uint16_t service_port;   /* ... and KUBERNETES_SERVICE_PORT */
     str service_account_dir; /* empty: /var/run/secrets/kubernetes.io/serviceaccount */
     str agent;               /* User-Agent, e.g. "ecilet/1.0"; static text */
 };

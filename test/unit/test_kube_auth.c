@@ -140,19 +140,17 @@ static void test_long_token_fits_and_longer_is_refused(void **state)
 
 static void test_in_cluster(void **state)
 {
-    const struct kube_auth_config config = {.service_account_dir = str_of(world.dir),
-                                            .agent = S("test/1")};
+    struct kube_auth_config config = {.service_account_dir = str_of(world.dir),
+                                      .agent = S("test/1")};
     (void)state;
-    (void)unsetenv("KUBERNETES_SERVICE_HOST");
     assert_int_equal(kube_auth_load(&auth, &config), ERR_NOT_FOUND);
     assert_string_equal(auth.why, "no kubeconfig is configured, and this is no pod of a cluster "
                                   "(KUBERNETES_SERVICE_HOST and _PORT are not set)");
-    (void)setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
-    (void)setenv("KUBERNETES_SERVICE_PORT", "443", 1);
+    config.service_host = S("fd00::1");
+    config.service_port = 443;
     assert_int_equal(kube_auth_load(&auth, &config), ERR_OK);
     assert_string_equal(auth.url, "https://[fd00::1]:443");
     assert_non_null(strstr(headers(), "Authorization: Bearer token-1\r\n"));
-    (void)unsetenv("KUBERNETES_SERVICE_HOST");
 }
 
 /* Too little memory is an error with a message, never half of the credentials. */
