@@ -400,6 +400,7 @@ void brain_pod_deleted(struct brain *brain, str uid, msec now_ms)
         trace_add(&brain->trace, now_ms, "pod deleted", pod_handle(brain, pod).slot, 0);
         pod->saw_deletion = true;
         pod_is_missing(brain, pod);
+        pod_touch(brain, pod); /* one that is gone may be forgotten now */
     }
 }
 

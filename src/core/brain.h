@@ -131,6 +131,7 @@ struct pod {
     struct list_node queue_node;
     struct due_item due;
     msec seen_at_ms;    /* first seen */
+    msec gone_at_ms;    /* OBJECT_GONE since */
     msec create_due_ms; /* since when it wants a group, for latency figures */
 };
 

@@ -163,9 +163,10 @@ void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
 
 /* ---- the pod object -------------------------------------------------------------------------- */
 
-static void object_is_gone(struct brain *brain, struct pod *pod)
+static void object_is_gone(struct brain *brain, struct pod *pod, msec now_ms)
 {
     pod->object = OBJECT_GONE;
+    pod->gone_at_ms = now_ms;
     pod->failures = 0;
     pod->retry_at_ms = 0;
     brain->brake_is_stale = true;
@@ -182,7 +183,7 @@ void brain_finish_done(struct brain *brain, handle h, enum err err, msec now_ms)
     trace_add(&brain->trace, now_ms, "finish done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_FINISH);
     if (err == ERR_OK || err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
-        object_is_gone(brain, pod);
+        object_is_gone(brain, pod, now_ms);
     } else {
         pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
     }
@@ -198,7 +199,7 @@ void brain_prove_done(struct brain *brain, handle h, enum err err, msec now_ms)
     trace_add(&brain->trace, now_ms, "prove done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_PROVE);
     if (err == ERR_NOT_FOUND) {
-        object_is_gone(brain, pod);
+        object_is_gone(brain, pod, now_ms);
     } else if (err != ERR_OK) {
         pod_back_off(brain, pod, RETRY_CAP_MS / 2, now_ms);
     }

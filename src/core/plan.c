@@ -76,7 +76,10 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
     wake_pod_later(brain, pod, now_ms);
     bool is_empty = pod->object == OBJECT_GONE && pod->busy == EFFECT_NONE && pod->doubt_ms == 0 &&
                     handle_is_none(pod->group);
-    if (is_empty && pod->retry_at_ms <= now_ms) {
+    bool lingers = pod->was_seen && !pod->saw_deletion && now_ms - pod->gone_at_ms < LINGER_MS;
+    if (is_empty && lingers) {
+        due_set(&brain->pod_due, &pod->due, pod->gone_at_ms + LINGER_MS);
+    } else if (is_empty && pod->retry_at_ms <= now_ms) {
         pod_forget(brain, pod);
     }
 }

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "os/sock.h"
 
+#define RECOVERY_MS 100      /* see act() */
 #define KEPT_IDLE_S 90L      /* a connection idle for so long is closed, not used again */
 #define RESOLVER_AGAIN_S 60L /* a name is looked up again after so long */
 /* Each easy handle keeps its upload buffer for ever after its first request: 64 KiB by default.
@@ -283,11 +284,30 @@ static void collect(struct eci_curl *curl)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
+/*
+ * When its memory is full, libcurl may leave a transfer without a watch and itself without a timer:
+ * nothing would ever happen again. From such an accident on until no transfer is under way, all of
+ * them are looked at every now and then.
+ */
 static void act(struct eci_curl *curl, curl_socket_t fd, int what)
 {
     int running;
-    (void)curl_multi_socket_action(curl->multi, fd, what, &running);
+    if (curl_multi_socket_action(curl->multi, fd, what, &running) != CURLM_OK) {
+        curl->counters.accidents++;
+        loop_timer_set(curl->loop, &curl->recovery, os_now_ms() + RECOVERY_MS);
+    }
     collect(curl);
+}
+
+static void on_recovery(struct loop_timer *timer)
+{
+    struct eci_curl *curl = timer->owner;
+    int running = 0;
+    (void)curl_multi_perform(curl->multi, &running);
+    if (running > 0) {
+        loop_timer_set(curl->loop, &curl->recovery, os_now_ms() + RECOVERY_MS);
+    }
+    act(curl, CURL_SOCKET_TIMEOUT, 0); /* so that libcurl sets its own timer again */
 }
 
 static void on_ready(struct loop_watch *watch, uint32_t events)
@@ -547,6 +567,7 @@ enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct region *
         curl->watches[i] = (struct loop_watch){.fd = -1};
     }
     loop_timer_init(&curl->timer, on_due, curl);
+    loop_timer_init(&curl->recovery, on_recovery, curl);
     err = start_library(curl, config);
     if (err != ERR_OK) {
         eci_curl_stop(curl);
@@ -631,6 +652,7 @@ void eci_curl_stop(struct eci_curl *curl)
         loop_watch_remove(curl->loop, &curl->watches[i]);
     }
     loop_timer_clear(curl->loop, &curl->timer);
+    loop_timer_clear(curl->loop, &curl->recovery);
     (void)curl_multi_cleanup(curl->multi);
     curl->multi = NULL;
     curl_slist_free_all(curl->headers);

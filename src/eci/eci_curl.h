@@ -7,7 +7,8 @@
  * gzip.
  *
  * Everything is made at start: one easy handle per transfer, one watch per descriptor curl may have
- * open. libcurl's memory comes from the bounded third-party heap (os/heap.h).
+ * open; two timers of the loop. libcurl's memory comes from the bounded third-party heap
+ * (os/heap.h).
  *
  * On a kept connection that turns out to be dead before the first byte of a reply, curl sends the
  * request again by itself on a fresh one. The repeated request carries the same nonce, so the cloud
@@ -69,6 +70,7 @@ struct eci_curl_counters {
     uint64_t connects;  /* new connections */
     uint64_t failures;
     uint64_t watches_refused; /* descriptors that found the table full; never seen in tests */
+    uint64_t accidents;       /* libcurl could not go on (its memory was full) and was helped */
 };
 
 struct eci_curl {
@@ -84,7 +86,7 @@ struct eci_curl {
     struct x509_verifier *verifiers; /* one per easy handle; none without TLS */
     struct loop_watch *watches;
     uint32_t watches_count;
-    struct loop_timer timer;
+    struct loop_timer timer, recovery;
     struct eci_curl_counters counters;
 };
 

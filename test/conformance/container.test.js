@@ -13,6 +13,7 @@ const path = require("node:path");
 const test = require("node:test");
 
 const { sleep, start } = require("./client");
+const { connect } = require("./websocket");
 
 const runs = (program, ...options) => spawnSync(program, options).status === 0;
 const can = process.getuid() === 0 && runs("runc", "--version") && runs("ip", "-V") &&
@@ -180,6 +181,45 @@ test("restarts: crash, liveness, RestartContainerGroup, an image of one's own", 
         await cloud.ok("RestartContainerGroup", { ContainerGroupId: own });
         await cloud.until(own, (row) => row.Status === "Running" &&
             row.PodStatus.ContainerStatuses[0].RestartCount === 1, 10000);
+    });
+
+test("exec over a WebSocket: pipes, terminal, much output, a peer that leaves", { skip },
+    async () => {
+        const id = await cloud.create("session", shell("trap 'exit 0' TERM; sleep 1000 & wait"));
+        await cloud.until(id, "Running", 10000);
+        const open = async (command, more) => connect((await cloud.ok("ExecContainerCommand", {
+            ContainerGroupId: id, ContainerName: "c", Command: JSON.stringify(command), ...more,
+        })).WebSocketUri, "v4.channel.k8s.io");
+        const status = (socket) => JSON.parse(socket.output[3]);
+
+        const both = await open(["sh", "-c", "read x; echo got $x; echo bad >&2; exit 5"]);
+        both.send(0, "line\n");
+        assert.equal(await both.closed, 1000);
+        assert.deepEqual([both.output[1], both.output[2]], ["got line\n", "bad\n"]);
+        assert.equal(status(both).details.causes[0].message, "5");
+
+        const silent = await open(["cat"], { Stdin: false });
+        await silent.closed;
+        assert.equal(status(silent).status, "Success");
+
+        const terminal = await open(["sh"], { TTY: true });
+        terminal.send(4, JSON.stringify({ Width: 101, Height: 33 }));
+        await sleep(300);
+        terminal.send(0, "stty size; tty; exit 6\n");
+        await terminal.closed;
+        assert.match(terminal.output[1], /33 101\r\n\/dev\/pts/);
+        assert.equal(status(terminal).details.causes[0].message, "6");
+
+        const much = await open(["sh", "-c", "yes 0123456789 | head -c 5000000"]);
+        await much.closed;
+        assert.equal(much.output[1].length, 5000000);
+
+        const leaver = await open(["sh"], { TTY: true });
+        await sleep(200);
+        leaver.drop();
+        const absent = await open(["/no/such"]);
+        await absent.closed;
+        assert.equal(status(absent).status, "Failure");
     });
 
 test("preStop hook and grace period", { skip }, async () => {

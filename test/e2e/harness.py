@@ -104,11 +104,11 @@ _running = []
 
 def _stop_all():
     while _running:
+        program = _running.pop()
         try:
-            _running[-1].stop()
+            program.stop()
         except Exception as error:  # go on: the others must be stopped too
             print(f"while stopping: {error}")
-            _running.pop()
 
 
 atexit.register(_stop_all)
@@ -127,6 +127,8 @@ class Program:
             if before_exec:
                 before_exec()
 
+        if self.is_alive():
+            raise RuntimeError(f"{argv[0]} still runs")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 argv,
@@ -471,7 +473,7 @@ class Ecisim(Program):
 
     def _is_ready(self):
         if not self.is_alive():
-            raise SystemExit(f"ecisim ended:\n{tail(self.log, 20)}")
+            raise RuntimeError(f"ecisim ended:\n{tail(self.log, 20)}")
         with open(os.path.join(self.folder, "port"), encoding="utf-8") as file:
             self.port = int(file.read())
         with open(os.path.join(self.folder, "control-port"), encoding="utf-8") as file:
@@ -595,7 +597,7 @@ class Ecilet(Program):
     def wait_ready(self):
         def is_ready():
             if not self.is_alive():
-                raise SystemExit(f"ecilet ended with status {self.process.poll()}:\n{tail(self.log, 20)}")
+                raise RuntimeError(f"ecilet ended with status {self.process.poll()}:\n{tail(self.log, 20)}")
             return "is registered" in self.read_log_since_start()
 
         wait_for(is_ready, 15, "ecilet registers its node")

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import ECILET, SECRET_KEY, USER, USER_GROUP, E2ETest, is_ready, phase, pod, stays, wait_for
+from harness import ACCESS_KEY, ECILET, SECRET_KEY, USER, USER_GROUP, E2ETest, is_ready, phase, pod, stays, wait_for
 
 
 class CloudErrorsTest(E2ETest):
@@ -21,10 +21,12 @@ class CloudErrorsTest(E2ETest):
         self.ecilet.config = self.usual
         self.ecilet.write_config()
         self.ecilet.write_secret(self.ecilet.secret_file, SECRET_KEY)
-        if self.ecilet.is_alive():
-            self.ecilet.restart()
-        super().tearDown()
-        self.ecilet.stop()
+        self.ecilet.write_secret(self.ecilet.key_file, ACCESS_KEY)
+        self.ecilet.restart()
+        try:
+            super().tearDown()
+        finally:
+            self.ecilet.stop()
 
     def is_refused(self, *words):
         """The node stays Ready and says why nothing goes; a pod waits and says so; no crash."""
@@ -54,11 +56,8 @@ class CloudErrorsTest(E2ETest):
 
     def test_wrong_access_key(self):
         self.ecilet.write_secret(self.ecilet.key_file, "LTAI4EXAMPLEKEYID99999")
-        try:
-            found = self.is_refused("InvalidAccessKeyId")
-            self.assertEqual(found["reason"], "ECIRefusesCredentials")
-        finally:
-            self.ecilet.write_secret(self.ecilet.key_file, "LTAI4EXAMPLEKEYID00001")
+        found = self.is_refused("InvalidAccessKeyId")
+        self.assertEqual(found["reason"], "ECIRefusesCredentials")
 
     def test_wrong_region(self):
         self.ecilet.config["ECI_REGION"] = "cn-nowhere"
@@ -184,6 +183,21 @@ class StartErrorsTest(E2ETest):
         line = self.wait_log(r".*403.*pods.*")
         self.assertIn('User "nobody"', line)
         stays(self.ecilet.is_alive, 3, "it waits for better times")
+
+    def test_name_of_a_real_node(self):
+        """Its kubelet would start the pods a second time."""
+        name = "real-machine"
+        self.cluster.call("POST", "/api/v1/nodes", {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name}})
+        self.addCleanup(self.cluster.remove, f"/api/v1/nodes/{name}")
+        before = self.cluster.node(name)["metadata"]["resourceVersion"]
+        config = self.ecilet.config
+        self.ecilet.config = {**config, "NODE_NAME": name, "KUBECONFIG": self.cluster.grant(name)}
+        self.ecilet.write_config()
+        self.ecilet.config = config
+        done = self.run_to_its_end("run", "--config", self.ecilet.config_file)
+        self.assertIn(f"{name} exists and is no virtual node", done.stderr)
+        self.assertEqual(self.cluster.node(name)["metadata"]["resourceVersion"], before)
+        self.assertIsNone(self.cluster.lease(name))
 
     def test_api_server_that_is_not_there(self):
         with open(self.usual_kubeconfig(), encoding="utf-8") as file:

@@ -61,15 +61,15 @@ class SecretsTest(E2ETest):
         self.create(pod("plain", container(env=env)))
         self.wait_running("plain")
         # Errors speak of requests: they must not repeat what is secret in them.
-        for fault in (
-            {"status": 403, "code": "Forbidden.RAM"},
-            {"status": 400, "code": "InvalidParameter", "message": "The specified parameter is wrong."},
-            {"cut_after": True},
-            {"malformed_json": True},
-        ):
+        faults = {
+            "forbidden": {"status": 403, "code": "Forbidden.RAM"},
+            "invalid": {"status": 400, "code": "InvalidParameter", "message": "The specified parameter is wrong."},
+            "cut": {"cut_after": True},
+            "malformed": {"malformed_json": True},
+        }
+        for name, fault in faults.items():
             self.ecisim.clear_faults()
             self.ecisim.fault(action="CreateContainerGroup", count=1, **fault)
-            name = "p" + "-".join(str(value).lower().replace(".", "") for value in fault.values())[:30].replace(" ", "").strip("-")
             self.create(pod(name, container(env=env)))
             wait_for(lambda n=name: self.events(n), 20, f"an event of {name}")
         self.ecisim.set(access_secret="another" + SECRET)

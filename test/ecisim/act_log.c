@@ -154,7 +154,7 @@ void act_exec(struct call *call)
         return;
     }
     if (!tree_true(call->params, "Sync")) {
-        call_fail(call, CODE_UNAVAILABLE, "Only Sync=true is served.");
+        session_offer(call, container, command);
         return;
     }
     if (tree_true(call->params, "TTY")) {

@@ -224,6 +224,10 @@ const struct runtime runtime_box = {
     .container_start = run_start,
     .container_stop = run_stop,
     .exec_sync = box_exec_sync,
+    .exec_start = box_exec_start,
+    .exec_input = box_exec_input,
+    .exec_resize = box_exec_resize,
+    .exec_cancel = box_exec_cancel,
     .usage = box_usage,
     .traffic = box_traffic,
 };

@@ -9,6 +9,7 @@
  *   box_spec.c   config.json for runc (OCI runtime specification 1.0)
  *   box_group.c  control groups: killing, usage, out-of-memory
  *   box_exec.c   commands in containers: exec, hooks
+ *   box_session.c  exec sessions over a WebSocket
  *   probe.c      liveness and readiness
  */
 #ifndef ECISIM_BOX_PARTS_H
@@ -113,6 +114,12 @@ int tcp_try(const char *ip, int port, int64_t limit_ms);
 /* In a job: the hook with this prefix (LifecyclePreStopHandler ...). 0: done, or there is none. */
 int hook_run(const struct box *box, const char *prefix, int64_t limit_ms);
 bool hook_exists(const struct node *spec, const char *prefix);
+
+/* box_session.c */
+void box_exec_start(struct session *session, struct container *container);
+void box_exec_input(struct session *session, const char *data, size_t bytes);
+void box_exec_resize(struct session *session, int width, int height);
+void box_exec_cancel(struct session *session);
 
 /* probe.c */
 void probes_start(struct box *box);

@@ -11,6 +11,7 @@
 #include "life.h"
 #include "list.h"
 #include "runtime.h"
+#include "session.h"
 #include "settings.h"
 #include "sim.h"
 #include "stats.h"
@@ -218,6 +219,7 @@ void control_reset(void)
     for (size_t at = 0; at < groups.count; at++) {
         runtime->group_drop(groups.all[at]);
     }
+    sessions_reset();
     groups_reset();
     list_reset();
     cache_reset();

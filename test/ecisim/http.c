@@ -172,11 +172,12 @@ static void conn_advance(struct conn *conn)
     }
     conn->is_advancing = true;
     while (has_news && conn->watch.fd >= 0) {
-        if (conn->took != NULL) {
+        bool was_taken = conn->took != NULL;
+        if (was_taken) {
             conn->took(conn->owner, &conn->in);
         }
         serve_requests(conn);
-        size_t before = conn->in.used;
+        size_t before = was_taken == (conn->took != NULL) ? conn->in.used : 0;
         has_news =
             conn->watch.fd >= 0 && conn->out.used > 0 && conn_pump(conn) && conn->in.used > before;
     }
@@ -449,4 +450,9 @@ void conn_close(struct conn *conn)
     if (!conn->is_advancing && conn_pump(conn)) {
         conn_watch(conn);
     }
+}
+
+size_t conn_pending(const struct conn *conn)
+{
+    return conn->out.used;
 }

@@ -81,6 +81,7 @@ struct conn *http_take_over(struct exchange *exchange, const char *head,
                             void (*took)(void *owner, struct buf *in), void (*gone)(void *owner),
                             void *owner);
 void conn_send(struct conn *conn, const void *data, size_t bytes);
-void conn_close(struct conn *conn); /* after what was sent is out */
+void conn_close(struct conn *conn);           /* after what was sent is out */
+size_t conn_pending(const struct conn *conn); /* bytes that wait to be sent */
 
 #endif

@@ -33,6 +33,7 @@
 #include "gateway.h"
 #include "runtime.h"
 #include "selftest.h"
+#include "session.h"
 #include "settings.h"
 #include "sim.h"
 #include "stock.h"
@@ -141,7 +142,7 @@ static void on_api_request(struct exchange *exchange)
 {
     if (text_starts(exchange->path, "/_sim")) {
         control_handle(exchange);
-    } else {
+    } else if (!session_handle(exchange)) {
         gateway_handle(exchange);
     }
 }

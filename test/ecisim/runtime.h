@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "group.h"
+#include "session.h"
 
 struct usage {
     unsigned long long cpu_ns; /* since it started */
@@ -38,6 +39,14 @@ struct runtime {
     void (*container_stop)(struct container *container, int64_t grace_ms);
     /* Run a command and wait: finishes the call. */
     void (*exec_sync)(struct call *call, struct container *container, const struct node *command);
+    /*
+     * An exec session whose WebSocket is there: sets session->run, then session_output() as it
+     * comes and session_ended() at the end. exec_cancel: the peer has gone.
+     */
+    void (*exec_start)(struct session *session, struct container *container);
+    void (*exec_input)(struct session *session, const char *data, size_t bytes);
+    void (*exec_resize)(struct session *session, int width, int height);
+    void (*exec_cancel)(struct session *session);
     /* What a container or the network of a group has used so far; zero when nothing is known. */
     struct usage (*usage)(const struct container *container);
     struct traffic (*traffic)(const struct group *group);

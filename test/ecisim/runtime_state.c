@@ -7,6 +7,7 @@
 #include "runtime.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,23 +142,72 @@ static void state_stop(struct container *container, int64_t grace_ms)
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+static void write_words(struct buf *text, const struct node *word)
+{
+    if (text_is(word->value, "echo")) {
+        word = word->next;
+    } else {
+        buf_text(text, "state mode runs nothing:");
+    }
+    for (; word != NULL; word = word->next) {
+        buf_fmt(text, "%s%s", text->used == 0 ? "" : " ", word->value);
+    }
+    buf_byte(text, '\n');
+}
+
 static void state_exec(struct call *call, struct container *container, const struct node *command)
 {
     struct buf text = {0};
-    const struct node *word = command;
     (void)container;
-    if (word != NULL && text_is(word->value, "echo")) {
-        word = word->next;
-    } else {
-        buf_text(&text, "state mode runs nothing:");
-    }
-    for (; word != NULL; word = word->next) {
-        buf_fmt(&text, "%s%s", text.used == 0 ? "" : " ", word->value);
-    }
-    buf_byte(&text, '\n');
+    write_words(&text, command);
     jw_ktext(&call->reply, "SyncResponse", buf_string(&text));
     buf_free(&text);
     call_finish(call);
+}
+
+/*
+ * Sessions: "cat" and shells without a command give back what they read, and "exit N" on a line
+ * ends them; "sh -c 'exit N'" ends with N; everything else says that nothing runs here.
+ */
+static void state_exec_start(struct session *session, struct container *container)
+{
+    const struct node *first = session->command->first;
+    const struct node *last = session->command->last;
+    struct buf text = {0};
+    (void)container;
+    if (first == last && text_is_any(first->value, "cat|sh|bash|/bin/sh|/bin/bash")) {
+        session->run = session;
+        return;
+    }
+    if (text_starts(last->value, "exit ")) {
+        session_ended(session, (int)strtol(last->value + 5, NULL, 10));
+        return;
+    }
+    write_words(&text, first);
+    session_output(session, STREAM_STDOUT, text.data, text.used);
+    buf_free(&text);
+    session_ended(session, 0);
+}
+
+static void state_exec_input(struct session *session, const char *data, size_t bytes)
+{
+    if (bytes > 5 && memcmp(data, "exit ", 5) == 0) {
+        session_ended(session, (int)strtol(data + 5, NULL, 10));
+    } else {
+        session_output(session, STREAM_STDOUT, data, bytes);
+    }
+}
+
+static void state_exec_resize(struct session *session, int width, int height)
+{
+    char text[64];
+    int bytes = snprintf(text, sizeof text, "size %dx%d\n", width, height);
+    session_output(session, STREAM_STDOUT, text, (size_t)bytes);
+}
+
+static void state_exec_cancel(struct session *session)
+{
+    session_ended(session, 137);
 }
 
 /* Truthful: nothing is used, because nothing runs. */
@@ -181,6 +231,10 @@ const struct runtime runtime_state = {
     .container_start = state_start,
     .container_stop = state_stop,
     .exec_sync = state_exec,
+    .exec_start = state_exec_start,
+    .exec_input = state_exec_input,
+    .exec_resize = state_exec_resize,
+    .exec_cancel = state_exec_cancel,
     .usage = state_usage,
     .traffic = state_traffic,
 };

@@ -327,6 +327,17 @@ static void test_brain_removes_the_group_before_the_object(void **state)
     effect = expect(&scene, EFFECT_FINISH);
     brain_finish_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
     expect_silence(&scene);
+    const struct pod_news late = {.uid = S("a"), /* an event from before, with the note on it */
+                                  .name_space = S("web"),
+                                  .name = S("a"),
+                                  .phase = POD_PHASE_RUNNING,
+                                  .is_leaving = true,
+                                  .instance_id = S("eci-1"),
+                                  .instance_attempt = 1};
+    assert_int_equal(brain_pod_seen(&scene.brain, &late, scene.now_ms, NULL), ERR_OK);
+    expect_silence(&scene);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms);
+    expect_silence(&scene);
     assert_int_equal(scene.brain.pods.count, 0);
     assert_int_equal(scene.brain.groups.count, 0);
     scene_close(&scene);

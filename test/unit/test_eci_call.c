@@ -946,6 +946,76 @@ static void test_eci_call_many_at_once(void **state)
     world_stop(w);
 }
 
+/* ---- memory -------------------------------------------------------------------------------------
+ */
+
+/* libcurl's own doors to the allocator (lib/easy.c), here to let its nth request fail. */
+extern void *(*Curl_cmalloc)(size_t bytes);
+extern void *(*Curl_ccalloc)(size_t count, size_t bytes);
+extern void *(*Curl_crealloc)(void *memory, size_t bytes);
+extern char *(*Curl_cstrdup)(const char *text);
+
+static int takes_left; /* 0: never fail */
+
+static bool fails_now(void)
+{
+    return takes_left > 0 && --takes_left == 0;
+}
+
+static void *failing_malloc(size_t bytes)
+{
+    return fails_now() ? NULL : malloc(bytes);
+}
+
+static void *failing_calloc(size_t count, size_t bytes)
+{
+    return fails_now() ? NULL : calloc(count, bytes);
+}
+
+static void *failing_realloc(void *memory, size_t bytes)
+{
+    return fails_now() ? NULL : realloc(memory, bytes);
+}
+
+static char *failing_strdup(const char *text)
+{
+    return fails_now() ? NULL : strdup(text);
+}
+
+/*
+ * Whatever allocation of libcurl fails, every call that was started ends, once, and well before its
+ * deadline; the next one is fine again.
+ */
+static void test_eci_call_survives_each_failing_allocation(void **state)
+{
+    struct world *w = WORLD(OK_STEP);
+    struct outcome o;
+    int kept_oks = 0;
+    (void)state;
+    Curl_cmalloc = failing_malloc;
+    Curl_ccalloc = failing_calloc;
+    Curl_crealloc = failing_realloc;
+    Curl_cstrdup = failing_strdup;
+    for (int nth = 1; kept_oks < 10; nth++) {
+        fresh_params(w); /* EXEC: a new connection each time; the resolver has its own memory */
+        takes_left = nth;
+        enum err err = start(w, ECI_EXEC, &o, 15000, NULL);
+        if (err == ERR_OK) {
+            turn_until(w, &o.count, 1);
+            err = o.err;
+        }
+        kept_oks = takes_left > 0 && err == ERR_OK ? kept_oks + 1 : 0;
+        takes_left = 0;
+        if (err != ERR_OK && err != ERR_NO_MEMORY && err != ERR_LOST_WRITE) {
+            fail_msg("allocation %d: %s: %s", nth, err_name(err), o.why);
+        }
+        assert_int_equal(tokenless_write(w).err, ERR_OK);
+        assert_true(nth < 1000);
+    }
+    assert_true(w->client.curl.counters.accidents > 0);
+    world_stop(w);
+}
+
 /* ---- cancelling, starting from on_done
  * ------------------------------------------------------------ */
 
@@ -1206,6 +1276,7 @@ int main(void)
         cmocka_unit_test(test_eci_call_closed_kept_connection_is_replaced),
         cmocka_unit_test(test_eci_call_kept_connection_that_dies_under_a_request),
         cmocka_unit_test(test_eci_call_many_at_once),
+        cmocka_unit_test(test_eci_call_survives_each_failing_allocation),
         cmocka_unit_test(test_eci_call_cancelled_calls_stay_silent),
         cmocka_unit_test(test_eci_call_may_start_and_cancel_from_on_done),
         cmocka_unit_test(test_eci_client_stop_with_calls_under_way),

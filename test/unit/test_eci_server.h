@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define SERVER_STEPS_MAX 64
-#define SERVER_REQUESTS_MAX 256
+#define SERVER_REQUESTS_MAX 1024
 #define SERVER_REQUEST_BYTES (4 * 1024 * 1024)
 
 enum how {
