@@ -251,7 +251,7 @@ build/san/ecisim: $(call objects,san,$(ecisim_src))
 .PHONY: ecisim ecisim-check
 ecisim: build/ecisim
 ecisim-check: $(if $(ecisim_src),build/ecisim build/san/ecisim)
-	@if [ -x test/conformance/run ]; then test/conformance/run; else echo "no test/conformance/run yet"; fi
+	@if [ -x test/conformance/run.sh ]; then test/conformance/run.sh; else echo "no test/conformance/run.sh yet"; fi
 
 # --- all together ----------------------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ struct wire_node {
     char uid[KUBE_UID_BYTES_MAX + 1];
     bool is_busy;       /* a request of ours is under way */
     bool is_there;      /* the watch (or our own write) has shown it */
+    bool is_stale;      /* a condition has changed since a status was last sent */
     bool needs_spec;    /* labels and taint have not been looked at since the start */
     bool is_checked;    /* a list has shown that it is ours, or not there */
     bool was_listed;    /* the list under way has shown it */

@@ -145,6 +145,7 @@ static void send(struct wire *wire, enum node_write what, const struct json_writ
         .op = what,
     };
     node->is_busy = kube_call_send(&wire->calls, &request, NULL) == ERR_OK;
+    node->is_stale = node->is_stale && what == NODE_WRITE_SPEC; /* the others carry the status */
     if (!node->is_busy) {
         write_again(wire, wire_now_ms(wire) + NODE_RETRY_MS);
     }
@@ -171,8 +172,9 @@ static void write_node(struct wire *wire)
 void node_turn(struct wire *wire)
 {
     struct wire_node *node = node_of(wire);
-    bool is_changed = refresh_conditions(wire);
-    bool is_due = !due_is_set(&node->timer.due) || is_changed;
+    /* A change while a write is under way must not be forgotten: that write does not have it. */
+    node->is_stale = refresh_conditions(wire) || node->is_stale;
+    bool is_due = !due_is_set(&node->timer.due) || node->is_stale;
     if (!node->is_checked || wire->is_refused || node->is_busy || wire->is_stopping || !is_due) {
         return;
     }

@@ -89,7 +89,7 @@ enum err codec_get_base64(struct buf *out, str text)
     return keep_if_ok(out, before, get_base64(out, text));
 }
 
-/* ---- hex and percent -------------------------------------------------------------------------- */
+/* ---- hex and percent ------------------------------------------------------------------------- */
 
 void codec_put_hex(struct buf *out, const void *data, size_t bytes)
 {
@@ -159,7 +159,7 @@ enum err codec_get_percent(struct buf *out, str text, bool plus_is_space)
     return keep_if_ok(out, before, get_percent(out, text, plus_is_space));
 }
 
-/* ---- UTF-8, RFC 3629 -------------------------------------------------------------------------- */
+/* ---- UTF-8, RFC 3629 ------------------------------------------------------------------------- */
 
 /* Row of RFC 3629 section 4: first byte in [first_min, first_max], second byte in
  * [second_min, second_max], any further byte in 80..BF. */
@@ -255,7 +255,7 @@ str codec_utf8_prefix(str text, size_t bytes_max)
     return str_make(text.ptr, bytes_max);
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 #define DAY_S 86400
 #define TIME_MAX_S 253402300799 /* 9999-12-31T23:59:59Z */
@@ -348,7 +348,7 @@ void codec_put_micro_time(struct buf *out, int64_t unix_ms)
     buf_put_char(out, 'Z');
 }
 
-/* ---- reading time: a cursor that remembers whether all fitted ---------------------------------- */
+/* ---- reading time: a cursor that remembers whether all fitted -------------------------------- */
 
 struct reader {
     str rest;

@@ -31,7 +31,7 @@ str codec_utf8_prefix(str text, size_t bytes_max);
 void codec_put_time(struct buf *out, int64_t unix_s);
 /* "2006-01-02T15:04:05.000000Z" (Kubernetes MicroTime) from milliseconds. */
 void codec_put_micro_time(struct buf *out, int64_t unix_ms);
-/* RFC 3339 with optional fraction and Z or +hh:mm; seconds, fraction dropped. False when invalid. */
+/* RFC 3339 with optional fraction (dropped) and Z or +hh:mm, to seconds. False when invalid. */
 bool codec_get_time(str text, int64_t *unix_s);
 /* HTTP date (RFC 9110 IMF-fixdate "Sun, 06 Nov 1994 08:49:37 GMT"). False when invalid. */
 bool codec_get_http_date(str text, int64_t *unix_s);

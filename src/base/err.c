@@ -67,8 +67,10 @@ static int leaves_outcome_open(enum err err)
     case ERR_FULL:
     case ERR_NO_MEMORY:
     case ERR_SYSTEM:
-    case ERR_CANCELLED: return 1;
-    default: return 0;
+    case ERR_CANCELLED:
+        return 1;
+    default:
+        return 0;
     }
 }
 

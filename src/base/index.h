@@ -27,7 +27,7 @@ struct index {
 #define INDEX_START UINT32_MAX
 
 void index_init(struct index *ix, struct region *region, const char *name, uint32_t count_max);
-/* ERR_FULL when count_max entries are present. Duplicates of (hash, handle) are the caller's bug. */
+/* ERR_FULL when count_max entries are present. Adding (hash, handle) twice is the caller's bug. */
 MUST_USE enum err index_add(struct index *ix, uint64_t hash, handle value);
 /* Next entry with this hash after *at (INDEX_START first); false when there is none. The index must
  * not change between calls of one walk. */

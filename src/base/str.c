@@ -1,6 +1,8 @@
 /* see str.h */
 #include "base/str.h"
 
+#include <endian.h>
+
 #include "base/check.h"
 #include "base/codec.h"
 
@@ -155,7 +157,7 @@ bool str_copy(char *to, size_t to_bytes, str s)
     return fits.bytes == s.bytes;
 }
 
-/* ---- SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") ------------------ */
+/* ---- SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") -------------------- */
 
 /* Any fixed key will do until entropy is there. */
 static uint64_t hash_key[2] = {0x736f6d6570736575ULL, 0x646f72616e646f6dULL};
@@ -171,7 +173,7 @@ static uint64_t rotate(uint64_t value, unsigned bits)
     return value << bits | value >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[static 4])
+static inline void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1];
     v[1] = rotate(v[1], 13) ^ v[0];
@@ -186,13 +188,11 @@ static void sip_round(uint64_t v[static 4])
 }
 
 /* Up to eight bytes, least significant first, whatever the machine's order. */
-static uint64_t word_at(const char *ptr, size_t bytes)
+static inline uint64_t word_at(const char *ptr, size_t bytes)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        word |= (uint64_t)(unsigned char)ptr[i] << (8 * i);
-    }
-    return word;
+    memcpy(&word, ptr, bytes);
+    return le64toh(word);
 }
 
 uint64_t str_hash(str s)
@@ -224,7 +224,7 @@ uint64_t str_hash(str s)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* ---- edit distance -------------------------------------------------------------------------- */
+/* ---- edit distance --------------------------------------------------------------------------- */
 
 #define DISTANCE_BYTES_MAX 64
 

@@ -1,6 +1,6 @@
 /*
- * trace.h - the last few hundred events in a ring, for crash reports, the simulator's replay and the
- * determinism check. Fixed-size records, no formatting when written.
+ * trace.h - the last few hundred events in a ring, for crash reports, the simulator's replay and
+ * the determinism check. Fixed-size records, no formatting when written.
  */
 #ifndef ECILET_BASE_TRACE_H
 #define ECILET_BASE_TRACE_H
@@ -17,7 +17,7 @@ struct trace_record {
 
 struct trace {
     struct trace_record records[TRACE_RECORDS_MAX];
-    uint64_t count; /* ever written */
+    uint64_t count;  /* ever written */
     uint64_t digest; /* changes with every record: same story, same digest */
 };
 

@@ -19,7 +19,7 @@ struct row_in {
     bool is_bad;
 };
 
-/* ---- single members ------------------------------------------------------------------------ */
+/* ---- single members -------------------------------------------------------------------------- */
 
 static str take_text(struct row_in *in, json object, const char *key, size_t bytes_max)
 {
@@ -162,7 +162,7 @@ static const void *take_list(struct row_in *in, json object, const char *key,
     return items;
 }
 
-/* ---- states -------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 static enum eci_state_kind state_kind_parse(str text)
 {
@@ -235,7 +235,7 @@ static struct eci_state take_nested_state(struct row_in *in, json container, con
     };
 }
 
-/* ---- list elements ------------------------------------------------------------------------- */
+/* ---- list elements --------------------------------------------------------------------------- */
 
 static void take_status_container(struct row_in *in, json from, void *out)
 {
@@ -328,7 +328,7 @@ static const struct list_kind status_containers = {
 static const struct list_kind group_containers = {
     take_group_container, sizeof(struct eci_container), ECI_CONTAINERS_MAX, false};
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void take_status_row(struct row_in *in, json from, void *out)
 {
@@ -421,7 +421,7 @@ static void take_events_row(struct row_in *in, json from, void *out)
     row->events = take_list(in, from, "Events", &events, &row->events_count);
 }
 
-/* ---- the cursor ---------------------------------------------------------------------------- */
+/* ---- the cursor ------------------------------------------------------------------------------ */
 
 void group_read_init(struct group_read *read, json root, struct arena *arena)
 {
@@ -506,7 +506,7 @@ str group_read_created_id(json root, struct arena *arena)
     return in.is_bad ? STR_NONE : id;
 }
 
-/* ---- names --------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 bool eci_id_is_sane(str id)
 {

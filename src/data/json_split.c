@@ -39,8 +39,7 @@ void json_split_init(struct json_split *split, enum split_shape shape, struct bu
     buf_clear(&split->envelope);
 }
 
-/* ---- running over JSON text -------------------------------------------------------------------
- */
+/* ---- running over JSON text ------------------------------------------------------------------ */
 
 /* The next quote or backslash. Eight bytes at a time (Mycroft's test for a byte in a word). */
 static size_t find_string_mark(str text, size_t at)
@@ -120,8 +119,7 @@ static size_t run_object(struct json_split *split, str text)
     return at;
 }
 
-/* ---- pieces -----------------------------------------------------------------------------------
- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static void begin_object(struct json_split *split)
 {
@@ -156,8 +154,7 @@ static enum split_event eat_object(struct json_split *split, str *input, str *pi
     return split->is_skipping ? SPLIT_TOO_BIG : SPLIT_ITEM;
 }
 
-/* ---- the envelope -----------------------------------------------------------------------------
- */
+/* ---- the envelope ---------------------------------------------------------------------------- */
 
 /* Does the envelope, up to and with a colon outside of strings, end with the key "items"? The quote
  * before it must open the string, so a brace or a comma comes before that: inside a string it
@@ -215,8 +212,7 @@ static void end_items(struct json_split *split)
     split->state = STATE_ENVELOPE;
 }
 
-/* ---- between objects --------------------------------------------------------------------------
- */
+/* ---- between objects ------------------------------------------------------------------------- */
 
 static void want_item(struct json_split *split)
 {

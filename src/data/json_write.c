@@ -16,8 +16,7 @@ bool json_write_ok(const struct json_write *w)
     return !w->is_bad && w->depth == 0 && !w->has_key && buf_ok(w->out);
 }
 
-/* ---- commas and nesting -----------------------------------------------------------------------
- */
+/* ---- commas and nesting ---------------------------------------------------------------------- */
 
 static uint64_t level_bit(const struct json_write *w)
 {
@@ -98,8 +97,7 @@ void json_key_put(struct json_write *w, str key)
     w->has_key = true;
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 void json_put_text(struct json_write *w, str value)
 {
@@ -133,8 +131,7 @@ void json_put_raw(struct json_write *w, str value)
     buf_put(w->out, str_is_empty(value) ? S("null") : value);
 }
 
-/* ---- members ----------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 void json_member_text(struct json_write *w, const char *key, str value)
 {
@@ -191,8 +188,7 @@ void json_member_time(struct json_write *w, const char *key, int64_t unix_s)
     buf_put_char(w->out, '"');
 }
 
-/* ---- escaping ---------------------------------------------------------------------------------
- */
+/* ---- escaping -------------------------------------------------------------------------------- */
 
 /* How many bytes at the front need no escape and are valid UTF-8. */
 static size_t plain_bytes(str text)

@@ -1,9 +1,9 @@
 /*
  * params.h - the parameters of one cloud request: an ordered list of names and values in an arena.
  *
- * spec/pod_to_eci fills it, eci/eci_sign flattens and signs it, `ecilet explain` prints it. Names are
- * already flattened ("Container.1.EnvironmentVar.2.Key", eci-api: 1.4). Sticky like buf: after the
- * first add that did not fit, has_failed stays set.
+ * spec/pod_to_eci fills it, eci/eci_sign flattens and signs it, `ecilet explain` prints it. Names
+ * are already flattened ("Container.1.EnvironmentVar.2.Key", eci-api: 1.4). Sticky like buf: after
+ * the first add that did not fit, has_failed stays set.
  */
 #ifndef ECILET_DATA_PARAMS_H
 #define ECILET_DATA_PARAMS_H

@@ -40,8 +40,7 @@ struct converter {
 
 _Static_assert(YAML_DEPTH_MAX <= JSON_WRITE_DEPTH_MAX, "what is read must be writable");
 
-/* ---- faults -----------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static enum err report(struct yaml_fault *fault, uint32_t line, uint32_t column, const char *what)
 {
@@ -82,8 +81,7 @@ static enum err check_characters(str text, struct yaml_fault *fault)
     return ERR_OK;
 }
 
-/* ---- plain scalars ----------------------------------------------------------------------------
- */
+/* ---- plain scalars --------------------------------------------------------------------------- */
 
 /* [sign] whole [. fraction] [e exponent], all decimal. */
 struct number {
@@ -229,8 +227,7 @@ static void put_plain(struct json_write *writer, str text)
     }
 }
 
-/* ---- anchors ----------------------------------------------------------------------------------
- */
+/* ---- anchors --------------------------------------------------------------------------------- */
 
 static str token_text(struct fy_token *token)
 {
@@ -282,8 +279,7 @@ static const struct anchor *find_anchor(const struct converter *converter, str n
     return NULL;
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static bool wants_key(const struct converter *converter)
 {
@@ -419,8 +415,7 @@ static enum err on_event(struct converter *converter, struct fy_event *event)
     }
 }
 
-/* ---- the parser -------------------------------------------------------------------------------
- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 /* What libfyaml has to say about a malformed text: the first thing it found. */
 static enum err report_parser(struct fy_diag *diag, struct yaml_fault *fault)

@@ -27,8 +27,8 @@ struct yaml_fault {
  * Plain scalars follow YAML 1.2 core schema (null, true/false, ints, floats; the rest is text),
  * except that a leading zero means octal, as in every Kubernetes tool (defaultMode: 0644), and that
  * .inf and .nan, which JSON does not have, are text. Anchors and aliases of scalars and small
- * subtrees are supported by re-emission. Refused: keys that are no scalars, merge keys (<<), aliases
- * inside of what they stand for. Duplicate keys are left to json_parse.
+ * subtrees are supported by re-emission. Refused: keys that are no scalars, merge keys (<<),
+ * aliases inside of what they stand for. Duplicate keys are left to json_parse.
  *
  * first_line   may be NULL; receives the line on which the document starts
  * fault        may be NULL

@@ -34,7 +34,7 @@ struct eci_call {
     bool is_done;         /* on_done is running */
 };
 
-/* ---- buffers ------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static void room_init(struct eci_room *room, struct region *region, const char *name,
                       uint32_t count, uint32_t bytes)
@@ -89,7 +89,7 @@ static void release(struct eci_call *call)
     pool_give(&client->calls, pool_handle_of(&client->calls, call));
 }
 
-/* ---- the clock ------------------------------------------------------------------------------ */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 int64_t eci_client_clock_offset_ms(const struct eci_client *client)
 {
@@ -122,7 +122,7 @@ static void learn_clock(struct eci_client *client, int64_t date_unix_s, bool was
     }
 }
 
-/* ---- signing -------------------------------------------------------------------------------- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 static const struct eci_keys *keys_of(const struct eci_client *client, uint64_t turn)
 {

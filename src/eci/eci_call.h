@@ -16,6 +16,8 @@
  *   ERR_OK          complete and successful; DryRunOperation counts as that (code tells)
  *   ERR_LOST_WRITE  a write that may or may not have landed: no reply, a cut or unreadable reply,
  *                   5xx, 408
+ *   ERR_TOO_BIG     a read whose reply is larger than its buffer, ERR_FULL one whose JSON is larger
+ *                   than the arena: ask for fewer rows (groups carry their config files)
  *   other errors    eci_code.h for what the cloud said, eci_curl.h for what the line did. A refusal
  *                   by the cloud is a refusal also for a write. A lost read is a plain error.
  */

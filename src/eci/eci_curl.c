@@ -27,7 +27,7 @@ struct eci_curl_easy {
     char error[CURL_ERROR_SIZE];
 };
 
-/* ---- errors -------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 /*
  * Every result libcurl can give. None of them is the request's fault, so none has the fate never;
@@ -527,16 +527,18 @@ static void carve(struct eci_curl *curl, struct region *region,
                      sizeof(struct x509_verifier));
 }
 
-static enum err start_library(struct eci_curl *curl, const struct eci_curl_config *config)
-{
+/* The proxies as texts for libcurl, which copies them. */
+struct proxies {
     char proxy[ECI_CURL_URL_BYTES], no_proxy[ECI_CURL_URL_BYTES];
-    if (!str_copy(proxy, sizeof proxy, config->proxy) ||
-        !str_copy(no_proxy, sizeof no_proxy, config->no_proxy)) {
-        return ERR_BAD_INPUT;
-    }
+};
+
+static enum err start_library(struct eci_curl *curl, const struct eci_curl_config *config,
+                              const struct proxies *proxies)
+{
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return ERR_NO_MEMORY;
     }
+    curl->is_started = true;
     if (!library_is_right(curl->is_tls)) {
         return ERR_UNSUPPORTED;
     }
@@ -544,7 +546,7 @@ static enum err start_library(struct eci_curl *curl, const struct eci_curl_confi
     for (uint32_t i = 0; i < curl->easies_count && err == ERR_OK; i++) {
         curl->easies[i].curl = curl;
         curl->easies[i].verifier = curl->is_tls ? &curl->verifiers[i] : NULL;
-        err = set_up_easy(&curl->easies[i], proxy, no_proxy);
+        err = set_up_easy(&curl->easies[i], proxies->proxy, proxies->no_proxy);
     }
     return err;
 }
@@ -554,8 +556,10 @@ enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct region *
 {
     CHECK(config->transfers_max > 0 && config->transfers_max <= UINT16_MAX);
     *curl = (struct eci_curl){.loop = loop, .anchors = config->anchors};
-    enum err err = set_url(curl, config->url);
-    if (err != ERR_OK || (curl->is_tls && config->anchors == NULL)) {
+    struct proxies proxies;
+    if (set_url(curl, config->url) != ERR_OK || (curl->is_tls && config->anchors == NULL) ||
+        !str_copy(proxies.proxy, sizeof proxies.proxy, config->proxy) ||
+        !str_copy(proxies.no_proxy, sizeof proxies.no_proxy, config->no_proxy)) {
         return ERR_BAD_INPUT;
     }
     carve(curl, region, config);
@@ -568,7 +572,7 @@ enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct region *
     }
     loop_timer_init(&curl->timer, on_due, curl);
     loop_timer_init(&curl->recovery, on_recovery, curl);
-    err = start_library(curl, config);
+    enum err err = start_library(curl, config, &proxies);
     if (err != ERR_OK) {
         eci_curl_stop(curl);
     }
@@ -639,7 +643,10 @@ void eci_curl_cancel(struct eci_curl *curl, struct eci_curl_transfer *transfer)
 /* Callbacks go first: cleaning up, libcurl would otherwise ask for watches that nobody serves. */
 void eci_curl_stop(struct eci_curl *curl)
 {
-    for (uint32_t i = 0; i < curl->easies_count && curl->easies != NULL; i++) {
+    if (!curl->is_started) {
+        return;
+    }
+    for (uint32_t i = 0; i < curl->easies_count; i++) {
         if (curl->easies[i].transfer != NULL) {
             release(&curl->easies[i]);
         }
@@ -648,7 +655,7 @@ void eci_curl_stop(struct eci_curl *curl)
     }
     (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, NULL);
     (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, NULL);
-    for (uint32_t i = 0; i < curl->watches_count && curl->watches != NULL; i++) {
+    for (uint32_t i = 0; i < curl->watches_count; i++) {
         loop_watch_remove(curl->loop, &curl->watches[i]);
     }
     loop_timer_clear(curl->loop, &curl->timer);
@@ -658,6 +665,7 @@ void eci_curl_stop(struct eci_curl *curl)
     curl_slist_free_all(curl->headers);
     curl->headers = NULL;
     curl_global_cleanup();
+    curl->is_started = false;
 }
 
 const char *eci_curl_version(void)

@@ -79,8 +79,9 @@ struct eci_curl {
     char url[ECI_CURL_URL_BYTES];
     char host[256]; /* the name to verify */
     bool is_tls;
-    void *multi;   /* curl's */
-    void *headers; /* curl's list of request headers */
+    bool is_started; /* libcurl is in use */
+    void *multi;     /* curl's */
+    void *headers;   /* curl's list of request headers */
     struct eci_curl_easy *easies;
     uint32_t easies_count;
     struct x509_verifier *verifiers; /* one per easy handle; none without TLS */
@@ -100,8 +101,8 @@ enum err eci_curl_err(int code);
 /*
  * Carves the tables and, unless the region is only planning, starts libcurl.
  *
- * Errors: ERR_BAD_INPUT (url is not one of ours, or https without anchors), ERR_NO_MEMORY,
- * ERR_UNSUPPORTED (the linked libcurl lacks TLS, the threaded resolver or gzip).
+ * Errors: ERR_BAD_INPUT (url is not one of ours, https without anchors, or a text is too long),
+ * ERR_NO_MEMORY, ERR_UNSUPPORTED (the linked libcurl lacks TLS, the threaded resolver or gzip).
  */
 MUST_USE enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct region *region,
                                 const struct eci_curl_config *config);
@@ -110,7 +111,8 @@ MUST_USE enum err eci_curl_init(struct eci_curl *curl, struct loop *loop, struct
 MUST_USE enum err eci_curl_start(struct eci_curl *curl, struct eci_curl_transfer *transfer);
 /* on_done will not be called; a connection in use is closed. No-op when not under way. */
 void eci_curl_cancel(struct eci_curl *curl, struct eci_curl_transfer *transfer);
-/* Cancels everything and frees what libcurl holds (end of the process, tests). */
+/* Cancels everything and frees what libcurl holds (end of the process, tests). No-op when libcurl
+ * is not in use. */
 void eci_curl_stop(struct eci_curl *curl);
 
 /* "libcurl/8.14.1 BearSSL zlib/1.2.13", static text. */

@@ -56,7 +56,7 @@ static void common_fill(struct common *common, const struct params *params,
     }
 }
 
-/* ---- sizes --------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 /* Bytes of a text percent-encoded once (each reserved byte becomes 3), and of that encoded again
  * (%XX becomes %25XX: 5). */
@@ -94,7 +94,7 @@ size_t eci_sign_bytes(const struct params *params, const struct eci_sign_as *as)
     return bytes;
 }
 
-/* ---- the canonical query ------------------------------------------------------------------- */
+/* ---- the canonical query --------------------------------------------------------------------- */
 
 static void sift_down(struct param *items, uint32_t at, uint32_t count)
 {
@@ -172,7 +172,7 @@ static void put_canonical(struct buf *out, const struct params *params, const st
     }
 }
 
-/* ---- the signature ------------------------------------------------------------------------- */
+/* ---- the signature --------------------------------------------------------------------------- */
 
 void eci_wipe(void *secret, size_t bytes)
 {

@@ -22,15 +22,18 @@ static enum err remember_errno(void)
     last_errno = errno;
     switch (last_errno) {
     case ENOENT:
-    case ENOTDIR: return ERR_NOT_FOUND;
+    case ENOTDIR:
+        return ERR_NOT_FOUND;
     case EACCES:
     case EPERM:
-    case EROFS: return ERR_FORBIDDEN;
-    default: return ERR_SYSTEM;
+    case EROFS:
+        return ERR_FORBIDDEN;
+    default:
+        return ERR_SYSTEM;
     }
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Errors: ERR_TOO_BIG, or what remember_errno() makes of it. *got is 0 at the end of the file. */
 static enum err read_some(int fd, struct buf *out, size_t *got)
@@ -73,7 +76,7 @@ enum err os_file_read(const char *path, struct buf *out)
     return err;
 }
 
-/* ---- replacing -------------------------------------------------------------------------------- */
+/* ---- replacing ------------------------------------------------------------------------------- */
 
 static enum err write_all(int fd, str content)
 {
@@ -142,7 +145,7 @@ enum err os_file_replace(const char *path, str content, unsigned mode)
     return ERR_OK;
 }
 
-/* ---- noticing changes ------------------------------------------------------------------------- */
+/* ---- noticing changes ------------------------------------------------------------------------ */
 
 uint64_t os_file_stamp(const char *path)
 {

@@ -84,8 +84,7 @@ static void unlock(void)
     CHECK(pthread_mutex_unlock(&mutex) == 0);
 }
 
-/* ---- the range --------------------------------------------------------------------------------
- */
+/* ---- the range ------------------------------------------------------------------------------- */
 
 static bool reserve(void)
 {
@@ -132,8 +131,7 @@ static void release(struct blocks_idle idle)
     }
 }
 
-/* ---- allocation, with the lock held -----------------------------------------------------------
- */
+/* ---- allocation, with the lock held ---------------------------------------------------------- */
 
 static bool is_injected(void)
 {
@@ -221,8 +219,7 @@ static void *take_locked(size_t bytes, size_t alignment)
     return taken;
 }
 
-/* ---- the C library's names --------------------------------------------------------------------
- */
+/* ---- the C library's names ------------------------------------------------------------------- */
 
 #define LINKED_AS(name) __asm__(name)
 
@@ -320,8 +317,7 @@ size_t heap_c_bytes_at(void *ptr)
     return bytes;
 }
 
-/* ---- heap.h -----------------------------------------------------------------------------------
- */
+/* ---- heap.h ---------------------------------------------------------------------------------- */
 
 void heap_limit(size_t bytes_max)
 {

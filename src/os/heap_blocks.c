@@ -20,8 +20,7 @@ enum state { STATE_TAKEN = 0x7A6B5C4D, STATE_FREE = 0x1F2E3D4C };
 
 _Static_assert(offsetof(struct block, next_free) == BLOCKS_HEADER_BYTES, "links follow the header");
 
-/* ---- blocks and their neighbours --------------------------------------------------------------
- */
+/* ---- blocks and their neighbours ------------------------------------------------------------- */
 
 static struct block *block_at(const struct blocks *blocks, uint32_t distance)
 {
@@ -68,8 +67,7 @@ static void shape(struct blocks *blocks, struct block *block, uint32_t bytes, en
     }
 }
 
-/* ---- lists by size ----------------------------------------------------------------------------
- */
+/* ---- lists by size --------------------------------------------------------------------------- */
 
 struct class
 {
@@ -154,8 +152,7 @@ static struct block *find_free(const struct blocks *blocks, uint32_t bytes)
     return block_at(blocks, blocks->first_free[class.power][__builtin_ctz(steps)]);
 }
 
-/* ---- splitting and joining --------------------------------------------------------------------
- */
+/* ---- splitting and joining ------------------------------------------------------------------- */
 
 static uint32_t lesser(uint32_t a, uint32_t b)
 {
@@ -186,8 +183,7 @@ static struct block *make_free(struct blocks *blocks, struct block *block, uint3
     return block;
 }
 
-/* Keeps the first `bytes` of a block, which is in no list, and frees the rest if it can be a block.
- */
+/* Keeps the first `bytes` of a block that is in no list, and frees the rest if that is enough. */
 static void take_front(struct blocks *blocks, struct block *block, uint32_t bytes, uint32_t dirty)
 {
     uint32_t rest = block->bytes - bytes;
@@ -201,8 +197,7 @@ static void take_front(struct blocks *blocks, struct block *block, uint32_t byte
     (void)make_free(blocks, behind, rest, lesser(dirty, rest));
 }
 
-/* ---- the calls --------------------------------------------------------------------------------
- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 void blocks_init(struct blocks *blocks, void *memory)
 {
@@ -350,8 +345,7 @@ size_t blocks_bytes_at(const struct blocks *blocks, const void *ptr)
     return taken_block(blocks, ptr)->bytes - BLOCKS_HEADER_BYTES;
 }
 
-/* ---- verifying --------------------------------------------------------------------------------
- */
+/* ---- verifying ------------------------------------------------------------------------------- */
 
 static bool is_listed(const struct blocks *blocks, const struct block *block)
 {

@@ -2,13 +2,14 @@
  * heap_blocks.h - which parts of one range of memory are taken: the book-keeping of os/heap.c,
  * without system calls, locks or limits, so that it can be tested anywhere.
  *
- * Two-level segregated fit (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for
- * real-time systems", 2004): free blocks hang in lists by size class, 16 classes to a power of two,
- * and two bit maps find a large enough one at once. Every operation is O(1). Neighbours that are
- * free are joined (boundary tags, Knuth, TAOCP vol. 1, 2.5), so no two free blocks ever touch.
+ * Two-level segregated fit (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator
+ * for real-time systems", 2004): free blocks hang in lists by size class, 16 classes to a power of
+ * two, and two bit maps find a large enough one at once. Every operation is O(1). Neighbours that
+ * are free are joined (boundary tags, Knuth, TAOCP vol. 1, 2.5), so no two free blocks ever touch.
  *
- * Each block has a header of 16 bytes with a seal over its place, size and state. A CHECK fails when
- * something is given back twice, was never taken, or when a neighbour has written over the header.
+ * Each block has a header of 16 bytes with a seal over its place, size and state. A CHECK fails
+ * when something is given back twice, was never taken, or when a neighbour has written over the
+ * header.
  */
 #ifndef ECILET_OS_HEAP_BLOCKS_H
 #define ECILET_OS_HEAP_BLOCKS_H
@@ -20,8 +21,8 @@
 #define BLOCKS_ALIGN 16             /* of all that is handed out, and of the range */
 #define BLOCKS_HEADER_BYTES 16      /* in front of each */
 #define BLOCKS_BYTES_MAX (1u << 27) /* of the range; sizes are kept in 32 bits */
-#define BLOCKS_CLASSES 20           /* powers of two, from 256 bytes up; the first is for all below */
-#define BLOCKS_STEPS 16             /* linear steps within one */
+#define BLOCKS_CLASSES 20 /* powers of two, from 256 bytes up; the first is for all below */
+#define BLOCKS_STEPS 16   /* linear steps within one */
 
 /* A free block with this much memory in it that the kernel could have back is worth a call. */
 #define BLOCKS_IDLE_BYTES (64 * 1024)
@@ -44,7 +45,7 @@ struct blocks_idle {
 
 /* memory is aligned to BLOCKS_ALIGN; nothing of it is used before blocks_extend(). */
 void blocks_init(struct blocks *blocks, void *memory);
-/* The next `bytes` (a multiple of BLOCKS_ALIGN, at least 64) of the range may be used from now on. */
+/* The next `bytes` (a multiple of BLOCKS_ALIGN, at least 64) of the range may be used now. */
 void blocks_extend(struct blocks *blocks, size_t bytes);
 
 /* alignment is a power of two. NULL when no free block is large enough: extend and try again. */

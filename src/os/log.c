@@ -64,8 +64,7 @@ static struct loop_watch watch = {.fd = -1};
 static void submit(str line);
 static void drain(void);
 
-/* ---- composing a line -------------------------------------------------------------------------
- */
+/* ---- composing a line ------------------------------------------------------------------------ */
 
 void log_set_level(enum log_level level)
 {
@@ -211,8 +210,7 @@ void log_hide(str secret)
     hidden_next = (hidden_next + 1) % LOG_HIDDEN_MAX;
 }
 
-/* ---- the way out ------------------------------------------------------------------------------
- */
+/* ---- the way out ----------------------------------------------------------------------------- */
 
 static void adopt_stderr(void)
 {

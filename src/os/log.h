@@ -5,8 +5,8 @@
  *
  * When the reader of stderr is slow, lines wait in a fixed ring; when that is full, lines are
  * dropped and counted, and a line says how many as soon as there is room. Control characters and
- * invalid UTF-8 are escaped. Secrets never reach a log: log_hide() registers texts that are replaced
- * by *** in every line.
+ * invalid UTF-8 are escaped. Secrets never reach a log: log_hide() registers texts that are
+ * replaced by *** in every line.
  */
 #ifndef ECILET_OS_LOG_H
 #define ECILET_OS_LOG_H

@@ -15,7 +15,7 @@ enum err loop_init(struct loop *loop, struct region *region, uint32_t timers_max
     return loop->epoll_fd >= 0 ? ERR_OK : ERR_SYSTEM;
 }
 
-/* ---- one turn --------------------------------------------------------------------------------- */
+/* ---- one turn -------------------------------------------------------------------------------- */
 
 /* Milliseconds to sleep, as epoll_wait wants them; -1 is for ever. */
 static int sleep_ms(const struct loop *loop, msec wait_until_ms)
@@ -104,7 +104,7 @@ void loop_stop(struct loop *loop)
     loop->is_stopping = true;
 }
 
-/* ---- watches ---------------------------------------------------------------------------------- */
+/* ---- watches --------------------------------------------------------------------------------- */
 
 static struct epoll_event event_for_kernel(struct loop_watch *watch)
 {
@@ -162,7 +162,7 @@ void loop_watch_remove(struct loop *loop, struct loop_watch *watch)
     watch->fd = -1;
 }
 
-/* ---- timers ----------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 void loop_timer_init(struct loop_timer *timer, loop_due *on_due, void *owner)
 {

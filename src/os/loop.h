@@ -12,7 +12,8 @@
 #include "base/due.h"
 #include "base/err.h"
 
-#define LOOP_EVENTS_MAX 256 /* descriptors looked at in one turn; the rest come in the next turn */
+#define LOOP_EVENTS_MAX 256 /* descriptors looked at in one turn; the rest come in the next turn \
+                             */
 
 #define LOOP_READ 1u
 #define LOOP_WRITE 2u

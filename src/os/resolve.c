@@ -24,7 +24,7 @@
 #include "base/check.h"
 #include "os/os.h"
 
-/* musl's resolver needs about 20 KB, glibc's with its plug-ins more; untouched pages cost nothing. */
+/* musl's resolver needs about 20 KB, glibc's with its plug-ins more; what is untouched is free. */
 #define STACK_BYTES (256 * 1024)
 
 enum job_state { JOB_FREE, JOB_RUNNING, JOB_DONE, JOB_FORSAKEN };
@@ -40,7 +40,7 @@ struct resolve_job {
 
 static struct resolve_job jobs[RESOLVE_THREADS_MAX];
 
-/* ---- the thread ------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static uint32_t ask_system(const char *host, uint16_t port, struct sock_addr *addrs)
 {
@@ -98,7 +98,7 @@ static void *run_job(void *argument)
     return NULL;
 }
 
-/* ---- the loop's side: starting ---------------------------------------------------------------- */
+/* ---- the loop's side: starting --------------------------------------------------------------- */
 
 /* A detached thread with a small stack that no signal is delivered to. */
 static bool start_thread(struct resolve_job *job)
@@ -187,7 +187,7 @@ bool resolve_want(struct resolve *resolve)
     return false;
 }
 
-/* ---- the loop's side: answers ----------------------------------------------------------------- */
+/* ---- the loop's side: answers ---------------------------------------------------------------- */
 
 /* Tells the caller, if one waits. */
 static void finish(struct resolve *resolve, enum err err)
@@ -208,12 +208,24 @@ static void on_deadline(struct loop_timer *timer)
     finish(resolve, resolve->start_err != ERR_OK ? resolve->start_err : ERR_TIMEOUT);
 }
 
+/* Waits until the thread has written the eventfd, after which it touches the job no more. It is
+ * DONE already, so this takes a moment at most. */
+static void await_thread(const struct resolve_job *job)
+{
+    uint64_t count;
+    struct pollfd written = {.fd = job->event_fd, .events = POLLIN};
+    while (read(job->event_fd, &count, sizeof(count)) != (ssize_t)sizeof(count)) {
+        (void)poll(&written, 1, -1);
+    }
+}
+
 static void on_answer(struct loop_watch *watch, uint32_t events)
 {
     struct resolve *resolve = watch->owner;
     struct resolve_job *job = resolve->job;
     (void)events;
     CHECK(job != NULL && atomic_load(&job->state) == JOB_DONE);
+    await_thread(job);
     bool is_good = job->addrs_count > 0;
     if (is_good) {
         memcpy(resolve->addrs, job->addrs, sizeof(resolve->addrs));
@@ -240,9 +252,6 @@ void resolve_close(struct resolve *resolve)
     if (atomic_compare_exchange_strong(&job->state, &expected, JOB_FORSAKEN)) {
         return;
     }
-    /* Done already: its write to the eventfd is at most a moment away. */
-    struct pollfd written = {.fd = job->event_fd, .events = POLLIN};
-    while (poll(&written, 1, -1) != 1) {
-    }
+    await_thread(job);
     free_job(job);
 }

@@ -9,7 +9,7 @@
 #include "os/loop.h"
 #include "os/sock.h"
 
-#define RESOLVE_ADDRS_MAX 8   /* addresses kept per name */
+#define RESOLVE_ADDRS_MAX 8 /* addresses kept per name */
 #define RESOLVE_HOST_BYTES 256
 #define RESOLVE_DEADLINE_MS 5000
 #define RESOLVE_FRESH_MS 60000 /* a good answer is reused this long */
@@ -52,8 +52,8 @@ bool resolve_want(struct resolve *resolve);
 /* Stops waiting (on_done will not be called) and forgets the thread, if one runs. */
 void resolve_close(struct resolve *resolve);
 
-/* Replaces getaddrinfo (tests). Runs in the helper thread; fills at most RESOLVE_ADDRS_MAX addresses
- * and returns their number, 0 for failure. NULL restores. */
+/* Replaces getaddrinfo (tests). Runs in the helper thread; fills at most RESOLVE_ADDRS_MAX
+ * addresses and returns their number, 0 for failure. NULL restores. */
 typedef uint32_t resolve_lookup(const char *host, uint16_t port, struct sock_addr *addrs);
 void resolve_set_lookup(resolve_lookup *lookup);
 

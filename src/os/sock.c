@@ -18,7 +18,7 @@
 #define KEEPALIVE_PROBES 3
 #define UNACKNOWLEDGED_MS 30000
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 bool sock_addr_parse(str text, uint16_t port, struct sock_addr *out)
 {
@@ -96,16 +96,19 @@ static struct sock_addr from_kernel(const union kernel_addr *from)
     return addr;
 }
 
-/* ---- connecting and listening ----------------------------------------------------------------- */
+/* ---- connecting and listening ---------------------------------------------------------------- */
 
 static enum err err_of_connect(int number)
 {
     switch (number) {
-    case 0: return ERR_OK;
+    case 0:
+        return ERR_OK;
     case EINPROGRESS:
-    case EALREADY: return ERR_AGAIN;
+    case EALREADY:
+        return ERR_AGAIN;
     case ECONNREFUSED:
-    case ECONNRESET: return ERR_REFUSED_CONN;
+    case ECONNRESET:
+        return ERR_REFUSED_CONN;
     case ENETUNREACH:
     case EHOSTUNREACH:
     case ENETDOWN:
@@ -114,8 +117,10 @@ static enum err err_of_connect(int number)
     case EAFNOSUPPORT:
     case ETIMEDOUT:
     case EACCES: /* a local firewall rule */
-    case EPERM: return ERR_UNREACHABLE;
-    default: return ERR_SYSTEM;
+    case EPERM:
+        return ERR_UNREACHABLE;
+    default:
+        return ERR_SYSTEM;
     }
 }
 
@@ -221,11 +226,13 @@ static enum err err_of_accept(int number)
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM: return ERR_FULL;
+    case ENOMEM:
+        return ERR_FULL;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
-    case EOPNOTSUPP: return ERR_SYSTEM;
+    case EOPNOTSUPP:
+        return ERR_SYSTEM;
     default: /* none waits, or it went away meanwhile: accept(2) hands on errors of the network */
         return ERR_AGAIN;
     }
@@ -248,19 +255,22 @@ enum err sock_accept(int listener, int *fd, struct sock_addr *peer)
     return ERR_OK;
 }
 
-/* ---- moving bytes ----------------------------------------------------------------------------- */
+/* ---- moving bytes ---------------------------------------------------------------------------- */
 
 static enum err err_of_transfer(int number)
 {
     switch (number) {
-    case EAGAIN: return ERR_AGAIN;
+    case EAGAIN:
+        return ERR_AGAIN;
     case EBADF:
     case ENOTSOCK:
     case EFAULT:
     case EINVAL:
     case ENOMEM:
-    case ENOBUFS: return ERR_SYSTEM;
-    default: /* EPIPE, ECONNRESET, ETIMEDOUT and what the network reports */ return ERR_CLOSED;
+    case ENOBUFS:
+        return ERR_SYSTEM;
+    default: /* EPIPE, ECONNRESET, ETIMEDOUT and what the network reports */
+        return ERR_CLOSED;
     }
 }
 

@@ -778,7 +778,7 @@ class E2ETest(unittest.TestCase):
         kinds = "deployments,daemonsets,replicasets,jobs,pods"
         self.kubectl("delete", kinds, "--all", "--wait=false", "--grace-period=1")
         try:
-            wait_for(lambda: not self.cluster.pods(self.namespace), 40, "all pods of the test are gone")
+            wait_for(lambda: not self.cluster.pods(self.namespace), 80, "all pods of the test are gone")
         except AssertionError:
             self.kubectl("delete", "pods", "--all", "--wait=false", "--grace-period=0", "--force")
             raise

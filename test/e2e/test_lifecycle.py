@@ -219,7 +219,27 @@ class LifecycleTest(E2ETest):
         self.assertEqual(len(self.groups_of(second, exists="true")), 1)
 
 
-class RepairTest(E2ETest):
+class MomentsTest(E2ETest):
+    """Moments that real containers are too slow for."""
+
+    config = {"POLL_FAST_MS": "2000"}
+
+    def test_deleted_before_its_instance_was_listed(self):
+        self.create(pod("brief"))
+        self.wait_log("brief: ProviderCreateSuccess")
+        self.kubectl("delete", "pod", "brief", "--wait=false")
+        wait_for(lambda: self.pod("brief") is None, 20, "the pod is gone")
+        self.assertEqual(self.groups_here(exists="true"), [])
+
+    def test_deleted_while_its_creation_is_under_way(self):
+        self.ecisim.fault(action="CreateContainerGroup", latency_ms=1500)
+        before = self.ecisim.calls("CreateContainerGroup")
+        self.create(pod("brief"))
+        wait_for(lambda: self.ecisim.calls("CreateContainerGroup") > before, 5, "its creation is under way")
+        self.kubectl("delete", "pod", "brief", "--wait=false")
+        wait_for(lambda: self.pod("brief") is None, 20, "the pod is gone")
+        self.assertEqual(self.groups_here(exists="true"), [])
+
     def test_readiness_taken_away_by_others_is_given_back(self):
         """The node controller marks the pods of a silent node not Ready; a kubelet puts that right."""
         self.create(pod("p"))

@@ -15,7 +15,8 @@
  *   group, ledger, token       the store
  *   life, life_container       the state machines
  *   runtime_state              containers that are timers
- *   box*                       containers that are real, with runc
+ *   box*, probe, job           containers that are real, with runc
+ *   session, ws                exec over a WebSocket
  *   fault, control, stats      the control path
  *   text, tree, index, loop    ground
  *   selftest                   ecisim --self-test
@@ -76,7 +77,14 @@ static const char control_manual[] =
     "\n"
     "State mode: ECISIM_RUN_MS, ECISIM_EXIT_CODE, ECISIM_READY_MS and ECISIM_LOG in the\n"
     "environment of a container, or words in its image tag (demo:run-500-exit-3, demo:nopull,\n"
-    "demo:notready, demo:ready-200), say how it behaves.\n";
+    "demo:notready, demo:ready-200), say how it behaves.\n"
+    "\n"
+    "Container mode: an image name (its last part, with or without the tag) is a folder below\n"
+    "--images, with NAME.json beside it for Entrypoint, Cmd and WorkingDir; any other image is\n"
+    "busybox, which without a command is a web server on the declared ports, or on 80. Volumes\n"
+    "of the cloud are empty folders. Probes, hooks, limits, exec and metrics are real. With\n"
+    "SIGTERM everything is removed; what a killed run left is removed by the next start with\n"
+    "the same --state-dir and --bridge, or by --clean.\n";
 
 struct dice sim_dice;
 const struct runtime *runtime = &runtime_state;

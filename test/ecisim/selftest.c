@@ -14,6 +14,7 @@
 #include "sim.h"
 #include "sizing.h"
 #include "stock.h"
+#include "ws.h"
 
 static int checks;
 static int failures;
@@ -117,6 +118,31 @@ static void test_encodings(void)
     expect("base64 of nothing", base64_decode("", bytes) == 0);
     expect("base64 refused", base64_decode("a", bytes) < 0 && base64_decode("a*==", bytes) < 0);
     buf_free(&out);
+}
+
+/* RFC 6455 sections 1.3 and 5.7 */
+static void test_websocket(void)
+{
+    struct ws ws = {0};
+    struct buf text = {0};
+    struct buf control = {0};
+    enum ws_opcode opcode = WS_MORE;
+    ws_accept(&text, "dGhlIHNhbXBsZSBub25jZQ==");
+    expect_text("Sec-WebSocket-Accept", text.data, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    buf_clear(&text);
+    buf_add(&text, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51", 10);
+    expect("half a frame", ws_take(&ws, &text, &opcode, &control) == 0);
+    buf_add(&text, "\x58", 1);
+    expect("a masked frame", ws_take(&ws, &text, &opcode, &control) == 1 && opcode == WS_TEXT);
+    expect_text("its text", buf_string(&ws.message), "Hello");
+    buf_add(&text, "\x81\x05Hello", 7);
+    expect("an unmasked frame is refused", ws_take(&ws, &text, &opcode, &control) == -1);
+    buf_clear(&text);
+    ws_put(&text, WS_TEXT, "Hello", 5);
+    expect("a frame of ours", text.used == 7 && memcmp(text.data, "\x81\x05Hello", 7) == 0);
+    ws_free(&ws);
+    buf_free(&text);
+    buf_free(&control);
 }
 
 static void test_times(void)
@@ -292,6 +318,7 @@ int selftest_run(void)
     test_sign_rpc();
     test_sign_acs3();
     test_encodings();
+    test_websocket();
     test_times();
     test_sizes();
     test_types();

@@ -63,6 +63,14 @@ void sign_rpc(struct buf *out, const char *secret, const char *method, const str
     buf_free(&key);
 }
 
+void sha1(unsigned char out[SHA1_BYTES], const void *data, size_t bytes)
+{
+    br_sha1_context context;
+    br_sha1_init(&context);
+    br_sha1_update(&context, data, bytes);
+    br_sha1_out(&context, out);
+}
+
 void sha256_hex(char out[65], const void *data, size_t bytes)
 {
     br_sha256_context context;

@@ -31,6 +31,8 @@ void sign_acs3(char out[65], const char *secret, const char *method, const char 
                const struct pair *query, size_t query_count, const struct pair *headers,
                size_t header_count, const char *body_hash);
 
+#define SHA1_BYTES 20
+void sha1(unsigned char out[SHA1_BYTES], const void *data, size_t bytes);
 void sha256_hex(char out[65], const void *data, size_t bytes);
 /* Compare without telling by the time taken where the texts differ. */
 bool sign_equal(const char *a, const char *b);

@@ -1,19 +1,19 @@
 /* see ws.h */
 #include "ws.h"
 
-#include <bearssl.h>
 #include <string.h>
+
+#include "sign.h"
 
 void ws_accept(struct buf *out, const char *key)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 section 1.3 */
-    br_sha1_context context;
-    unsigned char digest[br_sha1_SIZE];
-    br_sha1_init(&context);
-    br_sha1_update(&context, key, strlen(key));
-    br_sha1_update(&context, guid, sizeof guid - 1);
-    br_sha1_out(&context, digest);
+    struct buf text = {0};
+    unsigned char digest[SHA1_BYTES];
+    buf_fmt(&text, "%s%s", key, guid);
+    sha1(digest, text.data, text.used);
     base64_encode(out, digest, sizeof digest);
+    buf_free(&text);
 }
 
 struct frame {

@@ -1,5 +1,5 @@
-/* Any bytes into json_parse(); what is accepted is read in every way, and must be JSON once more when
- * cut out as raw text or escaped anew. */
+/* Any bytes into json_parse(); what is accepted is read in every way, and must be JSON once more
+ * when cut out as raw text or escaped anew. */
 #include <stdlib.h>
 
 #include "data/json_read.h"

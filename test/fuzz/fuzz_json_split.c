@@ -1,5 +1,5 @@
-/* Any bytes as a stream of objects: whole, and in pieces as the first bytes say. Both ways must give
- * the same events. */
+/* Any bytes as a stream of objects: whole, and in pieces as the first bytes say. Both ways must
+ * give the same events. */
 #include <stdlib.h>
 
 #include "base/prng.h"

@@ -144,6 +144,8 @@ static const struct code_case {
     {400, "DryRunOperation", "", ERR_OK, FATE_NONE, ECI_AGAIN_NO},
     {200, "DryRun.Success", "", ERR_OK, FATE_NONE, ECI_AGAIN_NO},
     {200, "Success", "", ERR_OK, FATE_NONE, ECI_AGAIN_NO},
+    {200, "OK", "", ERR_OK, FATE_NONE, ECI_AGAIN_NO},
+    {200, "200", "", ERR_OK, FATE_NONE, ECI_AGAIN_NO},
     /* an error behind a good status (the older client's rule) */
     {200, "Throttling.User", "", ERR_THROTTLED, FATE_SLOW, ECI_AGAIN_NO},
     {200, "OperationDenied.NoStock", "", ERR_STOCK, FATE_LATER, ECI_AGAIN_NO},

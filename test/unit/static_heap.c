@@ -1,6 +1,7 @@
 /*
- * static_heap.c - os/heap.c at work: a static musl program whose malloc is ours. No cmocka here, which
- * would need a musl build of its own; every expectation is a CHECK. Ends with "N passed, 0 failed".
+ * static_heap.c - os/heap.c at work: a static musl program whose malloc is ours. No cmocka here,
+ * which would need a musl build of its own; every expectation is a CHECK. Ends with "N passed, 0
+ * failed".
  */
 #include <errno.h>
 #include <malloc.h>
@@ -116,7 +117,8 @@ static void test_heap_refuses_beyond_its_limit(void)
     CHECK(malloc(too_much / 2) == NULL);
     CHECK(calloc(too_much / 2, 3) == NULL);
     CHECK(memalign(1u << 28, 1) == NULL);
-    void *nearly_all = malloc(3u << 20); /* freed parts are joined, and the range may grow to here */
+    void *nearly_all =
+        malloc(3u << 20); /* freed parts are joined, and the range may grow to here */
     CHECK(nearly_all != NULL);
     free(nearly_all);
     CHECK(bytes_used() == before);
@@ -177,7 +179,7 @@ static void test_heap_serves_the_c_library(void)
     CHECK(bytes_used() == before);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 #define THREADS 4
 #define SHARED 64

@@ -107,10 +107,8 @@ static void test_arena_nth_take_fails(void **state)
         arena_init(&arena, memory, sizeof(memory));
         arena_fail_at(nth);
         bool failed[] = {
-            arena_take(&arena, 1) == NULL,
-            arena_copy(&arena, S("a")).ptr == NULL,
-            arena_cstr(&arena, S("a")) == NULL,
-            arena_fmt(&arena, "a").ptr == NULL,
+            arena_take(&arena, 1) == NULL,      arena_copy(&arena, S("a")).ptr == NULL,
+            arena_cstr(&arena, S("a")) == NULL, arena_fmt(&arena, "a").ptr == NULL,
             arena_rest(&arena, &room) == NULL,
         };
         for (size_t i = 0; i < COUNT_OF(failed); i++) {

@@ -10,7 +10,7 @@ static void test_backoff_doubles_up_to_the_cap(void **state)
         uint32_t failures;
         msec middle_ms;
     } cases[] = {
-        {1, 1000},  {2, 2000},   {3, 4000},   {6, 32000},         {7, 60000},
+        {1, 1000},  {2, 2000},   {3, 4000},   {6, 32000},          {7, 60000},
         {8, 60000}, {64, 60000}, {65, 60000}, {UINT32_MAX, 60000},
     };
     struct prng prng;

@@ -23,7 +23,8 @@ static void test_bucket_keeps_the_rate_exactly(void **state)
         uint32_t per_minute, burst;
         msec step_ms;
     } cases[] = {
-        {1000, 10, 1}, {1000, 10, 7}, {500, 1, 1}, {1, 1, 1}, {7, 3, 13}, {100000, 2000, 100}, {59, 5, 1},
+        {1000, 10, 1}, {1000, 10, 7},       {500, 1, 1}, {1, 1, 1},
+        {7, 3, 13},    {100000, 2000, 100}, {59, 5, 1},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct bucket bucket;

@@ -17,7 +17,8 @@ static void test_buf_puts(void **state)
     buf_put_i64(&buf, INT64_MAX);
     buf_put_fmt(&buf, " %s %d", "x", 7);
     assert_true(buf_ok(&buf));
-    assert_text(buf_str(&buf), "abc018446744073709551615-92233720368547758089223372036854775807 x 7");
+    assert_text(buf_str(&buf),
+                "abc018446744073709551615-92233720368547758089223372036854775807 x 7");
     assert_string_equal(buf_cstr(&buf) + buf.bytes - 3, "x 7");
 }
 

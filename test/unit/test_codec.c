@@ -20,8 +20,14 @@ static void test_codec_base64(void **state)
     const struct {
         const char *plain, *coded;
     } cases[] = {
-        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},         {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xfe\xfd", "//79"},
         {"\xfb\xef\xbe", "++++"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -43,7 +49,8 @@ static void test_codec_base64(void **state)
     struct buf buf = fresh();
     assert_int_equal(codec_get_base64(&buf, S("Zm9v\r\nYmFy\n")), ERR_OK);
     assert_text(buf_str(&buf), "foobar");
-    const char *bad[] = {"Z", "Zm9vZ", "Zg=", "Zg===", "Z===", "=", "Zg==Zg==", "Zm 9v", "Zm9_", "Zm9v=", "Zm8=v"};
+    const char *bad[] = {"Z",        "Zm9vZ", "Zg=",  "Zg===", "Z===", "=",
+                         "Zg==Zg==", "Zm 9v", "Zm9_", "Zm9v=", "Zm8=v"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         buf = fresh();
         buf_put(&buf, S("kept"));
@@ -92,10 +99,10 @@ static void test_codec_percent(void **state)
         bool plus_is_space;
         enum err err;
     } cases[] = {
-        {"a%20b", "a b", false, ERR_OK}, {"a+b", "a+b", false, ERR_OK},
-        {"a+b", "a b", true, ERR_OK},    {"%c3%A4", "\xC3\xA4", false, ERR_OK},
-        {"", "", false, ERR_OK},         {"%", "", false, ERR_BAD_INPUT},
-        {"%2", "", false, ERR_BAD_INPUT}, {"%2g", "", false, ERR_BAD_INPUT},
+        {"a%20b", "a b", false, ERR_OK},   {"a+b", "a+b", false, ERR_OK},
+        {"a+b", "a b", true, ERR_OK},      {"%c3%A4", "\xC3\xA4", false, ERR_OK},
+        {"", "", false, ERR_OK},           {"%", "", false, ERR_BAD_INPUT},
+        {"%2", "", false, ERR_BAD_INPUT},  {"%2g", "", false, ERR_BAD_INPUT},
         {"%g2", "", false, ERR_BAD_INPUT}, {"ok%", "", false, ERR_BAD_INPUT},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -124,10 +131,26 @@ static void test_codec_utf8_every_code_point(void **state)
         }
     }
     const char *bad[] = {
-        "\x80",         "\xBF",         "\xC0\x80",     "\xC1\xBF",         "\xC2",
-        "\xC2\x7F",     "\xC2\xC0",     "\xE0\x9F\xBF", "\xE0\xA0",         "\xED\xA0\x80",
-        "\xED\xBF\xBF", "\xEF\xBF",     "\xF0\x8F\xBF\xBF", "\xF0\x90\x80", "\xF4\x90\x80\x80",
-        "\xF5\x80\x80\x80", "\xFE",     "\xFF",         "\xE1\x80\x7F",     "\xF1\x80\x80\xC0",
+        "\x80",
+        "\xBF",
+        "\xC0\x80",
+        "\xC1\xBF",
+        "\xC2",
+        "\xC2\x7F",
+        "\xC2\xC0",
+        "\xE0\x9F\xBF",
+        "\xE0\xA0",
+        "\xED\xA0\x80",
+        "\xED\xBF\xBF",
+        "\xEF\xBF",
+        "\xF0\x8F\xBF\xBF",
+        "\xF0\x90\x80",
+        "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80",
+        "\xFE",
+        "\xFF",
+        "\xE1\x80\x7F",
+        "\xF1\x80\x80\xC0",
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_int_equal(codec_utf8_char(str_of(bad[i])), 0);
@@ -156,12 +179,9 @@ static void test_codec_time_writes_and_reads(void **state)
         int64_t unix_s;
         const char *text;
     } cases[] = {
-        {0, "1970-01-01T00:00:00Z"},
-        {951782400, "2000-02-29T00:00:00Z"},
-        {1136214245, "2006-01-02T15:04:05Z"},
-        {1709251199, "2024-02-29T23:59:59Z"},
-        {4107542400, "2100-03-01T00:00:00Z"},
-        {253402300799, "9999-12-31T23:59:59Z"},
+        {0, "1970-01-01T00:00:00Z"},          {951782400, "2000-02-29T00:00:00Z"},
+        {1136214245, "2006-01-02T15:04:05Z"}, {1709251199, "2024-02-29T23:59:59Z"},
+        {4107542400, "2100-03-01T00:00:00Z"}, {253402300799, "9999-12-31T23:59:59Z"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct buf buf = fresh();

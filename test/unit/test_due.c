@@ -72,10 +72,9 @@ static void test_due_behaves_like_the_model(void **state)
                 struct due_item *first = NULL;
                 for (size_t j = 0; j < ITEMS; j++) {
                     assert_int_equal(due_is_set(&items[j]), set_at_step[j] != 0);
-                    if (set_at_step[j] != 0 &&
-                        (first == NULL || items[j].at_ms < first->at_ms ||
-                         (items[j].at_ms == first->at_ms &&
-                          set_at_step[j] < set_at_step[first - items]))) {
+                    if (set_at_step[j] != 0 && (first == NULL || items[j].at_ms < first->at_ms ||
+                                                (items[j].at_ms == first->at_ms &&
+                                                 set_at_step[j] < set_at_step[first - items]))) {
                         first = &items[j];
                     }
                 }

@@ -1016,6 +1016,55 @@ static void test_eci_call_survives_each_failing_allocation(void **state)
     world_stop(w);
 }
 
+/* Allocations that fail while the client is made give one clear error and leave nothing behind. */
+static void test_eci_client_init_without_memory(void **state)
+{
+    struct world *first = WORLD(OK_STEP); /* keeps libcurl's global state, and so our doors */
+    bool is_made = false;
+    (void)state;
+    Curl_cmalloc = failing_malloc;
+    Curl_ccalloc = failing_calloc;
+    Curl_crealloc = failing_realloc;
+    Curl_cstrdup = failing_strdup;
+    for (int nth = 1; !is_made; nth++) {
+        struct world *w = world_begin((const struct step[]){OK_STEP}, 1);
+        w->config.proxy = S("http://127.0.0.1:1");
+        w->config.no_proxy = S("*");
+        assert_int_equal(loop_init(&w->loop, &w->region, 64), ERR_OK);
+        assert_int_equal(eci_client_init(&w->client, &w->loop, &w->region, &w->config), ERR_OK);
+        close(w->loop.epoll_fd);
+        w->region_memory = os_map(w->region.used);
+        region_init(&w->region, w->region_memory, w->region.used);
+        assert_int_equal(loop_init(&w->loop, &w->region, 64), ERR_OK);
+        takes_left = nth;
+        enum err err = eci_client_init(&w->client, &w->loop, &w->region, &w->config);
+        is_made = takes_left > 0;
+        takes_left = 0;
+        assert_int_equal(err, is_made ? ERR_OK : ERR_NO_MEMORY);
+        assert_true(nth < 10000);
+        world_stop(w);
+    }
+    world_stop(first);
+}
+
+/* More descriptors than watches cannot happen; if it did, deadlines would still hold. */
+static void test_eci_call_without_watches_ends_by_the_deadline(void **state)
+{
+    struct world *w = WORLD(OK_STEP);
+    struct outcome o;
+    (void)state;
+    uint32_t count = w->client.curl.watches_count;
+    w->client.curl.watches_count = 0;
+    fresh_params(w);
+    assert_int_equal(start(w, ECI_DESCRIBE_REGIONS, &o, 300, NULL), ERR_OK);
+    turn_until(w, &o.count, 1);
+    assert_int_equal(o.err, ERR_TIMEOUT);
+    assert_true(w->client.curl.counters.watches_refused > 0);
+    w->client.curl.counters.watches_refused = 0;
+    w->client.curl.watches_count = count;
+    world_stop(w);
+}
+
 /* ---- cancelling, starting from on_done
  * ------------------------------------------------------------ */
 
@@ -1201,6 +1250,25 @@ static void test_eci_client_endpoints(void **state)
     }
 }
 
+static void test_eci_client_proxy_too_long(void **state)
+{
+    char proxy[2 * ECI_CURL_URL_BYTES];
+    struct world *w = WORLD(OK_STEP);
+    struct eci_client client;
+    struct region region;
+    (void)state;
+    memset(proxy, 'p', sizeof proxy);
+    w->config.proxy = str_make(proxy, sizeof proxy);
+    region_init(&region, NULL, 0);
+    assert_int_equal(eci_client_init(&client, &w->loop, &region, &w->config), ERR_BAD_INPUT);
+    w->config.proxy = STR_NONE;
+    w->config.no_proxy = str_make(proxy, ECI_CURL_URL_BYTES);
+    region_init(&region, NULL, 0);
+    assert_int_equal(eci_client_init(&client, &w->loop, &region, &w->config), ERR_BAD_INPUT);
+    assert_non_null(strstr(eci_curl_version(), "BearSSL"));
+    world_stop(w);
+}
+
 /* ---- proxies
  * ----------------------------------------------------------------------------------------- */
 
@@ -1267,6 +1335,7 @@ int main(void)
         cmocka_unit_test(test_eci_call_used_nonce_is_replaced),
         cmocka_unit_test(test_eci_call_used_nonce_of_a_tokenless_write_is_a_lost_write),
         cmocka_unit_test(test_eci_call_used_nonce_then_trouble),
+        cmocka_unit_test(test_eci_call_repetition_that_cannot_start),
         cmocka_unit_test(test_eci_call_silence_ends_by_the_deadline),
         cmocka_unit_test(test_eci_call_deadline_counts_the_body),
         cmocka_unit_test(test_eci_call_refused_connection_was_never_sent),
@@ -1277,12 +1346,16 @@ int main(void)
         cmocka_unit_test(test_eci_call_kept_connection_that_dies_under_a_request),
         cmocka_unit_test(test_eci_call_many_at_once),
         cmocka_unit_test(test_eci_call_survives_each_failing_allocation),
+        cmocka_unit_test(test_eci_client_init_without_memory),
+        cmocka_unit_test(test_eci_call_without_watches_ends_by_the_deadline),
         cmocka_unit_test(test_eci_call_cancelled_calls_stay_silent),
         cmocka_unit_test(test_eci_call_may_start_and_cancel_from_on_done),
         cmocka_unit_test(test_eci_client_stop_with_calls_under_way),
         cmocka_unit_test(test_eci_call_large_requests),
         cmocka_unit_test(test_eci_call_bad_params_take_nothing),
         cmocka_unit_test(test_eci_client_endpoints),
+        cmocka_unit_test(test_eci_curl_more_transfers_than_handles),
+        cmocka_unit_test(test_eci_client_proxy_too_long),
         cmocka_unit_test(test_eci_call_through_a_proxy),
         cmocka_unit_test(test_eci_call_proxy_from_the_environment),
     };

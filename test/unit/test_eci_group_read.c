@@ -687,6 +687,31 @@ static void test_group_read_full_arena_stays_known(void **state)
     assert_true(arena.has_failed); /* somebody else's failure is not forgotten */
 }
 
+static struct eci_state flat_state_of(const char *state_json)
+{
+    char text[512];
+    struct group_read read;
+    struct eci_group_row row;
+    snprintf(text, sizeof text,
+             "{\"ContainerGroups\":[{\"ContainerGroupId\":\"e\",\"Containers\":[{\"Name\":\"a\","
+             "\"CurrentState\":%s}]}]}",
+             state_json);
+    group_read_init(&read, parse(text), &arena);
+    assert_true(group_read_group(&read, &row));
+    return row.containers[0].now;
+}
+
+static void test_group_read_flat_states(void **state)
+{
+    (void)state;
+    assert_int_equal(flat_state_of("null").kind, ECI_STATE_NONE);
+    assert_int_equal(flat_state_of("{}").kind, ECI_STATE_NONE);
+    assert_int_equal(flat_state_of("{\"State\":\"Paused\"}").kind, ECI_STATE_NONE);
+    assert_int_equal(flat_state_of("{\"State\":\"Waiting\"}").kind, ECI_STATE_WAITING);
+    assert_int_equal(flat_state_of("{\"state\":\"running\"}").kind, ECI_STATE_RUNNING);
+    assert_int_equal(flat_state_of("{\"State\":\"TERMINATED\"}").kind, ECI_STATE_TERMINATED);
+}
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static void test_group_read_created_id(void **state)
@@ -756,6 +781,7 @@ int main(void)
         cmocka_unit_test(test_group_read_is_not_whole_before_the_end),
         cmocka_unit_test(test_group_read_members),
         cmocka_unit_test(test_group_read_states),
+        cmocka_unit_test(test_group_read_flat_states),
         cmocka_unit_test(test_group_read_too_many_items),
         cmocka_unit_test(test_group_read_bad_events_are_dropped_not_the_row),
         cmocka_unit_test(test_group_read_long_texts),

@@ -416,6 +416,7 @@ static const struct {
     {{SAY, NULL, NULL, "\x15\x03\x03\x00\x02\x02\x70", 7}, ERR_TLS, "host name"},
     {{SAY, NULL, NULL, "\x15\x03\x03\x00\x02\x02\x63", 7}, ERR_TLS, "alert 99"},
     {{SAY, NULL, NULL, "HTTP/1.1 400 Bad Request\r\n\r\n", 28}, ERR_TLS, "plain HTTP"},
+    {{SAY, NULL, NULL, "\x14\x03\x03\x00\x01\x01", 6}, ERR_TLS, "connection error 0x"},
     {{SAY, NULL, NULL, "", 0}, ERR_CLOSED, "hung up"},
 };
 

@@ -59,7 +59,7 @@ static void test_heap_blocks_resize_in_place(void **state)
     start(65536);
     char *a = blocks_take(&blocks, 1000, 16);
     char *b = blocks_take(&blocks, 1000, 16);
-    assert_true(blocks_resize(&blocks, b, 2000)); /* the rest of the range is behind */
+    assert_true(blocks_resize(&blocks, b, 2000));  /* the rest of the range is behind */
     assert_false(blocks_resize(&blocks, a, 2000)); /* b is behind */
     assert_true(blocks_resize(&blocks, a, 10));
     assert_true(blocks_bytes_at(&blocks, a) < 100);

@@ -32,8 +32,9 @@ static const char *const samples[] = {
     "-12.5e+3",
     "\"a\\u00e4\\ud83d\\ude00\\n\\\"\"",
     " [ ] ",
-    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"nginx-1\",\"namespace\":\"web\","
-    "\"uid\":\"5e0d\",\"labels\":{\"app\":\"nginx\"},\"annotations\":{}},\"spec\":{\"containers\":["
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"nginx-1\","
+    "\"namespace\":\"web\",\"uid\":\"5e0d\","
+    "\"labels\":{\"app\":\"nginx\"},\"annotations\":{}},\"spec\":{\"containers\":["
     "{\"name\":\"c\",\"image\":\"nginx:1.25\",\"args\":[\"-g\",\"daemon off;\"],\"ports\":["
     "{\"containerPort\":80}],\"tty\":false}],\"terminationGracePeriodSeconds\":30,"
     "\"nodeName\":null},\"status\":{\"phase\":\"Pending\"}}",
@@ -105,89 +106,90 @@ static void test_json_read_none_is_accepted_everywhere(void **state)
     assert_text(json_raw(JSON_NONE), "");
 }
 
+static const struct {
+    const char *text;
+    const char *what;
+    uint32_t line, column;
+} malformed[] = {
+    {"", "text ends too early", 1, 1},
+    {" \n ", "text ends too early", 2, 2},
+    {"{\"a\":1,}", "trailing comma", 1, 8},
+    {"[1,]", "trailing comma", 1, 4},
+    {"[,1]", "value expected", 1, 2},
+    {"[1,,2]", "value expected", 1, 4},
+    {"{,}", "key expected", 1, 2},
+    {"[1 2]", "comma or ] expected", 1, 4},
+    {"{\"a\":1 \"b\":2}", "comma or } expected", 1, 8},
+    {"{\"a\" 1}", "colon expected", 1, 6},
+    {"{\"a\"}", "colon expected", 1, 5},
+    {"{\"a\":}", "value expected", 1, 6},
+    {"{\"a\":1:2}", "comma or } expected", 1, 7},
+    {"{\"a\":1,\n  b:2}", "key expected", 2, 3},
+    {"{1:2}", "key expected", 1, 2},
+    {"{\"a\":1", "text ends too early", 1, 7},
+    {"[1", "text ends too early", 1, 3},
+    {"[1}", "comma or ] expected", 1, 3},
+    {"{\"a\":1]", "comma or } expected", 1, 7},
+    {"]", "value expected", 1, 1},
+    {"[true", "text ends too early", 1, 6},
+    {"[truex]", "comma or ] expected", 1, 6},
+    {"[tru]", "unknown word", 1, 2},
+    {"[nul", "unknown word", 1, 2},
+    {"[True]", "value expected", 1, 2},
+    {"[NaN]", "value expected", 1, 2},
+    {"[Infinity]", "value expected", 1, 2},
+    {"[01]", "number with a leading zero", 1, 2},
+    {"[-01]", "number with a leading zero", 1, 3},
+    {"[-]", "invalid number", 1, 3},
+    {"[+1]", "value expected", 1, 2},
+    {"[.5]", "value expected", 1, 2},
+    {"[1.]", "invalid number", 1, 4},
+    {"[1.e5]", "invalid number", 1, 4},
+    {"[1e]", "invalid number", 1, 4},
+    {"[1e+]", "invalid number", 1, 5},
+    {"[0x10]", "comma or ] expected", 1, 3},
+    {"[1a]", "comma or ] expected", 1, 3},
+    {"[\"a]", "string without end", 1, 5},
+    {"[\"a\nb\"]", "control character in a string", 1, 4},
+    {"[\"\t\"]", "control character in a string", 1, 3},
+    {"[\"\x1f\"]", "control character in a string", 1, 3},
+    {"[\"\\x41\"]", "invalid escape", 1, 4},
+    {"[\"\\", "invalid escape", 1, 4},
+    {"[\"\\u12g4\"]", "invalid \\u escape", 1, 7},
+    {"[\"\\u123", "invalid \\u escape", 1, 8},
+    {"['a']", "value expected", 1, 2},
+    {"[\"\xff\"]", "invalid UTF-8", 1, 3},
+    {"[\"\xC0\x80\"]", "invalid UTF-8", 1, 3},
+    {"[\"\xED\xA0\x80\"]", "invalid UTF-8", 1, 3},
+    {"[\"\xC3", "invalid UTF-8", 1, 3},
+    {"1 2", "more text after the end", 1, 3},
+    {"{}{}", "more text after the end", 1, 3},
+    {"[1],", "more text after the end", 1, 4},
+    {"[1]//x", "more text after the end", 1, 4},
+    {"[1/*x*/]", "comma or ] expected", 1, 3},
+    {"\xEF\xBB\xBF[]", "value expected", 1, 1}, /* byte order mark */
+    {"\v[]", "value expected", 1, 1},
+    {"[]\f", "more text after the end", 1, 3},
+    {"{\"a\":1,\"b\":2,\"a\":3}", "duplicate key", 1, 14},
+    {"[{\"a\":{\"b\":1,\n\"b\":2}}]", "duplicate key", 2, 1},
+    {"{\"\":1,\"\":2}", "duplicate key", 1, 7},
+};
+
 static void test_json_read_refuses_what_is_not_json(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        const char *what;
-        uint32_t line, column;
-    } cases[] = {
-        {"", "text ends too early", 1, 1},
-        {" \n ", "text ends too early", 2, 2},
-        {"{\"a\":1,}", "trailing comma", 1, 8},
-        {"[1,]", "trailing comma", 1, 4},
-        {"[,1]", "value expected", 1, 2},
-        {"[1,,2]", "value expected", 1, 4},
-        {"{,}", "key expected", 1, 2},
-        {"[1 2]", "comma or ] expected", 1, 4},
-        {"{\"a\":1 \"b\":2}", "comma or } expected", 1, 8},
-        {"{\"a\" 1}", "colon expected", 1, 6},
-        {"{\"a\"}", "colon expected", 1, 5},
-        {"{\"a\":}", "value expected", 1, 6},
-        {"{\"a\":1:2}", "comma or } expected", 1, 7},
-        {"{\"a\":1,\n  b:2}", "key expected", 2, 3},
-        {"{1:2}", "key expected", 1, 2},
-        {"{\"a\":1", "text ends too early", 1, 7},
-        {"[1", "text ends too early", 1, 3},
-        {"[1}", "comma or ] expected", 1, 3},
-        {"{\"a\":1]", "comma or } expected", 1, 7},
-        {"]", "value expected", 1, 1},
-        {"[true", "text ends too early", 1, 6},
-        {"[truex]", "comma or ] expected", 1, 6},
-        {"[tru]", "unknown word", 1, 2},
-        {"[nul", "unknown word", 1, 2},
-        {"[True]", "value expected", 1, 2},
-        {"[NaN]", "value expected", 1, 2},
-        {"[Infinity]", "value expected", 1, 2},
-        {"[01]", "number with a leading zero", 1, 2},
-        {"[-01]", "number with a leading zero", 1, 3},
-        {"[-]", "invalid number", 1, 3},
-        {"[+1]", "value expected", 1, 2},
-        {"[.5]", "value expected", 1, 2},
-        {"[1.]", "invalid number", 1, 4},
-        {"[1.e5]", "invalid number", 1, 4},
-        {"[1e]", "invalid number", 1, 4},
-        {"[1e+]", "invalid number", 1, 5},
-        {"[0x10]", "comma or ] expected", 1, 3},
-        {"[1a]", "comma or ] expected", 1, 3},
-        {"[\"a]", "string without end", 1, 5},
-        {"[\"a\nb\"]", "control character in a string", 1, 4},
-        {"[\"\t\"]", "control character in a string", 1, 3},
-        {"[\"\x1f\"]", "control character in a string", 1, 3},
-        {"[\"\\x41\"]", "invalid escape", 1, 4},
-        {"[\"\\", "invalid escape", 1, 4},
-        {"[\"\\u12g4\"]", "invalid \\u escape", 1, 7},
-        {"[\"\\u123", "invalid \\u escape", 1, 8},
-        {"['a']", "value expected", 1, 2},
-        {"[\"\xff\"]", "invalid UTF-8", 1, 3},
-        {"[\"\xC0\x80\"]", "invalid UTF-8", 1, 3},
-        {"[\"\xED\xA0\x80\"]", "invalid UTF-8", 1, 3},
-        {"[\"\xC3", "invalid UTF-8", 1, 3},
-        {"1 2", "more text after the end", 1, 3},
-        {"{}{}", "more text after the end", 1, 3},
-        {"[1],", "more text after the end", 1, 4},
-        {"[1]//x", "more text after the end", 1, 4},
-        {"[1/*x*/]", "comma or ] expected", 1, 3},
-        {"\xEF\xBB\xBF[]", "value expected", 1, 1}, /* byte order mark */
-        {"\v[]", "value expected", 1, 1},
-        {"[]\f", "more text after the end", 1, 3},
-        {"{\"a\":1,\"b\":2,\"a\":3}", "duplicate key", 1, 14},
-        {"[{\"a\":{\"b\":1,\n\"b\":2}}]", "duplicate key", 2, 1},
-        {"{\"\":1,\"\":2}", "duplicate key", 1, 7},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(malformed); i++) {
         struct arena arena = fresh_arena();
         struct json_fault fault = {0};
         json root = {NULL, 77};
-        enum err err = json_parse(str_of(cases[i].text), &arena, &root, &fault);
+        enum err err = json_parse(str_of(malformed[i].text), &arena, &root, &fault);
         if (err != ERR_BAD_INPUT || json_is_there(root) || arena.used != 0 ||
-            strcmp(fault.what, cases[i].what) != 0 || fault.line != cases[i].line ||
-            fault.column != cases[i].column) {
-            fail_msg("%s: %s %s %u:%u", cases[i].text, err_name(err), fault.what,
+            strcmp(fault.what, malformed[i].what) != 0 || fault.line != malformed[i].line ||
+            fault.column != malformed[i].column) {
+            fail_msg("%s: %s %s %u:%u", malformed[i].text, err_name(err), fault.what,
                      (unsigned)fault.line, (unsigned)fault.column);
         }
-        assert_int_equal(json_parse(str_of(cases[i].text), &arena, &root, NULL), ERR_BAD_INPUT);
+        assert_int_equal(json_parse(str_of(malformed[i].text), &arena, &root, NULL), ERR_BAD_INPUT);
     }
     struct arena arena = fresh_arena();
     json root;
@@ -201,11 +203,32 @@ static void test_json_read_accepts_what_is_json(void **state)
 {
     (void)state;
     const char *good[] = {
-        "0", "-0", "1", "-1.5", "1e5", "1E-5", "0.0", "123456789012345678901234567890", "true",
-        "false", "null", "\"\"", "[]", "{}", " \t\r\n[ 1 , 2 ] \n", "{ \"a\" : { } }",
-        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\x7f\"",
-        "\"\xE2\x80\xA8\"", "{\"a\":1,\"A\":2,\"\\u0061\":3}", /* keys differ byte by byte */
-        "[[],[[]],{}]", "[0,0.1,-0.1e10]", "[\"a\",\"a\"]", "{\"a\":{\"a\":{\"a\":1}}}",
+        "0",
+        "-0",
+        "1",
+        "-1.5",
+        "1e5",
+        "1E-5",
+        "0.0",
+        "123456789012345678901234567890",
+        "true",
+        "false",
+        "null",
+        "\"\"",
+        "[]",
+        "{}",
+        " \t\r\n[ 1 , 2 ] \n",
+        "{ \"a\" : { } }",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\udc00\\ud800\"",
+        "\"\x7f\"",
+        "\"\xE2\x80\xA8\"",
+        "{\"a\":1,\"A\":2,\"\\u0061\":3}", /* keys differ byte by byte */
+        "[[],[[]],{}]",
+        "[0,0.1,-0.1e10]",
+        "[\"a\",\"a\"]",
+        "{\"a\":{\"a\":{\"a\":1}}}",
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         json root = parse(good[i]);
@@ -477,8 +500,8 @@ static void test_json_read_cut_and_changed_samples_never_crash(void **state)
         str whole = str_of(samples[i]);
         struct arena arena = fresh_arena();
         json root;
-        bool may_be_cut = strchr("0123456789- ", whole.ptr[0]) != NULL ||
-                          whole.ptr[whole.bytes - 1] == ' ';
+        bool may_be_cut =
+            strchr("0123456789- ", whole.ptr[0]) != NULL || whole.ptr[whole.bytes - 1] == ' ';
         for (size_t bytes = 0; bytes <= whole.bytes; bytes++) {
             arena_clear(&arena);
             char *exact = copy + sizeof(copy) - bytes; /* nothing behind it to read by mistake */
@@ -500,17 +523,21 @@ static void test_json_read_cut_and_changed_samples_never_crash(void **state)
     }
 }
 
-/* ---- written, read, compared -------------------------------------------------------------------- */
+/* ---- written, read, compared ----------------------------------------------------------------- */
 
-/* Random values come from a stream of random numbers; replaying the stream tells what was written. */
+/* Random values come from a stream of random numbers; the same stream tells what was written. */
 static void write_random(struct json_write *w, struct prng *prng, uint32_t depth)
 {
     char text[8];
     int64_t number;
     uint64_t kind = prng_below(prng, depth < 6 ? 7 : 5);
     switch (kind) {
-    case 0: json_put_null(w); break;
-    case 1: json_put_bool(w, prng_chance(prng, 1, 2)); break;
+    case 0:
+        json_put_null(w);
+        break;
+    case 1:
+        json_put_bool(w, prng_chance(prng, 1, 2));
+        break;
     case 2:
         number = (int64_t)prng_u64(prng);
         json_put_i64(w, number >> prng_below(prng, 64));
@@ -549,7 +576,9 @@ static void compare_random(json value, struct prng *prng, uint32_t depth, struct
     bool flag;
     uint64_t kind = prng_below(prng, depth < 6 ? 7 : 5);
     switch (kind) {
-    case 0: assert_int_equal(json_type(value), JSON_TYPE_NULL); break;
+    case 0:
+        assert_int_equal(json_type(value), JSON_TYPE_NULL);
+        break;
     case 1:
         assert_true(json_bool(value, &flag));
         assert_int_equal(flag, prng_chance(prng, 1, 2));

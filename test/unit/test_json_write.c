@@ -43,9 +43,10 @@ static void test_json_write_all_kinds(void **state)
     assert_false(json_write_ok(&w));
     json_end(&w);
     assert_true(json_write_ok(&w));
-    assert_text(buf_str(&out), "{\"kind\":\"Pod\",\"n\":-5,\"t\":true,\"z\":null,\"raw\":{\"a\":[1]},"
-                               "\"gone\":null,\"at\":\"2006-01-02T15:04:05Z\",\"never\":null,"
-                               "\"o\":{},\"a\":[1,\"x\",[],{\"k\":false},null,2.5]}");
+    assert_text(buf_str(&out),
+                "{\"kind\":\"Pod\",\"n\":-5,\"t\":true,\"z\":null,\"raw\":{\"a\":[1]},"
+                "\"gone\":null,\"at\":\"2006-01-02T15:04:05Z\",\"never\":null,"
+                "\"o\":{},\"a\":[1,\"x\",[],{\"k\":false},null,2.5]}");
 }
 
 static void test_json_write_escapes(void **state)

@@ -89,8 +89,7 @@ static void test_log_line_form(void **state)
     assert_int_equal(errno, 4711);
     str rest = read_out(), line;
     assert_true(str_cut(&rest, '\n', &line));
-    assert_text(str_sub(line, 24, SIZE_MAX),
-                " info  pod     web/nginx-1: create sent, attempt 0");
+    assert_text(str_sub(line, 24, SIZE_MAX), " info  pod     web/nginx-1: create sent, attempt 0");
     assert_true(str_cut(&rest, '\n', &line));
     assert_text(str_sub(line, 24, SIZE_MAX), " error brain   x");
     assert_int_equal(rest.bytes, 0);
@@ -121,7 +120,9 @@ static void test_log_escapes_what_could_mislead(void **state)
         {"a\nfaked line", "a\\nfaked line"},
         {"\t\r\x1b[31m\x7f", "\\t\\r\\x1b[31m\\x7f"},
         {"\xC3\xA4\xE2\x82\xAC", "\xC3\xA4\xE2\x82\xAC"},
-        {"\xC2\x9B" "31m", "\\xc2\\x9b31m"}, /* U+009B, a terminal's control sequence in one */
+        {"\xC2\x9B"
+         "31m",
+         "\\xc2\\x9b31m"}, /* U+009B, a terminal's control sequence in one */
         {"bad \xff\xC3(", "bad \\xff\\xc3("},
         {"back\\slash", "back\\slash"},
     };
@@ -151,7 +152,7 @@ static void test_log_long_lines_end_in_dots(void **state)
     tear_down();
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static void test_log_hides_secrets(void **state)
 {
@@ -207,7 +208,7 @@ static void test_log_old_secrets_make_room(void **state)
     tear_down();
 }
 
-/* ---- a slow reader ---------------------------------------------------------------------------- */
+/* ---- a slow reader --------------------------------------------------------------------------- */
 
 /* Writes numbered lines without reading; returns how many. */
 static int write_until_dropped(void)
@@ -389,7 +390,7 @@ static void write_straight(void)
     _exit(0);
 }
 
-/* In a child, because the log of this process has been set up by other tests. This test is first. */
+/* In a child. This test is the first: the others set up the log of this process. */
 static void test_log_before_init_goes_straight_out(void **state)
 {
     (void)state;

@@ -87,7 +87,7 @@ static void test_loop_reports_what_is_asked_for(void **state)
     stop_loop();
 }
 
-/* ---- removal inside handlers ------------------------------------------------------------------ */
+/* ---- removal inside handlers ----------------------------------------------------------------- */
 
 #define PAIRS 4
 
@@ -183,7 +183,7 @@ static void test_loop_refused_descriptor(void **state)
     stop_loop();
 }
 
-/* ---- timers ----------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void set_again_to_the_past(struct loop_timer *timer)
 {

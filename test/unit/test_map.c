@@ -17,9 +17,9 @@ static void test_map_release_pages_clears_exactly_the_range(void **state)
 {
     (void)state;
     enum { BYTES = 5 * 4096 };
-    const size_t ranges[][2] = {{0, BYTES},    {1, BYTES - 2},  {4096, 4096}, {100, 200},
-                                {4000, 200},   {4000, 4200},    {4095, 2},    {0, 0},
-                                {4096, 0},     {8191, 4098},    {0, 4095},    {4097, 4096}};
+    const size_t ranges[][2] = {{0, BYTES},  {1, BYTES - 2}, {4096, 4096}, {100, 200},
+                                {4000, 200}, {4000, 4200},   {4095, 2},    {0, 0},
+                                {4096, 0},   {8191, 4098},   {0, 4095},    {4097, 4096}};
     for (size_t i = 0; i < COUNT_OF(ranges); i++) {
         char *memory = os_map(BYTES);
         size_t from = ranges[i][0], bytes = ranges[i][1];

@@ -18,7 +18,8 @@ static uint32_t answer_through_gate(const char *host, uint16_t port, struct sock
     lookups_running++;
     (void)!read(gate[0], &count, 1);
     for (int i = 0; i < count; i++) {
-        addrs[i] = (struct sock_addr){.bytes = {10, 0, 0, (uint8_t)(i + 1)}, .port = port, .family = 4};
+        addrs[i] =
+            (struct sock_addr){.bytes = {10, 0, 0, (uint8_t)(i + 1)}, .port = port, .family = 4};
     }
     count = host[0] == 'x' ? 0 : count;
     lookups_running--;
@@ -176,7 +177,7 @@ static void test_resolve_late_answer_to_a_second_asking(void **state)
     assert_int_equal(lookups_ever, 1);
 }
 
-/* Closed while its thread runs, and after the thread is done but before the loop has heard of it. */
+/* Closed while its thread runs, and when the thread is done but the loop has not heard of it. */
 static void test_resolve_close_early(void **state)
 {
     (void)state;
@@ -193,7 +194,7 @@ static void test_resolve_close_early(void **state)
             (void)usleep((useconds_t)(round * 20));
             resolve_close(&resolve);
         }
-        memset(&resolve, 0xA5, sizeof(resolve)); /* the slot is somebody else's now */
+        memset(&resolve, 0xA5, sizeof(resolve));      /* the slot is somebody else's now */
         while (os_descriptors_open() > descriptors) { /* the thread has cleaned up */
             (void)usleep(100);
         }

@@ -22,7 +22,10 @@ static void test_signals_become_events(void **state)
         int number;
         enum signals_event event;
     } cases[] = {
-        {SIGTERM, SIGNALS_STOP}, {SIGINT, SIGNALS_STOP}, {SIGHUP, SIGNALS_RELOAD}, {SIGUSR1, SIGNALS_REPORT},
+        {SIGTERM, SIGNALS_STOP},
+        {SIGINT, SIGNALS_STOP},
+        {SIGHUP, SIGNALS_RELOAD},
+        {SIGUSR1, SIGNALS_REPORT},
     };
     assert_int_equal(loop_init(&loop, &region, 1), ERR_OK);
     assert_int_equal(signals_init(&loop, note_signal, &loop), ERR_OK);

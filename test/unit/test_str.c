@@ -57,8 +57,12 @@ static void test_str_cut_gives_pieces(void **state)
         const char *text;
         const char *pieces[4];
     } cases[] = {
-        {"", {NULL}},          {"a", {"a", NULL}},        {"a,,b", {"a", "", "b", NULL}},
-        {",a", {"", "a", NULL}}, {"a,", {"a", NULL}},     {",", {"", NULL}},
+        {"", {NULL}},
+        {"a", {"a", NULL}},
+        {"a,,b", {"a", "", "b", NULL}},
+        {",a", {"", "a", NULL}},
+        {"a,", {"a", NULL}},
+        {",", {"", NULL}},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         str rest = str_of(cases[i].text);

@@ -6,8 +6,7 @@
 
 static char memory[1 << 20];
 
-static enum err convert(const char *text, uint32_t index, struct buf *out,
-                        struct yaml_fault *fault)
+static enum err convert(const char *text, uint32_t index, struct buf *out, struct yaml_fault *fault)
 {
     buf_init(out, memory, sizeof(memory));
     return yaml_to_json(str_of(text), index, out, NULL, fault);
@@ -22,6 +21,7 @@ static const struct {
     {"{\"a\": [1, true, null, \"x\\n\"]}", "{\"a\":[1,true,null,\"x\\n\"]}"},
     {"a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\"}"},
     {"# comment\na: 'it''s' # more\nb: \"\\u00e4\"\n", "{\"a\":\"it's\",\"b\":\"\xC3\xA4\"}"},
+    {"['x''''y', '''''', 'x''y''z''']", "[\"x''y\",\"''\",\"x'y'z'\"]"}, /* patched in libfyaml */
     {"1: a\ntrue: b\nnull: c\n", "{\"1\":\"a\",\"true\":\"b\",\"null\":\"c\"}"},
     {"? a\n: b\n", "{\"a\":\"b\"}"},
     {"a: {}\nb: []\n", "{\"a\":{},\"b\":[]}"},
@@ -40,7 +40,8 @@ static const struct {
     {"2024-01-02", "\"2024-01-02\""},
     {"10.0.0.1", "\"10.0.0.1\""},
     {"a: &x 1\nb: *x\nc: *x\n", "{\"a\":1,\"b\":1,\"c\":1}"},
-    {"a: &x {k: [1, 2]}\nb: [*x, *x]\n", "{\"a\":{\"k\":[1,2]},\"b\":[{\"k\":[1,2]},{\"k\":[1,2]}]}"},
+    {"a: &x {k: [1, 2]}\nb: [*x, *x]\n",
+     "{\"a\":{\"k\":[1,2]},\"b\":[{\"k\":[1,2]},{\"k\":[1,2]}]}"},
     {"[&x a, &x b, *x]", "[\"a\",\"b\",\"b\"]"},
     {"a: &x [&y 1, *y]\nb: *x\n", "{\"a\":[1,1],\"b\":[1,1]}"},
     {"%YAML 1.2\n---\na: 1\n...\n", "{\"a\":1}"},
