@@ -259,7 +259,7 @@ static void test_trees(void)
 static void test_index(void)
 {
     struct index index = {0};
-    static char keys[2000][8];
+    static char keys[2000][16];
     for (int at = 0; at < 2000; at++) {
         snprintf(keys[at], sizeof keys[at], "k%d", at);
         index_put(&index, keys[at], keys[at]);

@@ -752,8 +752,30 @@ static void test_eci_call_used_nonce_then_trouble(void **state)
     world_stop(w);
 }
 
-/* ---- the line
- * ------------------------------------------------------------------------------------ */
+/* A repetition for which libcurl has no handle: said as it is, and what may have landed stays open.
+ */
+static void test_eci_call_repetition_that_cannot_start(void **state)
+{
+    const struct step steps[] = {{SAY, "400 Bad", date_header(3600), EXPIRED_BODY, 0}, NONCE_STEP};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_start(&steps[i], 1);
+        struct outcome o;
+        uint32_t count = w->client.curl.easies_count;
+        params_add(fresh_params(w), S("ClientToken"), S("t"));
+        assert_int_equal(start(w, ECI_CREATE_GROUP, &o, 0, NULL), ERR_OK);
+        w->client.curl.easies_count = 0;
+        turn_until(w, &o.count, 1);
+        w->client.curl.easies_count = count;
+        assert_int_equal(o.err, i == 0 ? ERR_FULL : ERR_LOST_WRITE);
+        assert_true(o.was_repeated && !o.has_root && o.was_sent == (i == 1));
+        assert_string_equal(o.code, "");
+        assert_int_equal(server_requests(w->server), 1);
+        world_stop(w);
+    }
+}
+
+/* ---- the line -------------------------------------------------------------------------------- */
 
 static void test_eci_call_silence_ends_by_the_deadline(void **state)
 {
@@ -877,8 +899,7 @@ static void test_eci_call_slow_resolver_does_not_hold_up_the_loop(void **state)
     world_stop(w);
 }
 
-/* ---- connections
- * --------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void test_eci_call_connection_is_kept(void **state)
 {
@@ -1065,8 +1086,7 @@ static void test_eci_call_without_watches_ends_by_the_deadline(void **state)
     world_stop(w);
 }
 
-/* ---- cancelling, starting from on_done
- * ------------------------------------------------------------ */
+/* ---- cancelling, starting from on_done ------------------------------------------------------- */
 
 static void test_eci_call_cancelled_calls_stay_silent(void **state)
 {
@@ -1144,8 +1164,7 @@ static void test_eci_client_stop_with_calls_under_way(void **state)
     world_stop(w);
 }
 
-/* ---- sizes
- * ---------------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 static void test_eci_call_large_requests(void **state)
 {
@@ -1191,8 +1210,7 @@ static void test_eci_call_bad_params_take_nothing(void **state)
     world_stop(w);
 }
 
-/* ---- set up
- * ---------------------------------------------------------------------------------------- */
+/* ---- set up ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *endpoint;
@@ -1269,8 +1287,37 @@ static void test_eci_client_proxy_too_long(void **state)
     world_stop(w);
 }
 
-/* ---- proxies
- * ----------------------------------------------------------------------------------------- */
+/* ---- eci_curl alone -------------------------------------------------------------------------- */
+
+static void on_transfer_done(struct eci_curl_transfer *transfer, enum err err)
+{
+    struct outcome *o = transfer->owner;
+    o->count++;
+    o->err = err;
+}
+
+static void test_eci_curl_more_transfers_than_handles(void **state)
+{
+    static char reply[4096];
+    struct world *w = WORLD({HANG, NULL, NULL, NULL, 0});
+    struct outcome o = {.count = 0};
+    struct eci_curl_transfer transfers[SMALL_COUNT + PAGE_COUNT + 1];
+    (void)state;
+    for (int i = 0; i <= SMALL_COUNT + PAGE_COUNT; i++) {
+        transfers[i] = (struct eci_curl_transfer){
+            .body = S("a=b"), .deadline_ms = 5000, .on_done = on_transfer_done, .owner = &o};
+        buf_init(&transfers[i].reply, reply, sizeof reply);
+        assert_int_equal(eci_curl_start(&w->client.curl, &transfers[i]),
+                         i < SMALL_COUNT + PAGE_COUNT ? ERR_OK : ERR_FULL);
+    }
+    turn_for(w, 50);
+    eci_curl_cancel(&w->client.curl, &transfers[0]);
+    eci_curl_cancel(&w->client.curl, &transfers[0]); /* no longer under way: nothing happens */
+    world_stop(w);                                   /* with the others under way */
+    assert_int_equal(o.count, 0);
+}
+
+/* ---- proxies --------------------------------------------------------------------------------- */
 
 static void test_eci_call_through_a_proxy(void **state)
 {

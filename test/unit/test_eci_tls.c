@@ -115,8 +115,7 @@ static const char strange_pem[] =
     "tIjSUQ==\n"
     "-----END CERTIFICATE-----\n";
 
-/* ---- a TLS server: the engine of net/tls.h, pumped by blocking calls
- * ----------------------------- */
+/* ---- a TLS server: the engine of net/tls.h, pumped by blocking calls ------------------------- */
 
 struct tls_stream {
     int fd;
@@ -210,8 +209,7 @@ static void *odd_open(struct server *server, int fd)
     return NULL;
 }
 
-/* ---- the world
- * ------------------------------------------------------------------------------------ */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 #define OK_BODY "{\"RequestId\":\"R-1\",\"ContainerGroupId\":\"eci-1\"}"
 
@@ -333,8 +331,7 @@ static struct outcome call(struct world *w)
 
 static const struct step ok_step = {SAY, "200 OK", NULL, OK_BODY, 0};
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_eci_tls_address_and_kept_connection(void **state)
 {
