@@ -4,7 +4,7 @@
 #include "app/config_gather.h"
 #include "app/config_value.h"
 #include "base/check.h"
-#include "limits.h"
+#include "app/limits.h"
 #include "os/os.h"
 
 struct load {

@@ -1,5 +1,5 @@
 /* see limits.h */
-#include "limits.h"
+#include "app/limits.h"
 
 #include "app/config.h"
 

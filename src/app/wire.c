@@ -166,6 +166,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     wire->loop = loop;
     wire->arena = arena;
     limits_of_config(config, &wire->limits);
+    wire->page_rows = WIRE_PAGE_ROWS;
     uint64_t seed = 1;
     if (is_real) {
         os_random(&seed, sizeof seed);

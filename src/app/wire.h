@@ -19,11 +19,12 @@
 #include "kube/event.h"
 #include "kube/lease.h"
 #include "kube/watch.h"
-#include "limits.h"
+#include "app/limits.h"
 #include "net/x509_verify.h"
 #include "os/loop.h"
 #include "spec/pod_to_eci.h"
 
+#define WIRE_PAGE_ROWS 200    /* rows of a poll's page (eci-api 2.4, A-10) */
 #define WIRE_TOKEN_BYTES 1024 /* NextToken of the cloud; a longer one ends that sweep as failed */
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
 #define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
@@ -95,6 +96,7 @@ struct wire {
     struct loop_timer wake;
     struct prng prng;
 
+    uint32_t page_rows; /* of a poll; halved when a page was too big for us */
     bool is_stopping;
     bool is_refused; /* the node belongs to somebody else: the process must end */
     uint64_t pods_unreadable;

@@ -431,7 +431,7 @@ void cloud_read_detail(struct wire *wire, const struct effect *effect)
 /* ---- deltas and sweeps ----------------------------------------------------------------------- */
 
 #define SWEEP_PAGES_MAX 1000 /* 200,000 groups; a service that pages for ever ends as failed */
-#define SWEEP_PAGE 200       /* eci-api 2.4, A-10 */
+#define SWEEP_PAGE_MIN 10    /* rows asked for when pages were too big */
 
 static void poll_done(struct wire *wire, struct wire_job *job, enum err err)
 {
@@ -454,7 +454,7 @@ static enum err ask_page(struct wire *wire, struct wire_job *job)
     size_t mark = arena_mark(wire->arena);
     enum err err = params_init(&params, wire->arena);
     if (err == ERR_OK) {
-        params_add_i64(&params, S("Limit"), SWEEP_PAGE);
+        params_add_i64(&params, S("Limit"), wire->page_rows);
         params_add(&params, S("Tag.1.Key"), str_of(tag_key(TAG_CLUSTER)));
         params_add(&params, S("Tag.1.Value"), tag_value(wire->spec.cluster_id));
         params_add(&params, S("Tag.2.Key"), str_of(tag_key(TAG_NODE)));
@@ -509,6 +509,9 @@ static void on_page(void *owner, enum err err, const struct eci_reply *reply)
         if (err == ERR_OK) {
             return;
         }
+    }
+    if ((err == ERR_TOO_BIG || err == ERR_FULL) && wire->page_rows / 2 >= SWEEP_PAGE_MIN) {
+        wire->page_rows /= 2; /* many containers, long messages: the next poll asks for less */
     }
     poll_done(wire, job, err);
 }

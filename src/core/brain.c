@@ -30,6 +30,7 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
     bucket_init(&brain->status_bucket, config->status_per_minute, config->status_per_minute / 2 + 1,
                 now_ms);
     prng_seed(&brain->prng, config->seed);
+    brain->detail_batch = READ_BATCH_MAX;
     brain->cloud.is_reachable = true;
     brain->cloud.changed_at_ms = now_ms;
 }

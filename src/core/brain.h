@@ -266,6 +266,7 @@ struct brain {
     msec sweep_at_ms, delta_at_ms; /* when the next is due */
     bool delta_is_paced;           /* delta_at_ms has its pause added */
     msec delta_since_ms;           /* start of the newest successful delta or sweep */
+    uint32_t detail_batch; /* groups per detail read now: halved when a reply was too big for us */
     uint32_t delta_failures, sweep_failures;
     bool polls_are_on; /* brain_start was called */
 

@@ -21,7 +21,7 @@
                                   the first call comes so soon after the line is back */
 #define LINGER_MS 10000 /* a finished pod is remembered so long, or until its DELETED event: late events \
                            of it must not look like a new pod */
-#define RELIST_MS 30000        /* between lists asked for because the pool was full */
+#define RELIST_MS 30000 /* between lists asked for because the pool was full */
 #define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 

@@ -283,7 +283,9 @@ static bool delete_by_force(const struct brain *brain, const struct group *group
 static bool next_group_effect(struct brain *brain, enum effect_kind kind, msec now_ms,
                               struct effect *out)
 {
-    uint32_t batch_max = kind == EFFECT_DELETE ? 1 : READ_BATCH_MAX;
+    uint32_t batch_max = kind == EFFECT_DELETE        ? 1
+                         : kind == EFFECT_READ_DETAIL ? brain->detail_batch
+                                                      : READ_BATCH_MAX;
     while (out->groups_count < batch_max && list_front(&brain->waiting[kind]) != NULL) {
         struct list_node *node = list_pop_front(&brain->waiting[kind]);
         struct group *group = LIST_OWNER(node, struct group, queue_node);

@@ -273,6 +273,17 @@ static void group_was_read(struct brain *brain, struct group *group, bool was_fo
     group_back_off(brain, group, GONE_POLL_MS / 2, GONE_POLL_CAP_MS, now_ms);
 }
 
+/* Details of twenty groups may be larger than any buffer (they quote config files): ask for fewer
+ * at a time, down to one, and for one more after each success. */
+static void fit_batch(struct brain *brain, enum err err)
+{
+    if (err == ERR_TOO_BIG || err == ERR_FULL) {
+        brain->detail_batch = brain->detail_batch > 1 ? brain->detail_batch / 2 : 1;
+    } else if (err == ERR_OK && brain->detail_batch < READ_BATCH_MAX) {
+        brain->detail_batch++;
+    }
+}
+
 void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
                      const bool *was_found, msec now_ms)
 {
@@ -280,6 +291,9 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
     CHECK(brain->in_flight[effect->kind] > 0);
     brain->in_flight[effect->kind]--;
     budget_slow(brain, effect->kind, err, now_ms);
+    if (effect->kind == EFFECT_READ_DETAIL) {
+        fit_batch(brain, err);
+    }
     for (uint32_t i = 0; i < effect->groups_count; i++) {
         struct group *group = brain_group(brain, effect->groups[i]);
         if (group == NULL) {

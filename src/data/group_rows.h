@@ -34,16 +34,16 @@
  * not exist when this was written. It is treated as alive: what we do not understand ends nothing.
  */
 #define ECI_STATUS_TABLE(X) \
-    X(UNKNOWN, "Unknown")       /* ours, not a wire value */ \
-    X(SCHEDULING, "Scheduling") /* resources are being searched */ \
-    X(PENDING, "Pending")       /* resources there, no container runs */ \
-    X(RUNNING, "Running") \
-    X(RESTARTING, "Restarting")   /* RestartContainerGroup in progress */ \
-    X(UPDATING, "Updating")       /* UpdateContainerGroup in progress */ \
-    X(TERMINATING, "Terminating") /* being deleted, grace period running */ \
-    X(SUCCEEDED, "Succeeded") \
-    X(FAILED, "Failed") \
-    X(EXPIRED, "Expired")                /* spot instance reclaimed */ \
+    X(UNKNOWN,         "Unknown")        /* ours, not a wire value */ \
+    X(SCHEDULING,      "Scheduling")     /* resources are being searched */ \
+    X(PENDING,         "Pending")        /* resources there, no container runs */ \
+    X(RUNNING,         "Running") \
+    X(RESTARTING,      "Restarting")     /* RestartContainerGroup in progress */ \
+    X(UPDATING,        "Updating")       /* UpdateContainerGroup in progress */ \
+    X(TERMINATING,     "Terminating")    /* being deleted, grace period running */ \
+    X(SUCCEEDED,       "Succeeded") \
+    X(FAILED,          "Failed") \
+    X(EXPIRED,         "Expired")        /* spot instance reclaimed */ \
     X(SCHEDULE_FAILED, "ScheduleFailed") /* nothing was found; removed after 24 h */
 
 enum eci_status {

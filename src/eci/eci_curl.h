@@ -25,8 +25,7 @@
 #define ECI_CURL_CONNECT_MS 5000 /* name, TCP, proxy and TLS together, within the deadline */
 #define ECI_CURL_WHY_BYTES 192   /* one line for people */
 #define ECI_CURL_URL_BYTES 512   /* "https://" host ":" port "/" */
-#define ECI_CURL_WATCHES_EACH \
-    4 /* per transfer: connection, second address family, resolver, kept */
+#define ECI_CURL_WATCHES_EACH 4  /* connection, second address family, resolver, a kept one */
 
 struct x509_anchors; /* net/x509_verify.h: parsed once, shared */
 struct x509_verifier;

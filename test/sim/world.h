@@ -5,7 +5,7 @@
  * The brain's effects become requests. A request arrives after a sampled delay, takes effect (or is
  * lost before), and its reply arrives after another delay (or is lost, which the brain learns as a
  * time-out). A crash forgets the brain and everything that was on its way to it; requests already
- * sent still arrive. After each step all checkers run (check.c).
+ * sent still arrive. After each step all checkers run (checkers.c).
  */
 #ifndef ECILET_TEST_SIM_WORLD_H
 #define ECILET_TEST_SIM_WORLD_H
@@ -169,7 +169,7 @@ void api_arrive(struct world *world, struct world_step *request, struct world_st
 void cloud_arrive(struct world *world, struct world_step *request, struct world_step *reply);
 void cloud_moves(struct world *world);
 
-/* check.c */
+/* checkers.c */
 void check_invariants(struct world *world);
 /* After healing: everything converged? */
 void check_converged(struct world *world);

@@ -2,7 +2,7 @@
 #include "unit/config_fixture.h"
 
 #include "app/config_key.h"
-#include "limits.h"
+#include "app/limits.h"
 
 /* ---- sources ----------------------------------------------------------------------------------
  */

@@ -464,6 +464,27 @@ static void test_brain_removes_the_twin_not_the_first(void **state)
     scene_close(&scene);
 }
 
+static void test_brain_asks_for_fewer_details_when_a_reply_is_too_big(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    list_nothing(&scene);
+    const char *const ids[] = {"eci-1", "eci-2", "eci-3", "eci-4", NULL};
+    sweep(&scene, ids);
+    for (int tries = 0; tries < 6; tries++) {
+        struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+        brain_read_done(&scene.brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                        scene.now_ms);
+        assert_non_null(brain_find_group(&scene.brain, S("eci-1"))); /* nothing was proven */
+        pass(&scene, 10000);
+    }
+    assert_int_equal(scene.brain.detail_batch, 1);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, 1);
+    scene_close(&scene);
+}
+
 /* ---- the cloud away, the pool full ----------------------------------------------------------- */
 
 static void test_brain_waits_while_the_cloud_is_away(void **state)
@@ -629,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
         cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
         cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
+        cmocka_unit_test(test_brain_asks_for_fewer_details_when_a_reply_is_too_big),
         cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
         cmocka_unit_test(test_brain_probes_within_five_seconds),
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),

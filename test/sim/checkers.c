@@ -1,6 +1,5 @@
-/*
- * check.c - what must hold in every world (reliability.md section 1). Looks at the truth, never at
- * the brain's beliefs.
+/* checkers.c - what must hold in every world (reliability.md section 1). Looks at the truth, never
+ * at the brain's beliefs.
  */
 #include "world.h"
 
