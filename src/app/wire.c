@@ -28,13 +28,24 @@ static perform *const performers[EFFECT_KIND_COUNT] = {
     [EFFECT_SWEEP] = cloud_poll,     [EFFECT_RELIST] = relist,
 };
 
+/* A listing of many groups leaves megabytes touched in the arena: give them back. */
+static void release_arena(struct arena *arena)
+{
+    if (arena->used == 0 && arena->peak > WIRE_ARENA_RELEASE) {
+        os_map_release_pages(arena->ptr + WIRE_ARENA_KEEP, arena->peak - WIRE_ARENA_KEEP);
+        arena->peak = 0;
+    }
+}
+
 void wire_turn(struct wire *wire)
 {
     struct effect effect;
     if (!wire->brain.polls_are_on && node_is_ours(wire)) {
         brain_start(&wire->brain, wire_now_ms(wire));
     }
-    while (!wire->is_stopping && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
+    /* Nothing is done, not even a status written, before the node is known to be ours. */
+    bool may_act = wire->brain.polls_are_on && !wire->is_stopping;
+    while (may_act && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
             const struct pod *pod = brain_pod(&wire->brain, effect.pod);
@@ -46,8 +57,9 @@ void wire_turn(struct wire *wire)
     }
     cluster_post_events(wire);
     node_turn(wire);
+    release_arena(wire->arena);
     msec wake_ms = brain_wake_ms(&wire->brain, wire_now_ms(wire));
-    if (wake_ms == INT64_MAX || wire->is_stopping) {
+    if (wake_ms == INT64_MAX || !may_act) {
         loop_timer_clear(wire->loop, &wire->wake);
     } else {
         loop_timer_set(wire->loop, &wire->wake, wake_ms);

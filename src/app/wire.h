@@ -25,6 +25,8 @@
 #include "spec/pod_to_eci.h"
 
 #define WIRE_PAGE_ROWS 200    /* rows of a poll's page (eci-api 2.4, A-10) */
+#define WIRE_ARENA_RELEASE (1024 * 1024) /* an event that needed more gives its pages back ... */
+#define WIRE_ARENA_KEEP (256 * 1024)    /* ... but for so much, which usual events need */
 #define WIRE_TOKEN_BYTES 1024 /* NextToken of the cloud; a longer one ends that sweep as failed */
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
 #define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
@@ -69,6 +71,7 @@ struct wire_node {
     bool needs_spec;    /* labels and taint have not been looked at since the start */
     bool is_checked;    /* a list has shown that it is ours, or not there */
     bool was_listed;    /* the list under way has shown it */
+    bool is_unreadable; /* ... but it could not be read: whose it is stays unknown */
     enum err lease_err; /* of the newest try */
     bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
@@ -138,7 +141,8 @@ MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
 /* Gives a pod object to the brain as facts. */
 MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */
-void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row);
+void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row,
+                        uint64_t row_hash);
 void cluster_report_init(struct wire *wire, struct group *group, const struct eci_group_row *row);
 void cluster_post_events(struct wire *wire);
 

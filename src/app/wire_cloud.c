@@ -152,7 +152,9 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
     }
     if (reply->err != ERR_OK) {
         bool is_final = reply->err == ERR_TOO_BIG;
-        create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_POD_CHANGED, reply->err, STR_NONE,
+        /* A slow API server says nothing about the cloud's rate. */
+        enum err err = reply->err == ERR_THROTTLED ? ERR_BUSY : reply->err;
+        create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_LATER, err, STR_NONE,
                     is_final ? S("the pod object is larger than this node can read") : reply->why);
         return;
     }
@@ -160,7 +162,7 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
     json object;
     enum err err = json_parse(reply->body, wire->arena, &object, NULL);
     if (err != ERR_OK) {
-        create_done(wire, job, CREATE_POD_CHANGED, err, STR_NONE, S("the pod object is malformed"));
+        create_done(wire, job, CREATE_LATER, err, STR_NONE, S("the pod object cannot be read"));
     } else if (!json_text_is(json_get(json_get(object, "metadata"), "uid"), pod->uid)) {
         create_done(wire, job, CREATE_POD_GONE, ERR_OK, STR_NONE, STR_NONE);
     } else if (!wants_group(wire, object, wire->arena)) {
@@ -210,6 +212,10 @@ void cloud_delete(struct wire *wire, const struct effect *effect)
     enum err err = params_init(&params, wire->arena);
     if (err == ERR_OK) {
         params_add(&params, S("ContainerGroupId"), str_of(group->id));
+        /* Makes the call repeatable for the line below us; another delete is another request. */
+        params_add(&params, S("ClientToken"),
+                   arena_fmt(wire->arena, "delete-%016llx",
+                             (unsigned long long)prng_u64(&wire->prng)));
         if (effect->is_forced) {
             params_add_bool(&params, S("Force"), true);
         }
@@ -264,12 +270,13 @@ static uint64_t row_hash(const struct eci_status_row *row)
 /* One status row. False when it could not be taken (no slot). */
 static bool take_row(struct wire *wire, const struct eci_status_row *row, msec read_ms)
 {
-    struct group *group = brain_row_seen(&wire->brain, row->id, row->status, row_hash(row), read_ms,
-                                         wire_now_ms(wire));
+    uint64_t hash = row_hash(row);
+    struct group *group =
+        brain_row_seen(&wire->brain, row->id, row->status, hash, read_ms, wire_now_ms(wire));
     if (group == NULL) {
         return false;
     }
-    cluster_report_row(wire, group, row);
+    cluster_report_row(wire, group, row, hash);
     return true;
 }
 
@@ -370,7 +377,7 @@ static void on_detail(void *owner, enum err err, const struct eci_reply *reply)
                 was_asked(wire, job, row.id) ? brain_find_group(&wire->brain, row.id) : NULL;
             if (group != NULL) {
                 mark_found(wire, job, row.id);
-                if (!group->has_tags) {
+                if (!group->has_tags || group->is_noted) {
                     take_tags(wire, group, &row, reply->arena);
                 }
                 cluster_report_init(wire, group, &row);

@@ -15,7 +15,8 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         return err;
     }
     struct pod_status_past past;
-    bool is_known = brain_find_pod(&wire->brain, facts.uid) != NULL;
+    const struct pod *pod = brain_find_pod(&wire->brain, facts.uid);
+    bool is_known = pod != NULL && pod->was_seen; /* not merely claimed by a group */
     if (!is_known) { /* its status as it is: what an earlier process wrote is not written again */
         err = pod_status_past_read(object, arena, &past);
         if (err != ERR_OK) {
@@ -383,8 +384,12 @@ static void report(struct wire *wire, struct group *group, const struct pod_stat
     handle pod = group->pod;
     uint64_t row_hash = group->row_hash;
     uint64_t hash;
-    if (pod_status_hash(status, wire->arena, &hash) != ERR_OK ||
-        !brain_report(&wire->brain, group, hash, is_init, init_is_settled, now_ms)) {
+    enum err err = pod_status_hash(status, wire->arena, &hash);
+    if (err != ERR_OK) {
+        brain_report_failed(&wire->brain, group, err, now_ms);
+        return;
+    }
+    if (!brain_report(&wire->brain, group, hash, is_init, init_is_settled, now_ms)) {
         return;
     }
     const struct effect effect = {.kind = EFFECT_PATCH, .pod = pod, .started_ms = now_ms};
@@ -394,24 +399,28 @@ static void report(struct wire *wire, struct group *group, const struct pod_stat
     }
     job->row_hash = row_hash;
     job->is_init = is_init;
-    enum err err = send_status(wire, job, status);
+    err = send_status(wire, job, status);
     if (err != ERR_OK) {
-        log_line(LOG_WARN, "pods", "status cannot be sent now: %s", err_text(err));
         give_up(wire, job);
+        brain_report_failed(&wire->brain, group, err, now_ms);
     }
 }
 
-void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row)
+void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row,
+                        uint64_t row_hash)
 {
-    if (!brain_wants_report(&wire->brain, group, false)) {
+    if (!brain_wants_report(&wire->brain, group, row_hash, false)) {
         return;
     }
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
-    if (pod_status_of_row(row, &input, wire->arena, &status) == ERR_OK) {
+    enum err err = pod_status_of_row(row, &input, wire->arena, &status);
+    if (err == ERR_OK) {
         report(wire, group, &status, false, false);
+    } else {
+        brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
     arena_rewind(wire->arena, mark);
 }
@@ -429,15 +438,18 @@ static bool init_is_settled(const struct eci_group_row *row)
 
 void cluster_report_init(struct wire *wire, struct group *group, const struct eci_group_row *row)
 {
-    if (!brain_wants_report(&wire->brain, group, true)) {
+    if (!brain_wants_report(&wire->brain, group, 0, true)) {
         return;
     }
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
-    if (pod_status_of_group(row, &input, wire->arena, &status) == ERR_OK) {
+    enum err err = pod_status_of_group(row, &input, wire->arena, &status);
+    if (err == ERR_OK) {
         report(wire, group, &status, true, init_is_settled(row));
+    } else {
+        brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
     arena_rewind(wire->arena, mark);
 }

@@ -260,6 +260,7 @@ static void on_node_list_begin(struct kube_watch *watch)
 {
     struct wire *wire = watch->owner;
     wire->node.was_listed = false;
+    wire->node.is_unreadable = false;
 }
 
 static void on_node_list_end(struct kube_watch *watch, const struct kube_list_end *end)
@@ -267,7 +268,7 @@ static void on_node_list_end(struct kube_watch *watch, const struct kube_list_en
     (void)end;
     struct wire *wire = watch->owner;
     struct wire_node *node = node_of(wire);
-    if (wire->is_refused) {
+    if (wire->is_refused || node->is_unreadable) {
         return;
     }
     node->is_checked = true;
@@ -282,7 +283,8 @@ static void on_node_list_end(struct kube_watch *watch, const struct kube_list_en
 
 static void on_node_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
 {
-    (void)watch;
+    struct wire *wire = watch->owner;
+    wire->node.is_unreadable = true;
     log_line(LOG_WARN, "node", "the node object cannot be read: %s", err_text(what->err));
 }
 

@@ -9,12 +9,13 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
 {
     CHECK(config->groups_max >= config->pods_max && config->pods_max > 0);
     brain->config = *config;
-    pool_init(&brain->pods, region, "pods", config->pods_max, sizeof(struct pod));
+    uint32_t pods_max = config->pods_max + CLAIM_SLOTS;
+    pool_init(&brain->pods, region, "pods", pods_max, sizeof(struct pod));
     pool_init(&brain->groups, region, "container groups", config->groups_max, sizeof(struct group));
-    index_init(&brain->pod_by_uid, region, "index: pod by UID", config->pods_max);
+    index_init(&brain->pod_by_uid, region, "index: pod by UID", pods_max);
     index_init(&brain->group_by_id, region, "index: group by id", config->groups_max);
     index_init(&brain->group_by_uid, region, "index: group by UID", config->groups_max);
-    due_init(&brain->pod_due, region, "timers of pods", config->pods_max);
+    due_init(&brain->pod_due, region, "timers of pods", pods_max);
     due_init(&brain->group_due, region, "timers of groups", config->groups_max);
     list_init(&brain->dirty_pods);
     list_init(&brain->dirty_groups);
@@ -30,6 +31,7 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
     bucket_init(&brain->status_bucket, config->status_per_minute, config->status_per_minute / 2 + 1,
                 now_ms);
     prng_seed(&brain->prng, config->seed);
+    brain->started_ms = now_ms;
     brain->detail_batch = READ_BATCH_MAX;
     brain->cloud.is_reachable = true;
     brain->cloud.changed_at_ms = now_ms;
@@ -95,10 +97,10 @@ struct group *brain_find_group(const struct brain *brain, str id)
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
-struct pod *pod_new(struct brain *brain, str uid, msec now_ms)
+struct pod *pod_new(struct brain *brain, str uid, uint32_t pods_max, msec now_ms)
 {
     handle h;
-    if (pool_take(&brain->pods, &h) != ERR_OK) {
+    if (brain->pods.count >= pods_max || pool_take(&brain->pods, &h) != ERR_OK) {
         brain->counters.refused_pods++;
         brain->pods_were_refused = true;
         return NULL;
@@ -298,6 +300,7 @@ static void believe_note(struct brain *brain, const struct pod_news *news, msec 
                                    .is_ours = true};
     group->was_seen = true; /* by the process that wrote the note */
     brain_tags_seen(brain, group, &tags, now_ms);
+    group->is_noted = true; /* whoever may write annotations may have written it */
 }
 
 /* Seen for the first time as an object. It may have been claimed by a group before. */
@@ -314,6 +317,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     pod->create_due_ms = now_ms;
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
+    pod->is_older = !brain->pods_are_listed;
     /* It ran before we started (or was adopted by nobody yet): its group must be somewhere. */
     if (pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
         pod->doubt_ms = now_ms;
@@ -334,6 +338,18 @@ static void refuse_daemon(struct brain *brain, struct pod *pod)
     }
 }
 
+/* Its deletion is news. The process before us may have made a group that is not listed yet. */
+static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    bool is_early = now_ms - brain->started_ms < brain->config.young_ms;
+    bool may_have_one = pod->is_older && is_early && !pod->is_refused && handle_is_none(pod->group);
+    if (!pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
+        pod->phase < POD_PHASE_RUNNING) {
+        pod->doubt_ms = now_ms;
+    }
+    pod->is_leaving = true;
+}
+
 static void phase_seen(struct pod *pod, enum pod_phase phase)
 {
     if (phase > pod->phase) { /* an older version may come late; a phase never goes back */
@@ -348,7 +364,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     }
     struct pod *pod = brain_find_pod(brain, news->uid);
     if (pod == NULL) {
-        pod = pod_new(brain, news->uid, now_ms);
+        pod = pod_new(brain, news->uid, brain->config.pods_max, now_ms);
         if (pod == NULL) {
             return ERR_FULL;
         }
@@ -365,7 +381,6 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         pod->object = OBJECT_SEEN;
     }
     phase_seen(pod, news->phase);
-    pod->is_leaving = pod->is_leaving || news->is_leaving;
     pod->is_forced = pod->is_forced || news->is_forced;
     pod->is_daemon = news->is_daemon;
     pod->is_controlled = news->is_controlled;
@@ -373,6 +388,9 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     pod->has_init = news->has_init;
     if (pod->is_daemon && !pod->is_refused) {
         refuse_daemon(brain, pod);
+    }
+    if (news->is_leaving) {
+        leaving_seen(brain, pod, now_ms);
     }
     trace_add(&brain->trace, now_ms, "pod seen", pod_handle(brain, pod).slot,
               (uint32_t)pod->phase | (pod->is_leaving ? 16u : 0u));

@@ -98,6 +98,7 @@ struct pod {
     bool is_controlled;      /* has a controller that would replace it */
     bool is_never_restarted; /* restartPolicy Never */
     bool has_init;           /* has init containers */
+    bool is_older;           /* was there when this process started */
     bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
     bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
     uint32_t list_epoch;     /* last list in which it appeared */
@@ -146,6 +147,7 @@ struct group {
     int64_t created_unix_s;
     bool has_tags;           /* the tags were read */
     bool is_foreign;         /* the tags are not ours: never touched */
+    bool is_noted;           /* a note stood for the tags; they must still confirm it */
     bool was_seen;           /* the cloud has shown it at least once */
     bool is_extra;           /* a twin, or a former attempt: to be removed */
     msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
@@ -269,6 +271,7 @@ struct brain {
     uint32_t detail_batch; /* groups per detail read now: halved when a reply was too big for us */
     uint32_t delta_failures, sweep_failures;
     bool polls_are_on; /* brain_start was called */
+    msec started_ms;   /* brain_init was called */
 
     struct brain_event events[BRAIN_EVENTS_MAX];
     uint32_t events_first, events_count;
@@ -366,14 +369,19 @@ void brain_say_done(struct brain *brain, handle pod, enum err err,
                     const struct pod_status_past *past, msec now_ms);
 
 /*
- * Reporting. After brain_row_seen the caller asks whether this row is news for the pod; if so it
+ * Reporting. After brain_row_seen the caller asks whether this row (its hash; of a detail row 0) is
+ * what the brain believes and news for the pod; a row of an older reading is not. If so it
  * translates the row and calls brain_report with the content's hash. True means: write it now
  * (EFFECT_PATCH is in flight); the outcome comes by brain_patch_done. False: nothing to write.
  * is_init: the init containers' part, from a detail row.
  */
-bool brain_wants_report(const struct brain *brain, const struct group *group, bool is_init);
+bool brain_wants_report(const struct brain *brain, const struct group *group, uint64_t row_hash,
+                        bool is_init);
 bool brain_report(struct brain *brain, struct group *group, uint64_t content_hash, bool is_init,
                   bool init_is_settled, msec now_ms);
+/* The row could not be made a status, or not be sent, for a reason of ours: told, and tried again
+ * later and later. */
+void brain_report_failed(struct brain *brain, struct group *group, enum err err, msec now_ms);
 /* past: the status that was written (with its hash); row_hash: of the row it was made from. */
 void brain_patch_done(struct brain *brain, handle pod, enum err err,
                       const struct pod_status_past *past, uint64_t row_hash, bool is_init,

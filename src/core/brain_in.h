@@ -19,9 +19,12 @@
 #define PROBE_CAP_MS \
     4000                       /* between probes while the cloud does not answer; with jitter 5 s: \
                                   the first call comes so soon after the line is back */
-#define LINGER_MS 10000 /* a finished pod is remembered so long, or until its DELETED event: late events \
-                           of it must not look like a new pod */
-#define RELIST_MS 30000 /* between lists asked for because the pool was full */
+/* A finished pod is remembered so long, or until its DELETED event: late events of it must not look
+ * like a new pod. */
+#define LINGER_MS 10000
+/* Pods beyond pods_max, only for orphans: a full node must not leak their groups. */
+#define CLAIM_SLOTS 16
+#define RELIST_MS 30000        /* between lists asked for because the pool was full */
 #define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
@@ -63,8 +66,9 @@ struct pod *pod_of_group(const struct brain *brain, const struct group *group);
 struct group *group_of_pod(const struct brain *brain, const struct pod *pod);
 handle pod_handle(const struct brain *brain, const struct pod *pod);
 handle group_handle(const struct brain *brain, const struct group *group);
-/* A new, empty pod or group with its key in the index; NULL when the pool is full. */
-struct pod *pod_new(struct brain *brain, str uid, msec now_ms);
+/* A new, empty pod or group with its key in the index; NULL when the pool is full (for a pod: when
+ * there are pods_max already). */
+struct pod *pod_new(struct brain *brain, str uid, uint32_t pods_max, msec now_ms);
 struct group *group_new(struct brain *brain, str id, msec now_ms);
 
 /* claim.c: which group counts for which pod. */

@@ -104,7 +104,7 @@ static void claim(struct brain *brain, struct group *group, msec now_ms)
 {
     struct pod *pod = brain_find_pod(brain, str_of(group->uid));
     if (pod == NULL) {
-        pod = pod_new(brain, str_of(group->uid), now_ms);
+        pod = pod_new(brain, str_of(group->uid), brain->pods.count_max, now_ms);
         if (pod == NULL) {
             return; /* comes again with the next sweep */
         }
@@ -191,7 +191,7 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
 /* A live group whose pod is missing, without our having seen that pod's deletion. */
 static bool is_orphan_suspect(const struct pod *pod)
 {
-    return pod != NULL && pod->object != OBJECT_SEEN && !pod->saw_deletion;
+    return pod != NULL && pod->object != OBJECT_SEEN && !pod->saw_deletion && !pod->is_leaving;
 }
 
 void brake_refresh(struct brain *brain, msec now_ms)

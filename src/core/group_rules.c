@@ -34,6 +34,11 @@ static bool has_no_tags(const struct look *l)
     return !l->group->has_tags;
 }
 
+static bool is_noted(const struct look *l)
+{
+    return l->group->is_noted;
+}
+
 static bool is_being_deleted(const struct look *l)
 {
     return l->group->delete_accepted_ms != 0;
@@ -57,7 +62,8 @@ static bool is_unlinked(const struct look *l)
 /* Gone without our having seen its deletion: the brake looks at how many of these there are. */
 static bool gone_under_brake(const struct look *l)
 {
-    return l->pod->object == OBJECT_GONE && !l->pod->saw_deletion && l->brain->brake_is_on;
+    return l->pod->object == OBJECT_GONE && !l->pod->saw_deletion && !l->pod->is_leaving &&
+           l->brain->brake_is_on;
 }
 
 static bool pod_is_gone(const struct look *l)
@@ -118,6 +124,7 @@ static const struct group_rule {
     {"waiting before the next try", is_backing_off, EFFECT_NONE},
     {"its tags are not ours", is_foreign, EFFECT_NONE},
     {"whose it is must be read from its tags", has_no_tags, EFFECT_READ_DETAIL},
+    {"a note on its pod names it; its tags must confirm that", is_noted, EFFECT_READ_DETAIL},
     {"being deleted; is it gone?", is_being_deleted, EFFECT_READ},
     {"missing from complete sweeps; is it gone?", is_suspect, EFFECT_READ},
     {"an extra group beside the one that counts", is_extra, EFFECT_DELETE},

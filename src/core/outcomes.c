@@ -41,9 +41,15 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
                                        .is_ours = true};
         brain_tags_seen(brain, group, &tags, now_ms);
     }
+    poll_soon(brain, now_ms);
+    if (handle_is_none(pod->group)) { /* an id that belongs to another pod, or to nobody of ours */
+        pod->doubt_ms = now_ms;
+        pod->doubt_sweeps = 0;
+        pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+        return;
+    }
     pod->failures = 0;
     pod->say = SAY_NOTHING;
-    poll_soon(brain, now_ms);
     brain_tell(brain, pod, false, "ProviderCreateSuccess",
                "created ECI container group %.*s (attempt %u)", STR_ARG(id), pod->attempt);
 }
@@ -63,7 +69,8 @@ static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err er
         brain->sweep_at_ms = now_ms + RETRY_BASE_MS;
     }
     if (err == ERR_TOKEN_CLASH) {
-        pod->attempt++; /* the old token cannot be used any more */
+        pod->attempt++; /* the old token cannot be used any more; what it made must show first */
+        pod->doubt_ms = now_ms + brain->config.young_ms;
     }
     brain_tell(brain, pod, true, "ProviderCreateUnknown",
                "CreateContainerGroup may have happened (%.*s); looking for its group",
@@ -173,6 +180,15 @@ static void object_is_gone(struct brain *brain, struct pod *pod, msec now_ms)
     pod_touch(brain, pod);
 }
 
+/* A write found another object, or none: a read decides. Backing off, because the read may show the
+ * object and the write conflict again. */
+static void object_is_doubtful(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    pod->object = OBJECT_MISSING;
+    brain->brake_is_stale = true;
+    pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+}
+
 void brain_finish_done(struct brain *brain, handle h, enum err err, msec now_ms)
 {
     count_outcome(brain, EFFECT_FINISH, err);
@@ -216,9 +232,12 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
     trace_add(&brain->trace, now_ms, "say done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_SAY);
     if (err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
-        pod->object = OBJECT_MISSING;
-        brain->brake_is_stale = true;
-    } else if (err != ERR_OK && err_fate(err) != FATE_NEVER) {
+        object_is_doubtful(brain, pod,
+                           now_ms); /* not said: an end that stays unsaid would create */
+        return;
+    }
+    bool is_end = pod->say != SAY_PENDING;
+    if (err != ERR_OK && (is_end || err_fate(err) != FATE_NEVER)) {
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
@@ -234,17 +253,19 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
 
 /* ---- reporting the cloud's status ------------------------------------------------------------ */
 
-bool brain_wants_report(const struct brain *brain, const struct group *group, bool is_init)
+bool brain_wants_report(const struct brain *brain, const struct group *group, uint64_t row_hash,
+                        bool is_init)
 {
     const struct pod *pod = pod_of_group(brain, group);
-    if (pod == NULL || !handle_eq(pod->group, group_handle(brain, group)) ||
+    if (pod == NULL || group->is_noted || !handle_eq(pod->group, group_handle(brain, group)) ||
         pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE) {
         return false;
     }
     if (is_init) {
         return pod->has_init && !pod->init_is_settled;
     }
-    return !pod_phase_is_terminal(pod->phase) && group_has_news(pod, group);
+    return row_hash == group->row_hash && !pod_phase_is_terminal(pod->phase) &&
+           group_has_news(pod, group);
 }
 
 /* Lack of stock that arrived asynchronously: the next attempt is a new group with a new token. */
@@ -291,6 +312,20 @@ bool brain_report(struct brain *brain, struct group *group, uint64_t content_has
     return true;
 }
 
+void brain_report_failed(struct brain *brain, struct group *group, enum err err, msec now_ms)
+{
+    struct pod *pod = pod_of_group(brain, group);
+    if (pod == NULL) {
+        return;
+    }
+    if (pod->failures == 0) {
+        brain_tell(brain, pod, true, "StatusNotWritten",
+                   "the status of container group %s cannot be written: %s", group->id,
+                   err_text(err));
+    }
+    pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+}
+
 void brain_patch_done(struct brain *brain, handle h, enum err err,
                       const struct pod_status_past *past, uint64_t row_hash, bool is_init,
                       msec now_ms)
@@ -303,9 +338,7 @@ void brain_patch_done(struct brain *brain, handle h, enum err err,
     trace_add(&brain->trace, now_ms, "patch done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_PATCH);
     if (err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
-        pod->object = OBJECT_MISSING;
-        brain->brake_is_stale = true;
-        pod_touch(brain, pod);
+        object_is_doubtful(brain, pod, now_ms);
         return;
     }
     if (err != ERR_OK) {

@@ -333,7 +333,7 @@ static bool next_object(struct brain *brain, msec now_ms, struct effect *out)
 static bool next_relist(struct brain *brain, msec now_ms, struct effect *out)
 {
     if (!brain->pods_were_refused || brain->is_listing || now_ms < brain->relist_at_ms ||
-        brain->pods.count >= brain->pods.count_max) {
+        brain->pods.count >= brain->config.pods_max) {
         return false;
     }
     brain->relist_at_ms = now_ms + RELIST_MS;
@@ -416,7 +416,7 @@ msec brain_wake_ms(struct brain *brain, msec now_ms)
     msec wake_ms = earlier(due_next_ms(&brain->pod_due), due_next_ms(&brain->group_due));
     wake_ms = earlier(wake_ms, polls_wake_ms(brain, now_ms));
     if (brain->pods_were_refused && !brain->is_listing &&
-        brain->pods.count < brain->pods.count_max) {
+        brain->pods.count < brain->config.pods_max) {
         wake_ms = earlier(wake_ms, brain->relist_at_ms);
     }
     for (size_t i = 0; i < sizeof urgency / sizeof urgency[0]; i++) {

@@ -59,9 +59,34 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     return group;
 }
 
+/* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
+static void note_is_refuted(struct brain *brain, struct group *group, msec now_ms)
+{
+    struct pod *pod = pod_of_group(brain, group);
+    unlink_group(brain, group);
+    bool was_there = index_remove(&brain->group_by_uid, str_hash(str_of(group->uid)),
+                                  group_handle(brain, group));
+    CHECK(was_there);
+    group->uid[0] = '\0';
+    group->is_extra = false;
+    group->has_tags = false;
+    brain->untagged++;
+    if (pod != NULL && pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
+        pod->doubt_ms = now_ms; /* it has one somewhere */
+        pod->doubt_sweeps = 0;
+    }
+}
+
 void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_facts *tags,
                      msec now_ms)
 {
+    if (group->is_noted) {
+        group->is_noted = false;
+        group_touch(brain, group);
+        if (!tags->is_ours || !str_eq(tags->uid, str_of(group->uid))) {
+            note_is_refuted(brain, group, now_ms);
+        }
+    }
     if (group->has_tags) {
         return;
     }
@@ -108,6 +133,15 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
     }
 }
 
+/* How long nothing may have been shown. Creating again has its token against doubles; an object
+ * that goes for good has nothing, so it waits until any group of its create must be visible. */
+static msec doubt_lasts_ms(const struct brain *brain, const struct pod *pod)
+{
+    msec absence_ms = brain->config.absence_ms, young_ms = brain->config.young_ms;
+    bool goes = pod->is_leaving || pod->object != OBJECT_SEEN;
+    return goes && young_ms > absence_ms ? young_ms : absence_ms;
+}
+
 static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
 {
     for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
@@ -118,7 +152,7 @@ static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty
         }
         pod->doubt_sweeps++;
         if (pod->doubt_sweeps >= brain->config.absence_sweeps &&
-            now_ms - pod->doubt_ms >= brain->config.absence_ms) {
+            started_ms - pod->doubt_ms >= doubt_lasts_ms(brain, pod)) {
             doubt_is_settled(brain, pod, now_ms);
         }
     }
@@ -307,6 +341,9 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
         struct pod *pod = pod_of_group(brain, group);
         if (pod != NULL && effect->kind == EFFECT_READ_DETAIL) {
             pod->init_read_at_ms = now_ms + INIT_POLL_MS;
+        }
+        if (effect->kind == EFFECT_READ_DETAIL && !was_found[i]) {
+            group->is_noted = false; /* nobody's: deleting it by id does no harm */
         }
         group_was_read(brain, group, was_found[i], effect->started_ms, now_ms);
     }

@@ -27,6 +27,19 @@ void pod_note_put(struct json_write *w, str pod_uid, const struct pod_note *note
     json_end(w);
 }
 
+/* Letters, digits, dashes: it is put into requests beside the ids of others. */
+static bool is_id(str text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        char c = text.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
+            return false;
+        }
+    }
+    return text.bytes > 0;
+}
+
 void pod_note_read(json pod, struct arena *arena, struct pod_note *out)
 {
     json metadata = json_get(pod, "metadata");
@@ -37,7 +50,7 @@ void pod_note_read(json pod, struct arena *arena, struct pod_note *out)
     *out = (struct pod_note){.instance_id = STR_NONE};
     if (str_is_empty(uid) || !str_cut(&rest, '/', &for_uid) || !str_eq(for_uid, uid) ||
         !str_cut(&rest, '/', &attempt) || !str_to_u64(attempt, &number) || number == 0 ||
-        number > UINT32_MAX || str_is_empty(rest) || str_find_char(rest, '/') >= 0) {
+        number > UINT32_MAX || !is_id(rest)) {
         return;
     }
     *out = (struct pod_note){.instance_id = rest, .attempt = (uint32_t)number};

@@ -203,8 +203,9 @@ rules:
 
 
 class Cluster:
-    def __init__(self, folder):
+    def __init__(self, folder, is_audited=True):
         self.folder = folder
+        self.is_audited = is_audited
         self.is_up = False
         self.audit_log = os.path.join(folder, "audit.log")
         self.local = threading.local()
@@ -220,10 +221,12 @@ class Cluster:
 
     def up(self):
         os.makedirs(self.folder, exist_ok=True)
-        policy = os.path.join(self.folder, "audit-policy.yaml")
-        with open(policy, "w", encoding="utf-8") as file:
-            file.write(AUDIT_POLICY % USER_GROUP)
-        flags = f"--audit-policy-file={policy} --audit-log-path={self.audit_log} --audit-log-mode=blocking"
+        flags = ""
+        if self.is_audited:
+            policy = os.path.join(self.folder, "audit-policy.yaml")
+            with open(policy, "w", encoding="utf-8") as file:
+                file.write(AUDIT_POLICY % USER_GROUP)
+            flags = f"--audit-policy-file={policy} --audit-log-path={self.audit_log} --audit-log-mode=blocking"
         _running.append(self)
         self._run("up", self.folder, env=dict(os.environ, APISERVER_FLAGS=flags))
         self.folder = os.path.realpath(self.folder)

@@ -94,6 +94,10 @@ void api_arrive(struct world *world, struct world_step *request, struct world_st
         break;
     case EFFECT_PATCH:
     case EFFECT_SAY:
+        if (world_chance(world, world->options.conflict)) {
+            reply->err = ERR_CONFLICT;
+            break;
+        }
         write_status(world, pod, slot, request);
         break;
     default: /* EFFECT_PROVE: it is there */

@@ -102,7 +102,7 @@ static void list(struct world *world, const struct world_step *request, struct w
     msec since_ms = world->now_ms - (msec)request->effect.since_s * 1000;
     for (uint32_t i = 0; i < world->groups_count; i++) {
         const struct world_group *group = &world->groups[i];
-        if (is_listed(world, group) &&
+        if (is_listed(world, group) && !world_chance(world, world->options.omit_row) &&
             (request->effect.kind == EFFECT_SWEEP || group->changed_ms >= since_ms)) {
             reply->rows[reply->rows_count++] =
                 (struct world_row){.group = i, .status = group->status, .version = group->version};

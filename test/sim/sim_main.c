@@ -183,6 +183,8 @@ static void swarm(uint64_t seed, double hours, struct world_options *out)
         .lose_reply = SOME(80),
         .server_error = SOME(100),
         .throttle = SOME(100),
+        .conflict = SOME(100),
+        .omit_row = SOME(100),
         .crash = SOME(30),
         .vanish = SOME(4),
         .schedule_fails = SOME(200),

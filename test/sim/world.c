@@ -314,7 +314,7 @@ static void arrive(struct world *world, struct world_step *step)
 static void report_row(struct world *world, struct group *group, const struct world_row *row)
 {
     struct brain *brain = world->brain;
-    if (!brain_wants_report(brain, group, false)) {
+    if (!brain_wants_report(brain, group, row->version * 2 + 1, false)) {
         return;
     }
     struct pod *pod = brain_pod(brain, group->pod);
@@ -333,7 +333,7 @@ static void report_row(struct world *world, struct group *group, const struct wo
 static void report_init(struct world *world, struct group *group, const struct world_row *row)
 {
     struct brain *brain = world->brain;
-    if (!brain_wants_report(brain, group, true)) {
+    if (!brain_wants_report(brain, group, 0, true)) {
         return;
     }
     struct pod_status_past past = brain_pod(brain, group->pod)->past;
@@ -356,7 +356,7 @@ static void give_rows(struct world *world, const struct world_step *reply, bool 
         struct group *group;
         if (reply->effect.kind == EFFECT_READ_DETAIL) {
             group = brain_find_group(world->brain, id);
-            if (group != NULL && !group->has_tags) {
+            if (group != NULL && (!group->has_tags || group->is_noted)) {
                 const struct world_pod *pod = &world->pods[truth->pod];
                 const struct tag_facts tags = {.uid = str_of(pod->uid),
                                                .name_space = S("web"),

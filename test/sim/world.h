@@ -26,6 +26,8 @@ struct world_options {
     uint32_t lose_reply;   /* it takes effect, the reply does not come back */
     uint32_t server_error; /* an error reply, nothing happened */
     uint32_t throttle;
+    uint32_t conflict;       /* a status write is answered with 409 although the pod is there */
+    uint32_t omit_row;       /* per row of a delta or sweep: the listing does not show it */
     uint32_t crash;          /* per effect: the process dies */
     uint32_t vanish;         /* per minute: somebody deletes a random group by hand */
     uint32_t schedule_fails; /* per created group */

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -585,13 +586,13 @@ static void test_brain_reports_a_change_once(void **state)
     open_with_group(&scene);
     struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 78,
                                          scene.now_ms, scene.now_ms);
-    assert_true(brain_wants_report(&scene.brain, group, false));
+    assert_true(brain_wants_report(&scene.brain, group, 78, false));
     assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
-    assert_false(brain_wants_report(&scene.brain, group, false)); /* under way */
+    assert_false(brain_wants_report(&scene.brain, group, 78, false)); /* under way */
     handle pod = group->pod;
     struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
     brain_patch_done(&scene.brain, pod, ERR_OK, &past, 78, false, scene.now_ms);
-    assert_false(brain_wants_report(&scene.brain, group, false));
+    assert_false(brain_wants_report(&scene.brain, group, 78, false));
     expect_silence(&scene);
     scene_close(&scene);
 }
@@ -633,6 +634,237 @@ static void test_brain_daemonset_pods_wait_with_advice(void **state)
     scene_close(&scene);
 }
 
+/* ---- what a reviewer's simulator found ------------------------------------------------------- */
+
+static void test_brain_reports_no_row_of_an_older_reading(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    pass(&scene, 1000);
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 79, scene.now_ms,
+                         scene.now_ms);
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_PENDING, 78,
+                                         scene.now_ms - 500, scene.now_ms);
+    assert_false(brain_wants_report(&scene.brain, group, 78, false));
+    assert_true(brain_wants_report(&scene.brain, group, 79, false));
+    scene_close(&scene);
+}
+
+static void test_brain_conflict_makes_no_ended_pod_run_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    const char *const others[] = {"eci-other", NULL};
+    pass(&scene, 60000);
+    sweep(&scene, others);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    tag(&scene, "eci-other", "b", 1);
+    give(&scene, "b", POD_PHASE_RUNNING, false);
+    brain_find_pod(&scene.brain, S("b"))->reported_row = 77;
+    for (int i = 0; i < 2; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, others);
+    }
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    effect = expect(&scene, EFFECT_SAY); /* lost */
+    brain_say_done(&scene.brain, effect.pod, ERR_CONFLICT, NULL, scene.now_ms);
+    pass(&scene, 2000);
+    effect = expect(&scene, EFFECT_PROVE);
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    brain_prove_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
+    effect = expect(&scene, EFFECT_SAY); /* again, and nothing is created */
+    brain_say_done(&scene.brain, effect.pod, ERR_INVALID, NULL, scene.now_ms);
+    pass(&scene, 120000);
+    (void)expect(&scene, EFFECT_SAY);
+    scene_close(&scene);
+}
+
+static void test_brain_leaving_pod_waits_until_its_group_would_show(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    msec until_ms = scene.now_ms + 60000;
+    for (int i = 0; i < 4; i++) {
+        sweep(&scene, nothing);
+        if (scene.now_ms < until_ms) {
+            expect_silence(&scene);
+        }
+        pass(&scene, 15000);
+    }
+    pass(&scene, 60000);
+    sweep(&scene, nothing);
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
+static void test_brain_leaving_pod_of_an_earlier_life_waits_too(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    sweep(&scene, nothing); /* a group of the process before us may not be listed yet */
+    expect_silence(&scene);
+    pass(&scene, 60000);
+    sweep(&scene, nothing);
+    sweep(&scene, nothing);
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
+static void test_brain_full_pool_still_removes_orphans(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open_with(&scene, 1);
+    give(&scene, "a", POD_PHASE_SUCCEEDED, false);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    give(&scene, "a", POD_PHASE_SUCCEEDED, false);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    const char *const ids[] = {"eci-1", NULL};
+    sweep(&scene, ids);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-1", "orphan", 1);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    prove_all_gone(&scene, 1);
+    (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+static void give_noted(struct scene *scene, const char *uid, const char *id, bool is_leaving)
+{
+    const struct pod_news news = {.uid = str_of(uid),
+                                  .name_space = S("web"),
+                                  .name = str_of(uid),
+                                  .phase = POD_PHASE_PENDING,
+                                  .is_leaving = is_leaving,
+                                  .instance_id = str_of(id),
+                                  .instance_attempt = 1};
+    assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
+}
+
+static void test_brain_deletes_no_group_on_the_word_of_a_note(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give_noted(&scene, "a", "eci-victim", true);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-victim", "victim", 1); /* the tags know better */
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    effect = expect(&scene, EFFECT_FINISH);
+    assert_string_equal(brain_pod(&scene.brain, effect.pod)->uid, "a");
+    effect = expect(&scene, EFFECT_PROVE);
+    assert_string_equal(brain_pod(&scene.brain, effect.pod)->uid, "victim");
+    scene_close(&scene);
+}
+
+static void test_brain_deletes_by_a_note_that_is_confirmed_or_about_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give_noted(&scene, "a", "eci-1", true);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-1", "a", 1);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    (void)expect(&scene, EFFECT_DELETE);
+    give_noted(&scene, "b", "eci-2", true);
+    effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    pass(&scene, 2000);
+    (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+static void test_brain_backs_off_from_a_status_that_cannot_be_written(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 78,
+                                         scene.now_ms, scene.now_ms);
+    uint32_t reads = 0;
+    for (msec until_ms = scene.now_ms + 600000; scene.now_ms < until_ms; pass(&scene, 500)) {
+        struct effect effect;
+        if (brain_wants_report(&scene.brain, group, 78, false)) {
+            brain_report_failed(&scene.brain, group, ERR_FULL, scene.now_ms);
+        }
+        while (brain_next(&scene.brain, scene.now_ms, &effect)) {
+            if (effect.kind == EFFECT_READ) {
+                reads++;
+                brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true},
+                                scene.now_ms);
+                brain_report_failed(&scene.brain, group, ERR_FULL, scene.now_ms);
+            } else if (effect.kind == EFFECT_DELTA) {
+                brain_delta_done(&scene.brain, ERR_OK, effect.started_ms, scene.now_ms);
+            } else {
+                assert_int_equal(effect.kind, EFFECT_SWEEP);
+                brain_sweep_done(&scene.brain, ERR_TIMEOUT, false, 0, effect.started_ms,
+                                 scene.now_ms);
+            }
+        }
+    }
+    assert_true(reads < 60);
+    scene_close(&scene);
+}
+
+static void test_brain_create_reply_with_another_pods_group_is_a_doubt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    give(&scene, "b", POD_PHASE_PENDING, false);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    assert_true(brain_find_pod(&scene.brain, S("b"))->doubt_ms > 0);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_brake_does_not_count_pods_seen_leaving(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    char ids[6][GROUP_ID_BYTES];
+    for (int i = 0; i < 6; i++) {
+        const char uid[2] = {(char)('a' + i), '\0'};
+        (void)snprintf(ids[i], sizeof ids[i], "eci-%d", i);
+        give(&scene, uid, POD_PHASE_PENDING, false);
+        accept(&scene, expect(&scene, EFFECT_CREATE), ids[i]);
+    }
+    for (int i = 0; i < 6; i++) {
+        const char uid[2] = {(char)('a' + i), '\0'};
+        give(&scene, uid, POD_PHASE_PENDING, true);
+    }
+    list_nothing(&scene); /* the watch was cut, and meanwhile they were deleted by force */
+    struct effect effect;
+    uint32_t proofs = 0, deletes = 0;
+    while (brain_next(&scene.brain, scene.now_ms, &effect)) {
+        deletes += effect.kind == EFFECT_DELETE ? 1 : 0;
+        if (effect.kind == EFFECT_PROVE) {
+            proofs++;
+            brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+        }
+    }
+    assert_false(scene.brain.brake_is_on);
+    assert_int_equal(proofs, 6);
+    assert_int_equal(deletes, 6);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -659,6 +891,16 @@ int main(void)
         cmocka_unit_test(test_brain_reports_a_change_once),
         cmocka_unit_test(test_brain_failed_report_is_read_again),
         cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
+        cmocka_unit_test(test_brain_reports_no_row_of_an_older_reading),
+        cmocka_unit_test(test_brain_conflict_makes_no_ended_pod_run_again),
+        cmocka_unit_test(test_brain_leaving_pod_waits_until_its_group_would_show),
+        cmocka_unit_test(test_brain_leaving_pod_of_an_earlier_life_waits_too),
+        cmocka_unit_test(test_brain_full_pool_still_removes_orphans),
+        cmocka_unit_test(test_brain_deletes_no_group_on_the_word_of_a_note),
+        cmocka_unit_test(test_brain_deletes_by_a_note_that_is_confirmed_or_about_nothing),
+        cmocka_unit_test(test_brain_backs_off_from_a_status_that_cannot_be_written),
+        cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
+        cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
