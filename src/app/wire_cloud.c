@@ -213,9 +213,9 @@ void cloud_delete(struct wire *wire, const struct effect *effect)
     if (err == ERR_OK) {
         params_add(&params, S("ContainerGroupId"), str_of(group->id));
         /* Makes the call repeatable for the line below us; another delete is another request. */
-        params_add(&params, S("ClientToken"),
-                   arena_fmt(wire->arena, "delete-%016llx",
-                             (unsigned long long)prng_u64(&wire->prng)));
+        params_add(
+            &params, S("ClientToken"),
+            arena_fmt(wire->arena, "delete-%016llx", (unsigned long long)prng_u64(&wire->prng)));
         if (effect->is_forced) {
             params_add_bool(&params, S("Force"), true);
         }

@@ -30,8 +30,13 @@ static uint32_t next_cell(const struct index *ix, uint32_t at)
     return (at + 1) & (ix->cells_count - 1);
 }
 
+static uint32_t fold(uint64_t hash)
+{
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
 /* Multiplied (Fibonacci hashing), so that poor hashes such as small numbers spread too. */
-static uint32_t home_cell(const struct index *ix, uint64_t hash)
+static uint32_t home_cell(const struct index *ix, uint32_t hash)
 {
     return (uint32_t)(hash * 0x9E3779B97F4A7C15ULL >> 32) & (ix->cells_count - 1);
 }
@@ -42,8 +47,9 @@ static uint32_t distance_from_home(const struct index *ix, uint32_t at)
     return (at - home_cell(ix, ix->cells[at].hash)) & (ix->cells_count - 1);
 }
 
-enum err index_add(struct index *ix, uint64_t hash, handle value)
+enum err index_add(struct index *ix, uint64_t key, handle value)
 {
+    uint32_t hash = fold(key);
     CHECK(!handle_is_none(value));
     if (ix->count == ix->count_max) {
         return ERR_FULL;
@@ -58,8 +64,9 @@ enum err index_add(struct index *ix, uint64_t hash, handle value)
     return ERR_OK;
 }
 
-bool index_find(const struct index *ix, uint64_t hash, uint32_t *at, handle *value)
+bool index_find(const struct index *ix, uint64_t key, uint32_t *at, handle *value)
 {
+    uint32_t hash = fold(key);
     CHECK(*at == INDEX_START || *at < ix->cells_count);
     uint32_t cell = *at == INDEX_START ? home_cell(ix, hash) : next_cell(ix, *at);
     for (; !is_free(ix, cell); cell = next_cell(ix, cell)) {

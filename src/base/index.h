@@ -13,8 +13,8 @@
 #include "base/pool.h"
 
 struct index_cell {
-    uint64_t hash;
-    handle value; /* slot 0 = free cell */
+    uint32_t hash; /* folded: half the memory that 64 bits would touch; the caller compares keys */
+    handle value;  /* slot 0 = free cell */
 };
 
 struct index {

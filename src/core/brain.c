@@ -343,8 +343,7 @@ static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
 {
     bool is_early = now_ms - brain->started_ms < brain->config.young_ms;
     bool may_have_one = pod->is_older && is_early && !pod->is_refused && handle_is_none(pod->group);
-    if (!pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
-        pod->phase < POD_PHASE_RUNNING) {
+    if (!pod->is_leaving && may_have_one && pod->doubt_ms == 0 && pod->phase < POD_PHASE_RUNNING) {
         pod->doubt_ms = now_ms;
     }
     pod->is_leaving = true;

@@ -257,6 +257,8 @@ struct brain {
     uint32_t sweeps_digested; /* complete sweeps whose every group's tags are known */
     msec sweep_digesting_ms;  /* start of a complete sweep that waits for tags; 0 = none */
     bool sweep_was_empty;
+    uint32_t empty_sweeps; /* in a row, while groups were known */
+    bool full_was_told;
     msec sweep_started_ms;  /* of the newest digested sweep */
     uint32_t untagged;      /* groups whose tags were not read yet */
     uint32_t in_transition; /* pods on their way up or down, counted when a delta is planned */

@@ -24,6 +24,7 @@
 #define LINGER_MS 10000
 /* Pods beyond pods_max, only for orphans: a full node must not leak their groups. */
 #define CLAIM_SLOTS 16
+#define EMPTY_SWEEPS_TOLD 3    /* empty listings in a row before people are told */
 #define RELIST_MS 30000        /* between lists asked for because the pool was full */
 #define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */

@@ -100,6 +100,11 @@ static bool in_doubt(const struct look *l)
     return l->pod->doubt_ms != 0;
 }
 
+static bool ran_elsewhere(const struct look *l)
+{
+    return l->pod->phase == POD_PHASE_RUNNING;
+}
+
 static bool cloud_is_away(const struct look *l)
 {
     return !l->brain->cloud.is_reachable;
@@ -139,6 +144,8 @@ static const struct pod_rule {
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
      EFFECT_NONE, NULL},
     {"it may have a container group that is not visible yet; waiting for complete sweeps", in_doubt,
+     EFFECT_NONE, NULL},
+    {"it was Running before, and its container group is not to be found", ran_elsewhere,
      EFFECT_NONE, NULL},
     {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
     {"it wants a container group and has none", always, EFFECT_CREATE, NULL},

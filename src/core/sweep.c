@@ -123,13 +123,11 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
     pod->doubt_sweeps = 0;
     pod_touch(brain, pod);
     if (pod->object == OBJECT_SEEN && !pod->is_leaving && pod->phase == POD_PHASE_RUNNING) {
-        pod->is_lost = true;
-        brain->counters.lost++;
-        (void)pod_say(
-            brain, pod, SAY_LOST, "NotFound",
-            S("The pod status was not found and may have been deleted from the provider"));
-        brain_tell(brain, pod, true, "InstanceLost",
-                   "no container group of this running pod exists in the cloud");
+        /* Nothing shows that it was ever ours (a former virtual kubelet's, perhaps): it is neither
+         * failed nor created again. */
+        brain_tell(brain, pod, true, "InstanceUnknown",
+                   "the pod was Running before this node knew it, and no container group with our "
+                   "tags exists for it; it is left as it is. Delete it to get a new one");
     }
 }
 
@@ -183,6 +181,20 @@ static void groups_after_sweep(struct brain *brain, msec started_ms, msec now_ms
     }
 }
 
+/* A missing permission looks like an empty cloud, and so nothing is concluded from one. But when
+ * groups are known and listings stay empty, somebody should look. */
+static void watch_empty_sweeps(struct brain *brain, bool is_empty)
+{
+    brain->empty_sweeps = is_empty && brain->groups.count > 0 ? brain->empty_sweeps + 1 : 0;
+    if (brain->empty_sweeps == EMPTY_SWEEPS_TOLD) {
+        brain_tell(brain, NULL, true, "EmptyListing",
+                   "%u container groups are known, but the cloud lists none: is the permission for "
+                   "DescribeContainerGroupStatus missing, or did somebody delete them all? Their "
+                   "pods keep their last status",
+                   brain->groups.count);
+    }
+}
+
 /* Every group of a complete sweep has shown its tags: now it counts. */
 void sweep_digest(struct brain *brain, msec now_ms)
 {
@@ -195,6 +207,7 @@ void sweep_digest(struct brain *brain, msec now_ms)
     brain->sweep_started_ms = started_ms;
     bool is_first = brain->sweeps_digested++ == 0;
     trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
+    watch_empty_sweeps(brain, is_empty);
     pods_after_sweep(brain, started_ms, is_empty, now_ms);
     if (!is_empty) { /* an empty listing is what a missing permission looks like */
         groups_after_sweep(brain, started_ms, now_ms);
@@ -232,6 +245,18 @@ static msec sweep_pause_ms(const struct brain *brain)
     return is_urgent ? evidence_ms : brain->config.sweep_ms;
 }
 
+/* Without a slot for every group no sweep is complete, and nothing is created or removed. */
+static void tell_full(struct brain *brain)
+{
+    if (brain->groups.count == brain->groups.count_max && !brain->full_was_told) {
+        brain->full_was_told = true;
+        brain_tell(brain, NULL, true, "TooManyContainerGroups",
+                   "the cloud has more container groups of this node than there are slots (%u): "
+                   "raise PODS_MAX and restart",
+                   brain->groups.count_max);
+    }
+}
+
 void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint32_t rows,
                       msec started_ms, msec now_ms)
 {
@@ -239,6 +264,7 @@ void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint3
     brain->in_flight[EFFECT_SWEEP]--;
     budget_slow(brain, EFFECT_SWEEP, err, now_ms);
     if (err != ERR_OK || !is_complete) {
+        tell_full(brain);
         brain->sweep_failures++;
         brain->sweep_at_ms =
             now_ms + backoff_ms(brain->sweep_failures, RETRY_BASE_MS, PROBE_CAP_MS, &brain->prng);
@@ -318,6 +344,23 @@ static void fit_batch(struct brain *brain, enum err err)
     }
 }
 
+/* Even alone its details are too big: whose it is stays unknown. It must not hold up all others. */
+static bool is_hopeless(const struct brain *brain, const struct effect *effect, enum err err)
+{
+    return effect->kind == EFFECT_READ_DETAIL && effect->groups_count == 1 &&
+           brain->detail_batch == 1 && (err == ERR_TOO_BIG || err == ERR_FULL);
+}
+
+static void give_up_on(struct brain *brain, struct group *group, msec now_ms)
+{
+    brain_tell(brain, NULL, true, "GroupUnreadable",
+               "the details of container group %s are larger than this node can read; it is left "
+               "alone, remove it by hand if no pod needs it",
+               group->id);
+    const struct tag_facts nobody = {.is_ours = false};
+    brain_tags_seen(brain, group, &nobody, now_ms);
+}
+
 void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
                      const bool *was_found, msec now_ms)
 {
@@ -334,6 +377,10 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
             continue;
         }
         group_idle(brain, group, effect->kind);
+        if (is_hopeless(brain, effect, err) && !group->has_tags) {
+            give_up_on(brain, group, now_ms);
+            continue;
+        }
         if (err != ERR_OK) {
             group_back_off(brain, group, RETRY_BASE_MS, GONE_POLL_CAP_MS, now_ms);
             continue;

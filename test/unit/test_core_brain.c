@@ -307,6 +307,47 @@ static void test_brain_missing_group_is_read_by_id_before_the_pod_fails(void **s
     scene_close(&scene);
 }
 
+static void test_brain_neither_fails_nor_doubles_a_strangers_pod(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    give(&scene, "old", POD_PHASE_RUNNING, false); /* no note: another virtual kubelet's */
+    const char *const ids[] = {"eci-1", NULL};
+    for (int i = 0; i < 5; i++) {
+        pass(&scene, 60000);
+        sweep(&scene, ids);
+        expect_silence(&scene);
+    }
+    const struct pod *pod = brain_find_pod(&scene.brain, S("old"));
+    assert_int_equal(pod->say, SAY_NOTHING);
+    assert_int_equal(pod->doubt_ms, 0);
+    scene_close(&scene);
+}
+
+static bool was_told_of(struct scene *scene, const char *reason)
+{
+    struct brain_event event;
+    bool was_told = false;
+    while (brain_take_event(&scene->brain, &event)) {
+        was_told = was_told || strcmp(event.reason, reason) == 0;
+    }
+    return was_told;
+}
+
+static void test_brain_tells_of_listings_that_stay_empty(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    sweep(&scene, nothing);
+    sweep(&scene, nothing);
+    assert_false(was_told_of(&scene, "EmptyListing"));
+    sweep(&scene, nothing);
+    assert_true(was_told_of(&scene, "EmptyListing"));
+    scene_close(&scene);
+}
+
 /* ---- leaving --------------------------------------------------------------------------------- */
 
 static void test_brain_removes_the_group_before_the_object(void **state)
@@ -473,7 +514,7 @@ static void test_brain_asks_for_fewer_details_when_a_reply_is_too_big(void **sta
     list_nothing(&scene);
     const char *const ids[] = {"eci-1", "eci-2", "eci-3", "eci-4", NULL};
     sweep(&scene, ids);
-    for (int tries = 0; tries < 6; tries++) {
+    for (int tries = 0; tries < 4; tries++) { /* 20, 10, 5, 2; then 1 */
         struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
         brain_read_done(&scene.brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
                         scene.now_ms);
@@ -483,6 +524,16 @@ static void test_brain_asks_for_fewer_details_when_a_reply_is_too_big(void **sta
     assert_int_equal(scene.brain.detail_batch, 1);
     struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
     assert_int_equal(effect.groups_count, 1);
+    assert_int_equal(scene.brain.sweeps_digested, 0);
+    for (int i = 0; i < 4; i++) { /* even alone: given up, so that the rest goes on */
+        brain_read_done(&scene.brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                        scene.now_ms);
+        pass(&scene, 10000);
+        if (i < 3) {
+            effect = expect(&scene, EFFECT_READ_DETAIL);
+        }
+    }
+    assert_int_equal(scene.brain.sweeps_digested, 1);
     scene_close(&scene);
 }
 
@@ -875,6 +926,8 @@ int main(void)
         cmocka_unit_test(test_brain_used_token_means_another_attempt),
         cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
         cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
+        cmocka_unit_test(test_brain_neither_fails_nor_doubles_a_strangers_pod),
+        cmocka_unit_test(test_brain_tells_of_listings_that_stay_empty),
         cmocka_unit_test(test_brain_removes_the_group_before_the_object),
         cmocka_unit_test(test_brain_failed_delete_comes_again),
         cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
