@@ -33,17 +33,26 @@ static const struct command {
     [COMMAND_RUN] = {.name = "run",
                      .usage = "[OPTIONS]",
                      .doc = "be the node, in the foreground (the default command)",
-                     .more = "Logs to standard error. SIGTERM stops it (instances keep running),\n"
-                             "SIGHUP reads the credentials again, SIGUSR1 logs a report.\n",
+                     .more =
+                         "Logs to standard error. SIGTERM stops it (instances keep running),\n"
+                         "SIGHUP reads the credentials again, SIGUSR1 logs a report.\n"
+                         "Other settings need a restart. Exit code 2: the configuration, the\n"
+                         "kubeconfig or the node's name cannot be used; nothing gets better by\n"
+                         "trying again.\n",
                      .run = run_command},
-    [COMMAND_CHECK] = {.name = "check",
-                       .usage = "[OPTIONS]",
-                       .doc = "look at configuration, files and clock; change nothing",
-                       .more = "Exit code 0 when `run` could start.\n",
-                       .run = cli_check},
+    [COMMAND_CHECK] =
+        {.name = "check",
+         .usage = "[OPTIONS]",
+         .doc = "look at configuration, files and clock; change nothing",
+         .more = "Exit code 0: nothing was found that keeps `run` from starting. The\n"
+                 "cluster and the cloud are not called: only `run` can tell whether they\n"
+                 "accept the credentials.\n",
+         .run = cli_check},
     [COMMAND_MANIFESTS] = {.name = "manifests",
                            .usage = "[OPTIONS]",
                            .doc = "print the permissions ecilet needs, for kubectl apply -f -",
+                           .more = "Reads no configuration: a node with another name than\n"
+                                   "virtual-kubelet needs --nodename here, too.\n",
                            .run = cli_manifests},
     [COMMAND_CONFIG_DOC] = {.name = "config-doc",
                             .usage = "example|table|env",
@@ -349,8 +358,8 @@ static enum cli_exit help_command(struct cli *cli)
         return CLI_USAGE;
     }
     const struct command *command = parse.command;
-    buf_put_fmt(&cli->out, "ecilet %s - %s\n\nUsage: ecilet %s %s\n", command->name, command->doc,
-                command->name, command->usage);
+    buf_put_fmt(&cli->out, "ecilet %s - %s\n\nUsage: ecilet %s%s%s\n", command->name, command->doc,
+                command->name, *command->usage != '\0' ? " " : "", command->usage);
     if (command->more != NULL) {
         buf_put_fmt(&cli->out, "\n%s", command->more);
     }

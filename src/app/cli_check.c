@@ -9,8 +9,11 @@
 #include "app/cli.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/codec.h"
+#include "data/yaml_read.h"
+#include "kube/kubeconfig.h"
 #include "os/os.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL, VERDICT_SKIP };
@@ -63,7 +66,11 @@ enum cli_exit cli_check(struct cli *cli)
 static enum verdict check_configuration(struct inspection *inspection)
 {
     str file = inspection->config->file;
-    buf_put(&inspection->detail, str_is_empty(file) ? S("no file, environment only") : file);
+    const char *asked_for = inspection->cli->source.file;
+    if (str_is_empty(file)) { /* there is none, or it could not be read */
+        file = asked_for != NULL ? str_of(asked_for) : S("no file, environment only");
+    }
+    buf_put(&inspection->detail, file);
     if (inspection->is_loaded) {
         return str_is_empty(buf_str(&inspection->cli->err)) ? VERDICT_OK : VERDICT_WARN;
     }
@@ -112,6 +119,78 @@ static enum verdict look_at_file(struct inspection *inspection, str path, str ne
     return VERDICT_OK;
 }
 
+static str directory_of(str path)
+{
+    size_t end = path.bytes;
+    while (end > 0 && path.ptr[end - 1] != '/') {
+        end--;
+    }
+    return str_sub(path, 0, end > 1 ? end - 1 : end);
+}
+
+/* Can the context be used, and the files that it names be read? *detail says what cannot. */
+static enum err read_context(const struct config *config, str text, struct arena *arena,
+                             struct buf *detail)
+{
+    struct yaml_fault fault = {0};
+    struct kubeconfig found;
+    struct buf out;
+    json root = JSON_NONE;
+    size_t room = 0;
+    char *rest = arena_rest(arena, &room);
+    buf_init(&out, rest, room);
+    enum err err = yaml_to_json(text, 0, &out, NULL, &fault);
+    if (err == ERR_OK) {
+        arena_keep(arena, out.bytes);
+        err = json_parse(buf_str(&out), arena, &root, NULL);
+    }
+    if (err == ERR_END) {
+        buf_put_text(detail, "nothing is in it");
+    } else if (err == ERR_BAD_INPUT) {
+        buf_put_fmt(detail, "not YAML: line %u: %s", fault.line, fault.what);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = kubeconfig_read(root, config->kube_context, directory_of(config->kubeconfig), arena,
+                          &found, detail);
+    const str files[] = {found.ca_file, found.cert_file, found.key_file, found.token_file};
+    for (size_t i = 0; err == ERR_OK && i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *path = arena_cstr(arena, files[i]);
+        if (path != NULL && *path != '\0' && access(path, R_OK) != 0) {
+            buf_put_fmt(detail, "%s, which it names, cannot be read: %s", path, os_errno_text());
+            err = ERR_NOT_FOUND;
+        }
+    }
+    return err;
+}
+
+static enum verdict look_into_kubeconfig(struct inspection *inspection)
+{
+    const struct config *config = inspection->config;
+    struct arena *scratch = inspection->cli->scratch;
+    size_t mark = arena_mark(scratch);
+    struct buf text, why;
+    char why_memory[512];
+    buf_init(&why, why_memory, sizeof(why_memory));
+    size_t room = 0;
+    char *memory = arena_rest(scratch, &room);
+    buf_init(&text, memory, room);
+    enum err err = os_file_read(config->kubeconfig.ptr, &text);
+    if (err == ERR_OK) {
+        arena_keep(scratch, text.bytes);
+        err = read_context(config, buf_str(&text), scratch, &why);
+    }
+    memset(memory, 0, room); /* keys and tokens */
+    arena_rewind(scratch, mark);
+    /* One that is too large for this look may still do for `run`. */
+    bool is_well = err == ERR_OK || err == ERR_FULL || err == ERR_TOO_BIG || err == ERR_NO_MEMORY;
+    if (!is_well) {
+        buf_put_fmt(&inspection->detail, ": %s", buf_cstr(&why));
+    }
+    return is_well ? VERDICT_OK : VERDICT_FAIL;
+}
+
 static enum verdict check_kubeconfig(struct inspection *inspection)
 {
     const struct config *config = inspection->config;
@@ -121,7 +200,8 @@ static enum verdict check_kubeconfig(struct inspection *inspection)
                      is_inside ? "none: the pod's service account is used" : "none given");
         return is_inside ? VERDICT_OK : VERDICT_SKIP;
     }
-    enum verdict verdict = look_at_file(inspection, config->kubeconfig, S("clusters"));
+    enum verdict verdict = look_at_file(inspection, config->kubeconfig, STR_NONE);
+    verdict = verdict == VERDICT_OK ? look_into_kubeconfig(inspection) : verdict;
     struct stat status;
     if (verdict == VERDICT_OK && stat(config->kubeconfig.ptr, &status) == 0 &&
         (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {

@@ -85,15 +85,16 @@ static void put_setting(struct config_gather *gather, const struct config_key *r
 {
     struct config_setting *at = &gather->settings[row - config_keys];
     bool is_same_source = at->was_seen && at->origin.kind == setting->origin.kind;
-    if (is_same_source && at->is_file_form != setting->is_file_form) {
-        char where[CONFIG_WHERE_BYTES];
+    bool is_other_form = at->is_file_form != setting->is_file_form;
+    bool is_one_empty = str_is_empty(at->text) || str_is_empty(setting->text);
+    char where[CONFIG_WHERE_BYTES];
+    if (is_same_source && is_other_form && !is_one_empty) { /* KEY= counts as not set */
         config_report_add(gather->report, CONFIG_ERROR,
                           "%s: only one of %s and %s_FILE may be given",
                           config_where(gather, row, setting, where), row->key, row->key);
         return;
     }
-    if (is_same_source && setting->origin.kind == CONFIG_FROM_FILE) {
-        char where[CONFIG_WHERE_BYTES];
+    if (is_same_source && !is_other_form && setting->origin.kind == CONFIG_FROM_FILE) {
         config_report_add(gather->report, CONFIG_ERROR,
                           "%s: given a second time; the first is in line %u",
                           config_where(gather, row, setting, where), at->origin.line);

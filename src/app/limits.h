@@ -7,35 +7,34 @@
  * 2. Constants of the whole program: here.
  * 3. Constants of one module stay with it and are only listed here.
  *
- *   constant                    where              unit           when full
- *   --------------------------  -----------------  -------------  ---------------------------------
- *   REGION_ROWS_MAX             base/region.h      budget rows    CHECK at start
- *   TRACE_RECORDS_MAX           base/trace.h       records        the oldest is overwritten
- *   JSON_DEPTH_MAX              data/json_read.h   levels         the document is refused
- * (ERR_BAD_INPUT) JSON_WRITE_DEPTH_MAX        data/json_write.h  levels         the writer turns
- * bad: a bug of ours PARAMS_MAX                  data/params.h      parameters     the pod is
- * refused: event and status YAML_BYTES_MAX, _DEPTH_MAX  data/yaml_read.h   bytes, levels  the file
- * is refused ECI_*_MAX                   data/group_rows.h  see there      that row or item is
- * skipped and counted SPEC_REFUSALS_MAX, ...      spec/verdict.h     findings       counted; the
- * first ones are shown ECI_*_MAX, TAG*_MAX         spec/              see there      the cloud's
- * limits: the pod is refused POD_*_BYTES                 core/brain.h       bytes unreadable pod:
- * event, not created BRAIN_EVENTS_MAX            core/brain.h       events         the oldest is
- * dropped and counted READ_BATCH_MAX              core/brain.h       ids            the rest goes
- * into the next read NODE_LABELS_MAX             core/node.h        labels         as
- * CONFIG_LIST_MAX LOOP_EVENTS_MAX             os/loop.h          descriptors    the rest comes in
- * the next turn LOG_LINE_BYTES_MAX          os/log.h           bytes          the line ends in ...
- *   LOG_HIDDEN_MAX              os/log.h           secrets        the oldest makes room
- *   HEAP_BYTES_RESERVED         os/heap.h          bytes          allocation fails: ERR_NO_MEMORY
- *   RESOLVE_*_MAX               os/resolve.h       see there      further addresses ignored;
- * ERR_SYSTEM HTTP_HEAD_BYTES_MAX         net/http_client.h  bytes          ERR_BAD_REPLY for that
- * call TLS_*_MAX, X509_*_MAX       net/               see there      the certificate is refused
- *   KUBE_OBJECT_BYTES_MAX       kube/watch.h       bytes          OBJECT_BYTES_MAX replaces it
- *   KUBE_CLIENTS_MAX            kube/auth.h        clients        CHECK at start
- *   KUBE_TOKEN_BYTES_MAX        kube/auth.h        bytes          the credentials are refused
- *   KUBE_EVENT_*_MAX            kube/event.h       bytes          the text is cut
- *   ECI_KEY_BYTES, ...          eci/eci_call.h     bytes          the keys are refused; the old
- * ones stay CONFIG_*_MAX                app/config.h       see there      an error that names file
- * and line
+ *   constant               where               unit           when full
+ *   ---------------------  ------------------  -------------  ----------------------------
+ *   REGION_ROWS_MAX        base/region.h       budget rows    CHECK at start
+ *   TRACE_RECORDS_MAX      base/trace.h        records        the oldest is overwritten
+ *   JSON_DEPTH_MAX         data/json_read.h    levels         the document is refused
+ *   JSON_WRITE_DEPTH_MAX   data/json_write.h   levels         the writer turns bad: a bug
+ *   PARAMS_MAX             data/params.h       parameters     the pod is refused: event
+ *   YAML_*_MAX             data/yaml_read.h    bytes, levels  the file is refused
+ *   ECI_*_MAX              data/group_rows.h   see there      that row is skipped, counted
+ *   SPEC_*_MAX             spec/verdict.h      findings       counted; the first are shown
+ *   ECI_*_MAX, TAG*_MAX    spec/               see there      the pod is refused: event
+ *   POD_*_BYTES            core/brain.h        bytes          unreadable pod: event
+ *   BRAIN_EVENTS_MAX       core/brain.h        events         the oldest is dropped
+ *   READ_BATCH_MAX         core/brain.h        ids            the rest: next read
+ *   LOOP_EVENTS_MAX        os/loop.h           descriptors    the rest: next turn
+ *   LOG_LINE_BYTES_MAX     os/log.h            bytes          the line ends in ...
+ *   LOG_HIDDEN_MAX         os/log.h            secrets        the oldest makes room
+ *   HEAP_BYTES_RESERVED    os/heap.h           bytes          ERR_NO_MEMORY
+ *   RESOLVE_*_MAX          os/resolve.h        see there      further ones are ignored
+ *   HTTP_HEAD_BYTES_MAX    net/http_client.h   bytes          ERR_BAD_REPLY, that call
+ *   TLS_*, X509_*          net/                see there      the certificate is refused
+ *   KUBE_OBJECT_BYTES_MAX  kube/watch.h        bytes          OBJECT_BYTES_MAX replaces it
+ *   KUBE_CLIENTS_MAX       kube/auth.h         clients        CHECK at start
+ *   KUBE_TOKEN_BYTES_MAX   kube/auth.h         bytes          the credentials are refused
+ *   KUBE_EVENT_*_MAX       kube/event.h        bytes          the text is cut
+ *   ECI_KEY_BYTES          eci/eci_call.h      bytes          new keys refused, old stay
+ *   CONFIG_*_MAX           app/config.h        see there      an error with file and line
+ *   WIRE_*                 app/wire.h          see there      as each one says
  */
 #ifndef ECILET_LIMITS_H
 #define ECILET_LIMITS_H

@@ -106,8 +106,8 @@ static void reload(const struct config *config)
     bool is_usable = config_reload_secrets(config, &arena, &report, &changed) == ERR_OK;
     arena_rewind(&arena, mark);
     config_report_log(&report);
-    log_line(is_usable ? LOG_INFO : LOG_WARN, "config", "SIGHUP: %u credentials changed%s", changed,
-             is_usable ? "" : "; the configuration has errors now, so the old ones stay");
+    log_line(is_usable ? LOG_INFO : LOG_WARN, "config", "SIGHUP: credentials changed: %u%s",
+             changed, is_usable ? "" : "; the configuration has errors now, so the old ones stay");
     wire_reload(&wire);
 }
 

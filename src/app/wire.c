@@ -306,7 +306,9 @@ void wire_report(struct wire *wire)
              "pods %u/%u, groups %u/%u, cloud %s, sweeps %llu, effects: create %llu delete %llu "
              "patch %llu finish %llu, resident %zu KiB, heap %zu/%zu KiB, cpu %llu ms",
              brain->pods.count, brain->pods.count_max, brain->groups.count, brain->groups.count_max,
-             brain->cloud.is_reachable ? "reachable" : "unreachable",
+             brain->counters.sweeps + brain->counters.deltas == 0 ? "not asked yet"
+             : brain->cloud.is_reachable                          ? "reachable"
+                                                                  : "unreachable",
              (unsigned long long)brain->counters.sweeps,
              (unsigned long long)brain->counters.effects[EFFECT_CREATE],
              (unsigned long long)brain->counters.effects[EFFECT_DELETE],

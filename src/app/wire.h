@@ -138,6 +138,9 @@ void cluster_say(struct wire *wire, const struct effect *effect);
 /* Reads a pod; the handler gets the job back as reply->about. */
 MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
                                    kube_call_done *on_done);
+/* What the reply to such a read says about its pod: see kube_read_one(). */
+MUST_USE enum err cluster_pod_read(struct wire *wire, const struct pod *pod,
+                                   const struct kube_reply *reply, json *object);
 /* Gives a pod object to the brain as facts. */
 MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */

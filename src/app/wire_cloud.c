@@ -75,6 +75,7 @@ static void tell_warnings(struct wire *wire, const struct pod *pod,
     struct buf text;
     buf_init(&text, memory, sizeof memory);
     verdict_put_warnings(verdict, &text);
+    log_line(LOG_INFO, "pod", "%s/%s: %.*s", pod->name_space, pod->name, STR_ARG(buf_str(&text)));
     const struct kube_event event = {.kind = KUBE_POD,
                                      .name_space = str_of(pod->name_space),
                                      .name = str_of(pod->name),
@@ -146,11 +147,7 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
         read_for_create(wire, job);
         return;
     }
-    if (reply->err == ERR_NOT_FOUND) {
-        create_done(wire, job, CREATE_POD_GONE, ERR_OK, STR_NONE, STR_NONE);
-        return;
-    }
-    if (reply->err != ERR_OK) {
+    if (reply->err != ERR_OK && reply->err != ERR_NOT_FOUND) {
         bool is_final = reply->err == ERR_TOO_BIG;
         /* A slow API server says nothing about the cloud's rate. */
         enum err err = reply->err == ERR_THROTTLED ? ERR_BUSY : reply->err;
@@ -160,11 +157,11 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
     }
     size_t mark = arena_mark(wire->arena);
     json object;
-    enum err err = json_parse(reply->body, wire->arena, &object, NULL);
-    if (err != ERR_OK) {
-        create_done(wire, job, CREATE_LATER, err, STR_NONE, S("the pod object cannot be read"));
-    } else if (!json_text_is(json_get(json_get(object, "metadata"), "uid"), pod->uid)) {
+    enum err err = cluster_pod_read(wire, pod, reply, &object);
+    if (err == ERR_NOT_FOUND) {
         create_done(wire, job, CREATE_POD_GONE, ERR_OK, STR_NONE, STR_NONE);
+    } else if (err != ERR_OK) {
+        create_done(wire, job, CREATE_LATER, err, STR_NONE, S("the pod object cannot be read"));
     } else if (!wants_group(wire, object, wire->arena)) {
         create_done(wire, job, CREATE_POD_CHANGED, ERR_OK, STR_NONE, STR_NONE);
         err = cluster_pod_seen(wire, object, wire->arena);

@@ -110,6 +110,10 @@ static void on_list_end(struct kube_watch *watch, const struct kube_list_end *en
 static void on_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
 {
     struct wire *wire = watch->owner;
+    if (what->change == KUBE_DELETED) { /* who was deleted is all that matters; a read proves it */
+        brain_pod_deleted(&wire->brain, what->meta.uid, wire_now_ms(wire));
+        return;
+    }
     brain_pod_unreadable(&wire->brain, what->meta.uid);
     tell_unreadable(wire, what->meta.name_space, what->meta.name, what->meta.uid, what->err);
 }
@@ -222,9 +226,10 @@ static void give_up(struct wire *wire, struct wire_job *job)
     wire_job_give(job);
 }
 
-static bool has_uid(json object, const char *uid)
+enum err cluster_pod_read(struct wire *wire, const struct pod *pod, const struct kube_reply *reply,
+                          json *object)
 {
-    return json_text_is(json_get(json_get(object, "metadata"), "uid"), uid);
+    return kube_read_one(reply, KUBE_POD, str_of(pod->name), str_of(pod->uid), wire->arena, object);
 }
 
 /* ---- prove: is the pod object really gone? --------------------------------------------------- */
@@ -235,8 +240,7 @@ static void on_proof(void *owner, const struct kube_reply *reply)
     struct wire_job *job = wire_job_at(wire, reply->about);
     handle h = job->effect.pod;
     const struct pod *pod = brain_pod(&wire->brain, h);
-    enum err err = reply->err;
-    if (err == ERR_TOO_BIG && !job->is_large) {
+    if (reply->err == ERR_TOO_BIG && !job->is_large) {
         job->is_large = true;
         if (cluster_read_pod(wire, job, on_proof) == ERR_OK) {
             return;
@@ -244,12 +248,8 @@ static void on_proof(void *owner, const struct kube_reply *reply)
     }
     size_t mark = arena_mark(wire->arena);
     json object;
-    if (err == ERR_OK && json_parse(reply->body, wire->arena, &object, NULL) != ERR_OK) {
-        err = ERR_BAD_REPLY;
-    }
-    if (err == ERR_OK && pod != NULL && !has_uid(object, pod->uid)) {
-        err = ERR_NOT_FOUND; /* another pod has its name now */
-    } else if (err == ERR_OK && is_ours(wire, object, wire->arena)) {
+    enum err err = cluster_pod_read(wire, pod, reply, &object);
+    if (err == ERR_OK && is_ours(wire, object, wire->arena)) {
         err = cluster_pod_seen(wire, object, wire->arena);
     } else if (err == ERR_OK) {
         err = ERR_INVALID; /* it lives on another node: not ours to judge */
@@ -274,11 +274,16 @@ static void on_finished(void *owner, const struct kube_reply *reply)
     struct wire *wire = owner;
     struct wire_job *job = wire_job_at(wire, reply->about);
     handle h = job->effect.pod;
+    const struct pod *pod = brain_pod(&wire->brain, h);
+    enum err err = reply->err;
+    if (err == ERR_NOT_FOUND && !kube_is_absent(reply, KUBE_POD, str_of(pod->name))) {
+        err = ERR_BAD_REPLY; /* not the API server's word */
+    }
     wire_job_give(job);
-    if (reply->err != ERR_OK && reply->err != ERR_NOT_FOUND && reply->err != ERR_CONFLICT) {
+    if (err != ERR_OK && err != ERR_NOT_FOUND && err != ERR_CONFLICT) {
         log_line(LOG_WARN, "pods", "pod object could not be removed: %.*s", STR_ARG(reply->why));
     }
-    brain_finish_done(&wire->brain, h, reply->err, wire_now_ms(wire));
+    brain_finish_done(&wire->brain, h, err, wire_now_ms(wire));
 }
 
 void cluster_finish(struct wire *wire, const struct effect *effect)
@@ -496,15 +501,10 @@ static void on_pod_for_say(void *owner, const struct kube_reply *reply)
     handle h = job->effect.pod;
     const struct pod *pod = brain_pod(&wire->brain, h);
     size_t mark = arena_mark(wire->arena);
-    enum err err = reply->err;
     json object = JSON_NONE;
-    if (err == ERR_OK && json_parse(reply->body, wire->arena, &object, NULL) != ERR_OK) {
-        err = ERR_BAD_REPLY;
-    }
+    enum err err = cluster_pod_read(wire, pod, reply, &object);
     if (err == ERR_TOO_BIG) { /* without its container statuses, then */
         err = ERR_OK;
-    } else if (err == ERR_OK && !has_uid(object, pod->uid)) {
-        err = ERR_NOT_FOUND;
     }
     if (err == ERR_OK) {
         err = say(wire, job, object);

@@ -14,7 +14,8 @@
 #include "base/check.h"
 #include "os/os.h"
 
-#define NODE_BODY_BYTES (16 * 1024)
+#define NODE_BODY_BYTES \
+    (64 * 1024) /* our labels take 5 KB; the taints of others are in it as well */
 #define NODE_OBJECT_BYTES (256 * 1024) /* ours has 4 KB; others may hang much on it */
 #define NODE_RETRY_MS 1000
 #define NODE_RETRY_CAP_MS 20000
@@ -250,9 +251,12 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
     struct json_write w;
     buf_init(&body, memory, NODE_BODY_BYTES);
     json_write_init(&w, &body);
-    node->needs_spec = false;
-    if (node_put_spec_patch(&w, &node->facts, object, arena)) {
+    node->needs_spec = node_put_spec_patch(&w, &node->facts, object, arena);
+    if (node->needs_spec && !json_write_ok(&w)) {
+        log_line(LOG_WARN, "node", "others' taints leave no room for ours; not written");
+    } else if (node->needs_spec) {
         send(wire, NODE_WRITE_SPEC, &w, &body);
+        node->needs_spec = !node->is_busy; /* no slot: comes again with the next event */
     }
 }
 

@@ -362,7 +362,7 @@ void brain_create_done(struct brain *brain, handle pod, enum create_outcome outc
                        str id, str message, msec now_ms);
 void brain_delete_done(struct brain *brain, handle group, enum err err, msec now_ms);
 /* ERR_OK and ERR_NOT_FOUND both mean: the object with this UID is gone. ERR_CONFLICT: another UID
- * holds the name, so ours is gone too. */
+ * may hold the name, or the server may only be busy; a read decides. */
 void brain_finish_done(struct brain *brain, handle pod, enum err err, msec now_ms);
 /* ERR_OK: it is there (facts were given by brain_pod_seen); ERR_NOT_FOUND: it is gone. */
 void brain_prove_done(struct brain *brain, handle pod, enum err err, msec now_ms);

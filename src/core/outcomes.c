@@ -198,8 +198,10 @@ void brain_finish_done(struct brain *brain, handle h, enum err err, msec now_ms)
     }
     trace_add(&brain->trace, now_ms, "finish done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_FINISH);
-    if (err == ERR_OK || err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
         object_is_gone(brain, pod, now_ms);
+    } else if (err == ERR_CONFLICT) { /* another UID, or only a busy server */
+        object_is_doubtful(brain, pod, now_ms);
     } else {
         pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
     }

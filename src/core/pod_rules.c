@@ -1,6 +1,6 @@
 /*
  * pod_rules.c - what a pod needs next. The first rule that holds names one effect, and its sentence
- * is what `ecilet status`, the log and the pod's message give as the reason.
+ * is what the log (SIGUSR1) and the pod's message give as the reason.
  *
  * Order matters: what is under way and what is proven comes first, then the way out (leaving), then
  * what must be said, then the way in (creating). Rules only look; nothing changes here.

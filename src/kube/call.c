@@ -163,11 +163,14 @@ static void hold_events_back(struct kube_calls *calls, const struct slot *slot)
     calls->low_after_ms = calls->loop->now_ms + wait_s * 1000;
 }
 
-static bool slot_is_repeated(struct slot *slot)
+static bool slot_is_repeated(struct slot *slot, struct kube_status *status)
 {
     struct kube_calls *calls = slot->calls;
-    if (slot->was_repeated || !kube_auth_refused(calls->auth, slot->generation) ||
-        !slot_put_headers(slot)) {
+    if (slot->was_repeated || !kube_auth_refused(calls->auth, slot->generation)) {
+        return false;
+    }
+    if (!slot_put_headers(slot)) { /* where the texts of status were there may be a token now */
+        *status = (struct kube_status){.retry_after_s = -1};
         return false;
     }
     slot->was_repeated = true;
@@ -190,7 +193,7 @@ static void on_done(struct http_call *http, enum err err)
     } else if (err == ERR_OK && slot->is_cut && slot->request.reply_bytes > 0) {
         err = ERR_TOO_BIG;
     }
-    if (err != ERR_AUTH || !slot_is_repeated(slot)) {
+    if (err != ERR_AUTH || !slot_is_repeated(slot, &status)) {
         slot_finish(slot, err, &status, kube_why(http, err, &status, calls->arena));
     }
     arena_rewind(calls->arena, mark);
@@ -451,6 +454,36 @@ enum err kube_err_of(int status, str reason)
         }
     }
     return status / 100 == 5 ? ERR_SERVER : status / 100 == 4 ? ERR_INVALID : ERR_BAD_REPLY;
+}
+
+bool kube_is_absent(const struct kube_reply *reply, enum kube_kind kind, str name)
+{
+    const struct kube_status *status = &reply->why_status;
+    return reply->err == ERR_NOT_FOUND && reply->status == 404 &&
+           str_eq(status->reason, S("NotFound")) &&
+           str_eq(status->kind, str_of(kube_kind_row(kind)->resource)) &&
+           str_eq(status->name, name);
+}
+
+enum err kube_read_one(const struct kube_reply *reply, enum kube_kind kind, str name, str uid,
+                       struct arena *arena, json *object)
+{
+    struct kube_meta meta;
+    if (reply->err == ERR_NOT_FOUND) {
+        return kube_is_absent(reply, kind, name) ? ERR_NOT_FOUND : ERR_BAD_REPLY;
+    }
+    if (reply->err != ERR_OK) {
+        return reply->err;
+    }
+    if (json_parse(reply->body, arena, object, NULL) != ERR_OK) {
+        return ERR_BAD_REPLY;
+    }
+    kube_meta_read(*object, arena, &meta);
+    if (!json_text_is(json_get(*object, "kind"), kube_kind_row(kind)->kind) ||
+        !str_eq(meta.name, name) || str_is_empty(meta.uid)) {
+        return ERR_BAD_REPLY;
+    }
+    return str_eq(meta.uid, uid) ? ERR_OK : ERR_NOT_FOUND; /* another one has its name now */
 }
 
 enum err kube_judge(const struct http_call *call, enum err err, bool is_write, str body,

@@ -124,6 +124,20 @@ MUST_USE enum err kube_call_send(struct kube_calls *calls, const struct kube_req
 /* Forgets a request: on_done will not be called. A write may have landed. No-op when stale. */
 void kube_call_cancel(struct kube_calls *calls, handle call);
 
+/* Is this ERR_NOT_FOUND the API server's word about this very object? A proxy or load balancer has
+ * 404 pages of its own, and a server that lacks the whole resource says something else. */
+bool kube_is_absent(const struct kube_reply *reply, enum kube_kind kind, str name);
+
+/*
+ * What the reply to a read says about one object, known by its name and UID.
+ *
+ * object   receives it, in arena; set on ERR_OK only
+ * Errors: ERR_NOT_FOUND proof that it is gone: kube_is_absent(), or its name belongs to another
+ * UID; ERR_BAD_REPLY neither this object nor such a proof; else that of the reply.
+ */
+MUST_USE enum err kube_read_one(const struct kube_reply *reply, enum kube_kind kind, str name,
+                                str uid, struct arena *arena, json *object);
+
 /* Would a small request of this rank get a slot now? */
 bool kube_calls_has_room(const struct kube_calls *calls, enum kube_rank rank);
 

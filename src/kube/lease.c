@@ -270,6 +270,9 @@ static void after_read(struct kube_lease *lease, enum err err, const struct kube
     } else if (err == ERR_NOT_FOUND && lease->kind == KUBE_LEASE) {
         lease->kind = KUBE_LEASE_BETA;
         do_step(lease, KUBE_LEASE_READ);
+    } else if (err == ERR_NOT_FOUND && lease->renewals > 0) {
+        lease->kind = KUBE_LEASE; /* it had leases before: a proxy said so, not the server */
+        fail(lease, ERR_BAD_REPLY, why);
     } else if (err == ERR_NOT_FOUND) {
         give_up_for_now(lease, KUBE_LEASE_UNSUPPORTED_MS, "the server has no leases");
     } else {

@@ -13,7 +13,8 @@
  *
  * Created when missing; coordination.k8s.io/v1beta1 when the server has no v1 (before 1.14). A
  * server without the API or the namespace gives ERR_UNSUPPORTED in on_result once and is asked
- * again each five minutes; node status is the heartbeat then.
+ * again before a lease would run out (the 404 may have been a proxy's); node status is the
+ * heartbeat then.
  */
 #ifndef ECILET_KUBE_LEASE_H
 #define ECILET_KUBE_LEASE_H
@@ -26,7 +27,7 @@
 #define KUBE_LEASE_DEADLINE_MS 8000
 #define KUBE_LEASE_RETRY_MS 200
 #define KUBE_LEASE_RETRY_MAX_MS 2000
-#define KUBE_LEASE_UNSUPPORTED_MS 300000
+#define KUBE_LEASE_UNSUPPORTED_MS 30000
 #define KUBE_LEASE_HOLDER_BYTES_MAX 300
 #define KUBE_LEASE_WRITTEN_MAX \
     16 /* a write of ours that lands later than that is taken for another's */

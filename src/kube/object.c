@@ -247,6 +247,7 @@ void kube_status_of(json object, struct arena *arena, struct kube_status *out)
     out->reason = json_text(json_get(object, "reason"), arena);
     out->message = json_text(json_get(object, "message"), arena);
     out->kind = json_text(json_get(details, "kind"), arena);
+    out->name = json_text(json_get(details, "name"), arena);
     json cause = json_first(json_get(details, "causes"));
     out->field = json_text(json_get(cause, "field"), arena);
     out->code = json_i64_or(json_get(object, "code"), 0);
@@ -263,6 +264,7 @@ void kube_status_read(str body, struct arena *arena, struct kube_status *out)
         out->reason = glance_find(body, 1, "reason", NULL);
         out->message = glance_find(body, 1, "message", NULL);
         out->kind = glance_find(body, 2, "details", "kind");
+        out->name = glance_find(body, 2, "details", "name");
     }
 }
 

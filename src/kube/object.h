@@ -108,6 +108,7 @@ struct kube_status {
     str reason;  /* "NotFound", "AlreadyExists", "Expired", ... */
     str message; /* for people */
     str kind;    /* details.kind: which resource was not found: "leases", "namespaces", ... */
+    str name;    /* details.name: and which object of it */
     str field;   /* details.causes[0].field: which member was refused: "metadata.uid" */
     int64_t code;
     int64_t retry_after_s; /* details.retryAfterSeconds, -1 = none */

@@ -50,6 +50,7 @@ static const struct annotation {
 
 static const struct field *find_field(enum field_scope scope, json member);
 static const struct annotation *find_annotation(json member);
+static bool asks_nothing(const struct field *field, json value);
 static bool is_among(const char *passes, str value);
 static str shown_path(str path, json member, struct arena *arena);
 
@@ -67,12 +68,21 @@ void fields_check(enum field_scope scope, json object, str path, struct spec_ver
         const struct field *field = find_field(scope, one);
         bool is_wanted = field == NULL || field->treatment == REFUSED;
 
-        if (is_wanted && !fields_is_empty(one) &&
-            (field == NULL || !is_among(field->passes, json_raw(one)))) {
+        if (is_wanted && !asks_nothing(field, one)) {
             verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
                            field != NULL ? field->text : scopes[scope].unknown_text);
         }
     }
+}
+
+/* Where the table says what passes, false and 0 are values like any other. */
+static bool asks_nothing(const struct field *field, json value)
+{
+    if (field == NULL || field->passes[0] == '\0') {
+        return fields_is_empty(value);
+    }
+    bool is_value = json_type(value) == JSON_TYPE_BOOL || json_type(value) == JSON_TYPE_NUMBER;
+    return (!is_value && fields_is_empty(value)) || is_among(field->passes, json_raw(value));
 }
 
 /* Init containers share the rows of containers, where they have none of their own. */

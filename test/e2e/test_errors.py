@@ -76,7 +76,7 @@ class CloudErrorsTest(E2ETest):
         )
         self.ecilet.config["ECI_CA_FILE"] = other
         self.ecilet.write_config()
-        self.is_refused("certificate")
+        self.is_refused("not signed by a known CA")
 
     def test_nobody_listens_at_the_endpoint(self):
         self.ecilet.config["ECI_ENDPOINT"] = "https://127.0.0.1:9"

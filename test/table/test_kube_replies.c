@@ -167,6 +167,57 @@ static void test_status_whole_and_cut_anywhere(void **state)
     assert_text(status.reason, "");
 }
 
+/* Only the API server's word about this very pod is proof that it is gone: not the page of a proxy,
+ * not a missing resource or namespace, not something else that is JSON. */
+static void test_absence_needs_proof(void **state)
+{
+#define MISSING(kind, name) \
+    "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"NotFound\",\"message\":\"m\"," \
+    "\"details\":{\"name\":\"" name "\",\"kind\":\"" kind "\"},\"code\":404}"
+#define OBJECT(kind, name, uid) \
+    "{\"kind\":\"" kind "\",\"metadata\":{\"name\":\"" name "\",\"uid\":\"" uid "\"}}"
+    static const struct {
+        int status;
+        const char *body;
+        enum err err;
+    } rows[] = {
+        {404, MISSING("pods", "a"), ERR_NOT_FOUND},
+        {404, MISSING("pods", "b"), ERR_BAD_REPLY},
+        {404, MISSING("namespaces", "a"), ERR_BAD_REPLY},
+        {404, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"details\":{}}", ERR_BAD_REPLY},
+        {404, "{\"message\":\"no Route matched with those values\"}", ERR_BAD_REPLY},
+        {404, "404 page not found\n", ERR_BAD_REPLY},
+        {404, "<html><h1>404 Not Found</h1><hr>nginx</html>", ERR_BAD_REPLY},
+        {404, "", ERR_BAD_REPLY},
+        {502, MISSING("pods", "a"), ERR_BAD_REPLY},
+        {503, "", ERR_SERVER},
+        {200, OBJECT("Pod", "a", "u-1"), ERR_OK},
+        {200, OBJECT("Pod", "a", "u-2"), ERR_NOT_FOUND},
+        {200, OBJECT("Pod", "a", ""), ERR_BAD_REPLY},
+        {200, OBJECT("Pod", "b", "u-2"), ERR_BAD_REPLY},
+        {200, OBJECT("Status", "a", "u-2"), ERR_BAD_REPLY},
+        {200, "{}", ERR_BAD_REPLY},
+        {200, "<html>sign in</html>", ERR_BAD_REPLY},
+    };
+#undef MISSING
+#undef OBJECT
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, arena_memory, sizeof arena_memory);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct http_call call = {.head = {.status = rows[i].status}};
+        struct kube_reply reply = {.status = rows[i].status, .body = str_of(rows[i].body)};
+        json object;
+        reply.err = kube_judge(&call, ERR_OK, false, reply.body, &arena, &reply.why_status);
+        enum err err = kube_read_one(&reply, KUBE_POD, S("a"), S("u-1"), &arena, &object);
+        if (err != rows[i].err) {
+            fail_msg("%d %s: %s", rows[i].status, rows[i].body, err_name(err));
+        }
+        assert_int_equal(kube_is_absent(&reply, KUBE_POD, S("a")), i == 0);
+        arena_clear(&arena);
+    }
+}
+
 /* ---- a glance at metadata -------------------------------------------------------------------- */
 
 static const char event_text[] =
@@ -227,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_patch_of_a_predecessor_is_a_conflict),
         cmocka_unit_test(test_words_for_people),
         cmocka_unit_test(test_status_whole_and_cut_anywhere),
+        cmocka_unit_test(test_absence_needs_proof),
         cmocka_unit_test(test_glance_at_each_length),
         cmocka_unit_test(test_glance_at_odd_texts),
     };

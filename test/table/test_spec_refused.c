@@ -143,6 +143,20 @@ static void test_refused_fields(void **state)
     }
 }
 
+/* A zero or false that is not the default asks for something: root, or no new privileges. */
+static void test_zeros_that_mean_something_are_refused(void **state)
+{
+    (void)state;
+    expect_refused(FIELD_SCOPE_POD, "hostUsers", "false", "user namespaces");
+    expect_refused(FIELD_SCOPE_POD_SECURITY, "runAsUser", "0", "users are not translated");
+    expect_refused(FIELD_SCOPE_POD_SECURITY, "runAsGroup", "0", "groups are not translated");
+    expect_refused(FIELD_SCOPE_POD_SECURITY, "fsGroup", "0", "the cloud has no parameter");
+    expect_refused(FIELD_SCOPE_SECURITY, "runAsUser", "0", "users are not translated");
+    expect_refused(FIELD_SCOPE_SECURITY, "runAsGroup", "0", "groups are not translated");
+    expect_refused(FIELD_SCOPE_SECURITY, "allowPrivilegeEscalation", "false",
+                   "the cloud has no parameter");
+}
+
 /* Empty values ask for nothing, where their type is not read by code. */
 static void test_refused_fields_pass_when_empty(void **state)
 {
@@ -155,7 +169,10 @@ static void test_refused_fields_pass_when_empty(void **state)
             is_read |= strcmp(fields[i].key, read_by_code[k]) == 0;
         }
         for (size_t k = 0; k < sizeof empty_values / sizeof empty_values[0]; k++) {
-            if (fields[i].treatment == REFUSED && !is_read) {
+            bool is_value =
+                strcmp(empty_values[k], "false") == 0 || strcmp(empty_values[k], "0") == 0;
+            if (fields[i].treatment == REFUSED && !is_read &&
+                !(is_value && fields[i].passes[0] != '\0')) {
                 expect_accepted(fields[i].scope, fields[i].key, empty_values[k]);
             }
         }
@@ -574,6 +591,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_fields),
+        cmocka_unit_test(test_zeros_that_mean_something_are_refused),
         cmocka_unit_test(test_refused_fields_pass_when_empty),
         cmocka_unit_test(test_defaults_of_the_api_server_pass),
         cmocka_unit_test(test_ignored_fields_pass),

@@ -300,12 +300,46 @@ static void check_with(struct fixture *fixture, const char *ca, const char *kube
     assert_null(strstr(err_memory, "Planted"));
 }
 
+#define KUBECONFIG_WITH(current, user)                                                            \
+    "clusters: [{name: a, cluster: {server: 'https://192.0.2.1:6443'}}]\n"                        \
+    "contexts: [{name: c, context: {cluster: a, user: u}}]\n"                                     \
+    "users: [{name: u, user: {" user "}}]\n"                                                      \
+    "current-context: " current "\n"
+
+static const char good_kubeconfig[] = KUBECONFIG_WITH("c", "token: PlantedToken");
+
+static void test_cli_check_kubeconfig(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\n";
+    static const struct {
+        const char *text;
+        const char *says;
+    } rows[] = {
+        {"x", ": not a kubeconfig (no mapping at the top)\n"},
+        {"clusters: [\n", ": not YAML: line 2: flow sequence without a closing bracket\n"},
+        {"# nothing\n", ": nothing is in it\n"},
+        {KUBECONFIG_WITH("zz", "token: PlantedToken"), ": context \"zz\": is not in the file\n"},
+        {KUBECONFIG_WITH("c", "tokenFile: /nonexistent/token"),
+         ": /nonexistent/token, which it names, cannot be read: No such file or directory\n"},
+    };
+    const char *ca = fixture_write(fixture, "ca.pem", pem, sizeof(pem) - 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *kubeconfig =
+            fixture_write(fixture, "kubeconfig", rows[i].text, strlen(rows[i].text));
+        check_with(fixture, ca, kubeconfig, CLI_FAILED);
+        assert_out("FAIL  kubeconfig     /tmp/");
+        assert_out(rows[i].says);
+    }
+}
+
 static void test_cli_check_all_well(void **state)
 {
     struct fixture *fixture = *state;
     static const char pem[] = "-----BEGIN CERTIFICATE-----\n";
     const char *ca = fixture_write(fixture, "ca.pem", pem, sizeof(pem) - 1);
-    const char *kubeconfig = fixture_write(fixture, "kubeconfig", "clusters: []\n", 13);
+    const char *kubeconfig =
+        fixture_write(fixture, "kubeconfig", good_kubeconfig, sizeof(good_kubeconfig) - 1);
     check_with(fixture, ca, kubeconfig, CLI_OK);
     assert_out("ok    configuration  /tmp/");
     assert_out("ok    kubeconfig     /tmp/");
@@ -321,11 +355,13 @@ static void test_cli_check_all_well(void **state)
 static void test_cli_check_missing_files(void **state)
 {
     struct fixture *fixture = *state;
-    const char *nothing = fixture_write(fixture, "nothing", "x", 1);
-    check_with(fixture, "/nonexistent/ca.pem", nothing, CLI_FAILED);
+    check_with(fixture, "/nonexistent/ca.pem", "/nonexistent/kubeconfig", CLI_FAILED);
     assert_out("FAIL  authorities    /nonexistent/ca.pem: cannot be read: No such file");
-    assert_out("FAIL  kubeconfig     /tmp/");
-    assert_out("does not hold \"clusters\"");
+    assert_out("FAIL  kubeconfig     /nonexistent/kubeconfig: cannot be read: No such file");
+
+    assert_int_equal(ECILET(fixture, "check", "--config", "/nonexistent/conf"), CLI_USAGE);
+    assert_out("FAIL  configuration  /nonexistent/conf: see below\n");
+    assert_err("error: /nonexistent/conf: cannot be read: No such file");
 }
 
 static void test_cli_check_bad_configuration(void **state)
@@ -405,6 +441,7 @@ int main(void)
         TEST(test_cli_version),
         TEST(test_cli_config_doc),
         TEST(test_cli_manifests_are_least_privilege),
+        TEST(test_cli_check_kubeconfig),
         TEST(test_cli_check_all_well),
         TEST(test_cli_check_missing_files),
         TEST(test_cli_check_bad_configuration),

@@ -500,6 +500,16 @@ static void test_config_load_key_and_key_file_together(void **state)
     assert_int_equal(fixture_load_text(fixture, text, NULL), ERR_INVALID);
     assert_reported(fixture, "only one of ECI_SECRET_KEY and ECI_SECRET_KEY_FILE may be given");
 
+    /* the line of the example that was left empty counts as not set, wherever it stands */
+    static const char rest[] = "CLUSTER_TYPE=IDC\nECI_REGION=cn-beijing\nECI_ACCESS_KEY=a\n"
+                               "ALIYUN_CLUSTERID=idc1\nKUBECONFIG=/k\nECI_ENDPOINT=http://sim\n";
+    for (int is_before = 0; is_before < 2; is_before++) {
+        (void)snprintf(text, sizeof(text), "%s%sECI_SECRET_KEY_FILE=%s\n%s", rest,
+                       is_before ? "ECI_SECRET_KEY=\n" : "", file,
+                       is_before ? "" : "ECI_SECRET_KEY=\n");
+        assert_int_equal(fixture_load_text(fixture, text, NULL), ERR_OK);
+    }
+
     /* in different sources the stronger one wins */
     char variable[160];
     const char *const environment[] = {variable, NULL};

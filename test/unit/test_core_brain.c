@@ -417,6 +417,30 @@ static void test_brain_believes_only_proof_that_an_object_is_gone(void **state)
     scene_close(&scene);
 }
 
+/* 409 on the final delete: perhaps another UID, perhaps only a busy server. A read decides. */
+static void test_brain_conflict_on_finish_is_no_proof(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    struct effect effect = expect(&scene, EFFECT_FINISH);
+    brain_finish_done(&scene.brain, effect.pod, ERR_CONFLICT, scene.now_ms);
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_PROVE);
+    give(&scene, "a", POD_PHASE_PENDING, true); /* the fresh read shows it */
+    brain_prove_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_FINISH);
+    brain_finish_done(&scene.brain, effect.pod, ERR_CONFLICT, scene.now_ms);
+    pass(&scene, 10000);
+    effect = expect(&scene, EFFECT_PROVE);
+    brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+    expect_silence(&scene);
+    assert_int_equal(brain_pod(&scene.brain, effect.pod)->object, OBJECT_GONE);
+    scene_close(&scene);
+}
+
 /* ---- orphans --------------------------------------------------------------------------------- */
 
 static void prove_all_gone(struct scene *scene, uint32_t count)
@@ -931,6 +955,7 @@ int main(void)
         cmocka_unit_test(test_brain_removes_the_group_before_the_object),
         cmocka_unit_test(test_brain_failed_delete_comes_again),
         cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
+        cmocka_unit_test(test_brain_conflict_on_finish_is_no_proof),
         cmocka_unit_test(test_brain_removes_orphans_that_are_proven),
         cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
         cmocka_unit_test(test_brain_leaves_foreign_groups_alone),

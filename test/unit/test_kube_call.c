@@ -186,6 +186,28 @@ static void test_lost_writes_are_unknown_and_lost_reads_are_not(void **state)
     assert_int_equal(last.err, ERR_REFUSED_CONN); /* never sent: nothing can have landed */
 }
 
+/* The headers grow into the room of the reply that is being judged. */
+static void test_rotated_token_that_does_not_fit_is_not_shown(void **state)
+{
+    static char body[4096 - KUBE_REPLY_BYTES_MIN - 116]; /* fills a small slot with token-1 */
+    char token[400];
+    (void)state;
+    memset(body, ' ', sizeof body);
+    memset(token, 'T', sizeof token - 1);
+    token[sizeof token - 1] = '\0';
+    fake_pass(&world.loop, 2 * HTTP_CONNECT_MS);
+    world_set_token(token);
+    assert_int_equal(
+        send(KUBE_CREATE, KUBE_RANK_HIGH, "/strict", str_make(body, sizeof body), 0, 7, NULL),
+        ERR_OK);
+    assert_int_equal(calls.sizes[1].pool.count, 0);
+    assert_true(FAKE_UNTIL(&world.loop, 60000, last.count == 1));
+    assert_int_equal(last.err, ERR_AUTH);
+    assert_int_equal(world.auth.reloads, 1);
+    assert_null(strstr(last.why, "TTTT"));
+    assert_null(strstr(last.reason, "TTTT"));
+}
+
 static void test_rotated_token_is_tried_at_once(void **state)
 {
     (void)state;
@@ -325,6 +347,7 @@ int main(void)
         TEST(test_reply_over_the_bound_is_too_big),
         TEST(test_failures_carry_the_servers_words),
         TEST(test_lost_writes_are_unknown_and_lost_reads_are_not),
+        TEST(test_rotated_token_that_does_not_fit_is_not_shown),
         TEST(test_rotated_token_is_tried_at_once),
         TEST(test_refused_token_without_news_is_an_error),
         TEST(test_high_rank_overtakes),

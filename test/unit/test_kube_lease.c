@@ -366,13 +366,25 @@ static void test_beta_is_used_where_v1_is_missing(void **state)
     assert_int_equal(fake_seen(&world.api, "PATCH /apis/coordination.k8s.io/v1beta1"), 1);
 }
 
+/* A proxy in front whose backends are away: it must not look like a server without leases. */
+static void test_pages_of_a_proxy_do_not_stop_it(void **state)
+{
+    (void)state;
+    run_to_first();
+    server.has_v1 = server.has_beta = false; /* 404 without a Status, on every path */
+    fake_pass(&world.loop, 15000);
+    assert_true(heard.bad > 0);
+    server.has_v1 = true;
+    assert_true(FAKE_UNTIL(&world.loop, 2 * KUBE_LEASE_RETRY_MAX_MS, heard.good == 2));
+}
+
 static void test_no_leases_at_all_is_said_once(void **state)
 {
     (void)state;
     server.has_v1 = server.has_beta = false;
     fake_step_ms = 20;
     kube_lease_start(&lease);
-    fake_pass(&world.loop, 1000000);
+    fake_pass(&world.loop, KUBE_LEASE_UNSUPPORTED_MS * 10 / 3);
     assert_int_equal(heard.bad, 1);
     assert_int_equal(heard.err, ERR_UNSUPPORTED);
     assert_in_range(world.api.requests, 6, 8);
@@ -432,6 +444,7 @@ int main(void)
         TEST(test_server_away_for_minutes),
         TEST(test_rotated_token_costs_nothing),
         TEST(test_beta_is_used_where_v1_is_missing),
+        TEST(test_pages_of_a_proxy_do_not_stop_it),
         TEST(test_no_leases_at_all_is_said_once),
         TEST(test_missing_namespace_is_said_once_and_awaited),
         TEST(test_each_take_of_memory_may_fail),
