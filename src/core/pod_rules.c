@@ -107,7 +107,7 @@ static bool ran_elsewhere(const struct look *l)
 
 static bool cloud_is_away(const struct look *l)
 {
-    return !l->brain->cloud.is_reachable;
+    return !l->brain->cloud.is_reachable && l->pod->phase != POD_PHASE_RUNNING;
 }
 
 static bool always(const struct look *l)
@@ -141,13 +141,13 @@ static const struct pod_rule {
     {"it has ended", has_ended, EFFECT_NONE, NULL},
     {"refused: it cannot run here as it is", is_refused, EFFECT_NONE, NULL},
     {"its container group exists", has_group, EFFECT_NONE, NULL},
+    {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
      EFFECT_NONE, NULL},
     {"it may have a container group that is not visible yet; waiting for complete sweeps", in_doubt,
      EFFECT_NONE, NULL},
     {"it was Running before, and its container group is not to be found", ran_elsewhere,
      EFFECT_NONE, NULL},
-    {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
     {"it wants a container group and has none", always, EFFECT_CREATE, NULL},
 };
 

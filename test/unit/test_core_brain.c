@@ -586,6 +586,21 @@ static void test_brain_waits_while_the_cloud_is_away(void **state)
     scene_close(&scene);
 }
 
+/* Wrong keys, say: the cloud was never read, and still the pod says why it waits. */
+static void test_brain_explains_waiting_for_a_cloud_that_never_answered(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    list_nothing(&scene);
+    brain_cloud_answered(&scene.brain, ERR_AUTH, S("403 InvalidAccessKeyId"), scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_SAY);
+    assert_non_null(strstr(brain_pod(&scene.brain, effect.pod)->message, "InvalidAccessKeyId"));
+    assert_true(was_told_of(&scene, "ECIUnreachable"));
+    scene_close(&scene);
+}
+
 static void test_brain_probes_within_five_seconds(void **state)
 {
     (void)state;
@@ -962,6 +977,7 @@ int main(void)
         cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
         cmocka_unit_test(test_brain_asks_for_fewer_details_when_a_reply_is_too_big),
         cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
+        cmocka_unit_test(test_brain_explains_waiting_for_a_cloud_that_never_answered),
         cmocka_unit_test(test_brain_probes_within_five_seconds),
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
