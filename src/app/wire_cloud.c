@@ -23,6 +23,14 @@ static void note_reach(struct wire *wire, enum err err, const struct eci_reply *
     brain_cloud_answered(&wire->brain, err, reply->why, wire_now_ms(wire));
 }
 
+/* A poll asks for nothing special: when it is refused, our standing there is wrong (the region, a
+ * permission), whatever the code, and nothing else will work either. */
+static void note_poll(struct wire *wire, enum err err, const struct eci_reply *reply)
+{
+    bool is_refused = err_fate(err) == FATE_NEVER || err == ERR_FORBIDDEN;
+    note_reach(wire, is_refused ? ERR_AUTH : err, reply);
+}
+
 static enum err start(struct wire *wire, struct wire_job *job, enum eci_action action,
                       struct params *params, eci_call_done *on_done)
 {
@@ -500,7 +508,7 @@ static void on_page(void *owner, enum err err, const struct eci_reply *reply)
 {
     struct wire *wire = owner;
     struct wire_job *job = wire_job_at(wire, reply->subject);
-    note_reach(wire, err, reply);
+    note_poll(wire, err, reply);
     bool more_pages = false;
     if (err == ERR_OK) {
         err = take_page(wire, job, reply, &more_pages);

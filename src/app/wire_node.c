@@ -240,6 +240,9 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
         kube_lease_set_node(&node->lease, meta.uid);
         node_keep_times(&node->facts, object, arena, wire_now_s(wire));
     }
+    if (!node->is_busy && node_conditions_differ(&node->facts, object)) {
+        node->is_stale = true; /* the node controller said otherwise while we were away */
+    }
     if (!node->needs_spec || node->is_busy) {
         return;
     }
@@ -274,6 +277,9 @@ static void on_node_list_end(struct kube_watch *watch, const struct kube_list_en
     struct wire_node *node = node_of(wire);
     if (wire->is_refused || node->is_unreadable) {
         return;
+    }
+    if (!node->is_checked) {
+        kube_lease_start(&node->lease); /* not before: a real node's lease is not ours to touch */
     }
     node->is_checked = true;
     if (!node->was_listed) {
@@ -369,7 +375,6 @@ void node_init(struct wire *wire, struct region *region)
 
 void node_start(struct wire *wire)
 {
-    kube_lease_start(&wire->node.lease);
     kube_watch_start(&wire->node.watch);
 }
 

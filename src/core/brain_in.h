@@ -24,9 +24,11 @@
 #define LINGER_MS 10000
 /* Pods beyond pods_max, only for orphans: a full node must not leak their groups. */
 #define CLAIM_SLOTS 16
-#define EMPTY_SWEEPS_TOLD 3    /* empty listings in a row before people are told */
-#define RELIST_MS 30000        /* between lists asked for because the pool was full */
-#define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
+#define DELETED_YOUNG_MS \
+    10000                   /* a group never shown is believed deleted so long after its delete */
+#define EMPTY_SWEEPS_TOLD 3 /* empty listings in a row before people are told */
+#define RELIST_MS 30000     /* between lists asked for because the pool was full */
+#define REACH_FAILURES 3    /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
 /* pod_rules.c, group_rules.c: which effect, by the first rule that holds; *rule is its index. */

@@ -281,3 +281,24 @@ void node_keep_times(struct node_facts *facts, json node, struct arena *arena, i
         }
     }
 }
+
+static bool condition_differs(const struct condition *ours, json conditions)
+{
+    for (json c = json_first(conditions); json_is_there(c); c = json_next(c)) {
+        if (json_text_is(json_get(c, "type"), ours->type)) {
+            return !json_text_is(json_get(c, "status"), ours->status);
+        }
+    }
+    return true;
+}
+
+bool node_conditions_differ(const struct node_facts *facts, json node)
+{
+    json conditions = json_get(json_get(node, "status"), "conditions");
+    bool differs = false;
+    for (int i = 0; i < NODE_CONDITION_COUNT; i++) {
+        struct condition ours = condition_of(facts, (enum node_condition)i);
+        differs = differs || condition_differs(&ours, conditions);
+    }
+    return differs;
+}

@@ -61,6 +61,9 @@ void node_put_status_patch(struct json_write *w, const struct node_facts *facts,
  */
 bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, json node,
                          struct arena *arena);
+/* Somebody else changed one of our conditions (the node controller does when the lease was late):
+ * it must be written again. */
+bool node_conditions_differ(const struct node_facts *facts, json node);
 /* Takes over the transition times of conditions whose status is the same (after a restart). */
 void node_keep_times(struct node_facts *facts, json node, struct arena *arena, int64_t now_unix_s);
 

@@ -306,7 +306,10 @@ void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec n
 static bool absence_is_believed(const struct brain *brain, const struct group *group, msec now_ms)
 {
     bool is_young = !group->was_seen && now_ms - group->known_since_ms < brain->config.young_ms;
-    return !is_young && (group->delete_accepted_ms != 0 || group->is_suspect || !group->has_tags);
+    if (group->delete_accepted_ms != 0) { /* by id, after the cloud took the delete: proof */
+        return !is_young || now_ms - group->delete_accepted_ms >= DELETED_YOUNG_MS;
+    }
+    return !is_young && (group->is_suspect || !group->has_tags);
 }
 
 static void group_was_read(struct brain *brain, struct group *group, bool was_found,
