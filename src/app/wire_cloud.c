@@ -5,6 +5,8 @@
  */
 #include "app/wire.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "data/group_read.h"
@@ -28,7 +30,14 @@ static void note_reach(struct wire *wire, enum err err, const struct eci_reply *
 static void note_poll(struct wire *wire, enum err err, const struct eci_reply *reply)
 {
     bool is_refused = err_fate(err) == FATE_NEVER || err == ERR_FORBIDDEN;
-    note_reach(wire, is_refused ? ERR_AUTH : err, reply);
+    if (!is_refused) {
+        note_reach(wire, err, reply);
+        return;
+    }
+    char memory[POD_MESSAGE_BYTES];
+    (void)snprintf(memory, sizeof memory, "ECI_REGION %s: %.*s", wire->config->eci_region.ptr,
+                   STR_ARG(reply->why));
+    brain_cloud_answered(&wire->brain, ERR_AUTH, str_of(memory), wire_now_ms(wire));
 }
 
 static enum err start(struct wire *wire, struct wire_job *job, enum eci_action action,

@@ -7,6 +7,23 @@
 
 /* ---- pods as facts --------------------------------------------------------------------------- */
 
+/* We wrote Ready=True, the object says False: after our lease was late the node controller does
+ * that. An event older than our write looks the same; then the status is written once more,
+ * unchanged. */
+static bool is_overwritten(const struct pod *pod, json object)
+{
+    json conditions = json_get(json_get(object, "status"), "conditions");
+    if (pod->past.condition[POD_CONDITION_READY] != 'T') {
+        return false;
+    }
+    for (json c = json_first(conditions); json_is_there(c); c = json_next(c)) {
+        if (json_text_is(json_get(c, "type"), "Ready")) {
+            return json_text_is(json_get(c, "status"), "False");
+        }
+    }
+    return false;
+}
+
 enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
 {
     struct pod_facts facts;
@@ -42,7 +59,11 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,
     };
-    return brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), NULL);
+    err = brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), NULL);
+    if (err == ERR_OK && is_known && is_overwritten(pod, object)) {
+        brain_status_overwritten(&wire->brain, facts.uid);
+    }
+    return err;
 }
 
 static void tell_unreadable(struct wire *wire, str name_space, str name, str uid, enum err err)

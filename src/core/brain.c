@@ -432,6 +432,16 @@ void brain_list_begin(struct brain *brain, msec now_ms)
     brain->counters.relists++;
 }
 
+void brain_status_overwritten(struct brain *brain, str uid)
+{
+    struct pod *pod = brain_find_pod(brain, uid);
+    if (pod != NULL && pod->busy == EFFECT_NONE && pod->phase == POD_PHASE_RUNNING) {
+        pod->past.hash = 0;
+        pod->reported_row = 0;
+        pod_touch(brain, pod);
+    }
+}
+
 void brain_pod_unreadable(struct brain *brain, str uid)
 {
     struct pod *pod = brain_find_pod(brain, uid);

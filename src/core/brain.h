@@ -303,6 +303,9 @@ struct pod_news {
  * ERR_TOO_BIG: a text does not fit. *out (may be NULL) receives the pod. */
 MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms,
                                  handle *out);
+/* The object does not show the status that we wrote: somebody else (the node controller) changed
+ * it. It is read and written again. */
+void brain_status_overwritten(struct brain *brain, str uid);
 /* A DELETED event of a live watch. Unknown UIDs are ignored. */
 void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
 void brain_list_begin(struct brain *brain, msec now_ms);

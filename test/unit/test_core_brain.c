@@ -687,6 +687,17 @@ static void test_brain_reports_a_change_once(void **state)
     scene_close(&scene);
 }
 
+static void test_brain_writes_again_what_others_overwrote(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    brain_status_overwritten(&scene.brain, S("a"));
+    (void)expect(&scene, EFFECT_READ);
+    brain_status_overwritten(&scene.brain, S("nobody"));
+    scene_close(&scene);
+}
+
 static void test_brain_failed_report_is_read_again(void **state)
 {
     (void)state;
@@ -983,6 +994,7 @@ int main(void)
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
         cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
         cmocka_unit_test(test_brain_reports_a_change_once),
+        cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
         cmocka_unit_test(test_brain_failed_report_is_read_again),
         cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
         cmocka_unit_test(test_brain_reports_no_row_of_an_older_reading),
