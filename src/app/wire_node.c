@@ -325,6 +325,9 @@ static void on_lease(struct kube_lease *lease, enum err err, const char *why)
     } else if (err == ERR_OK && (lease->renewals == 1 || wire->node.lease_err != ERR_OK)) {
         log_line(LOG_INFO, "lease", "renewed");
     }
+    if (err == ERR_OK && wire->node.lease_err != ERR_OK) {
+        wire->node.is_stale = true; /* the API server is back: say Ready before the watch is */
+    }
     wire->node.lease_err = err;
 }
 
