@@ -314,7 +314,6 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
         pod->past = *news->past;
     }
     pod->phase = news->phase;
-    pod->create_due_ms = now_ms;
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
     pod->is_older = !brain->pods_are_listed;

@@ -108,7 +108,6 @@ struct pod {
     uint32_t attempt;      /* of the next create, or of the group that counts */
     msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
-    bool is_lost;          /* its group is confirmed gone although nobody asked for that */
     bool init_is_settled;  /* the final statuses of the init containers were written */
 
     /* what has been told */
@@ -124,16 +123,14 @@ struct pod {
 
     /* work */
     enum effect_kind busy; /* in flight */
-    msec busy_since_ms;
-    uint32_t failures; /* in a row */
-    msec retry_at_ms;  /* nothing before this time */
-    uint8_t rule;      /* index of the rule that held last (explains why it waits) */
+    uint32_t failures;     /* in a row */
+    msec retry_at_ms;      /* nothing before this time */
+    uint8_t rule;          /* index of the rule that held last (explains why it waits) */
     enum effect_kind queued;
     struct list_node queue_node;
     struct due_item due;
-    msec seen_at_ms;    /* first seen */
-    msec gone_at_ms;    /* OBJECT_GONE since */
-    msec create_due_ms; /* since when it wants a group, for latency figures */
+    msec seen_at_ms; /* first seen */
+    msec gone_at_ms; /* OBJECT_GONE since */
 };
 
 struct group {
@@ -159,7 +156,6 @@ struct group {
     uint64_t row_hash; /* of the newest status row */
 
     enum effect_kind busy;
-    msec busy_since_ms;
     uint32_t failures;
     msec retry_at_ms;
     uint8_t rule;
@@ -259,7 +255,6 @@ struct brain {
     bool sweep_was_empty;
     uint32_t empty_sweeps; /* in a row, while groups were known */
     bool full_was_told;
-    msec sweep_started_ms;  /* of the newest digested sweep */
     uint32_t untagged;      /* groups whose tags were not read yet */
     uint32_t in_transition; /* pods on their way up or down, counted when a delta is planned */
     uint32_t

@@ -148,7 +148,6 @@ static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status
                       last_status == ECI_STATUS_EXPIRED ? "Expired" : "Failed",
                       S("the container group ended; its details are no longer kept"));
     } else if (pod->phase == POD_PHASE_RUNNING) {
-        pod->is_lost = true;
         (void)pod_say(
             brain, pod, SAY_LOST, "NotFound",
             S("The pod status was not found and may have been deleted from the provider"));

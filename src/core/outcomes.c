@@ -307,7 +307,6 @@ bool brain_report(struct brain *brain, struct group *group, uint64_t content_has
         return false;
     }
     pod->busy = EFFECT_PATCH;
-    pod->busy_since_ms = now_ms;
     brain->in_flight[EFFECT_PATCH]++;
     brain->counters.effects[EFFECT_PATCH]++;
     pod_touch(brain, pod);

@@ -265,7 +265,6 @@ static bool next_pod_effect(struct brain *brain, enum effect_kind kind, msec now
     }
     pod->rule = rule;
     pod->busy = kind;
-    pod->busy_since_ms = now_ms;
     out->kind = kind;
     out->pod = pod_handle(brain, pod);
     out->why = brain_pod_why(pod);
@@ -295,7 +294,6 @@ static bool next_group_effect(struct brain *brain, enum effect_kind kind, msec n
             continue;
         }
         group->busy = kind;
-        group->busy_since_ms = now_ms;
         out->why = brain_group_why(group);
         out->is_forced = kind == EFFECT_DELETE && delete_by_force(brain, group);
         out->groups[out->groups_count++] = group_handle(brain, group);

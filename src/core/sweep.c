@@ -204,7 +204,6 @@ void sweep_digest(struct brain *brain, msec now_ms)
     msec started_ms = brain->sweep_digesting_ms;
     bool is_empty = brain->sweep_was_empty;
     brain->sweep_digesting_ms = 0;
-    brain->sweep_started_ms = started_ms;
     bool is_first = brain->sweeps_digested++ == 0;
     trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
     watch_empty_sweeps(brain, is_empty);
