@@ -36,9 +36,12 @@ void check_invariants(struct world *world)
 void check_converged(struct world *world)
 {
     static uint8_t live[WORLD_PODS_MAX];
+    bool lists_nothing =
+        true; /* what a missing permission looks like: it fails no pod, by design */
     memset(live, 0, sizeof live);
     for (uint32_t i = 0; i < world->groups_count; i++) {
         const struct world_group *group = &world->groups[i];
+        lists_nothing = lists_nothing && group->is_gone;
         if (group->is_gone || eci_status_is_terminal(group->status)) {
             continue;
         }
@@ -61,8 +64,11 @@ void check_converged(struct world *world)
         if (!pod->exists) {
             continue;
         }
+        bool keeps_status = lists_nothing && pod->phase == POD_PHASE_RUNNING;
         if (pod->is_leaving) {
             world_broken(world, "I2: pod %s is still leaving", pod->uid);
+        } else if (keeps_status) {
+            continue;
         } else if (!pod_phase_is_terminal(pod->phase) && live[i] != 1) {
             world_broken(world, "I2: pod %s (%s) has %u groups", pod->uid,
                          pod_phase_name(pod->phase), live[i]);

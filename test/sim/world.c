@@ -528,8 +528,12 @@ void world_pod_delete(struct world *world, uint32_t slot, bool is_forced)
     }
 }
 
+/* Users rest once the world has healed: what they did would not be "nothing changes" (I9). */
 static void user_acts(struct world *world)
 {
+    if (world->is_healed) {
+        return;
+    }
     uint64_t dice = prng_below(&world->prng, 10);
     if (world->pods_count < world->options.pods && dice < 6) {
         (void)world_pod_create(world, dice == 0, dice == 1);
@@ -537,11 +541,9 @@ static void user_acts(struct world *world)
         uint32_t slot = (uint32_t)prng_below(&world->prng, world->pods_count);
         world_pod_delete(world, slot, dice == 8);
     }
-    if (!world->is_healed) {
-        msec mean_ms = world->options.story_ms / (world->options.pods * 3 + 1) + 1;
-        (void)world_step_new(world, STEP_USER,
-                             (msec)prng_below(&world->prng, (uint64_t)mean_ms * 2) + 1);
-    }
+    msec mean_ms = world->options.story_ms / (world->options.pods * 3 + 1) + 1;
+    (void)world_step_new(world, STEP_USER,
+                         (msec)prng_below(&world->prng, (uint64_t)mean_ms * 2) + 1);
 }
 
 static void line_changes(struct world *world)
