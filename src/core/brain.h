@@ -149,9 +149,10 @@ struct group {
     bool is_extra;           /* a twin, or a former attempt: to be removed */
     msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
     bool is_suspect;         /* sweeps say it is gone: a read by id decides */
-    msec known_since_ms;     /* create accepted or first shown */
-    msec seen_at_ms;         /* start of the newest reading that showed it */
-    msec missing_since_ms;   /* first complete sweep that did not show it; 0 = none */
+    bool is_hidden;        /* the newest read by id did not show it: nothing to look at till then */
+    msec known_since_ms;   /* create accepted or first shown */
+    msec seen_at_ms;       /* start of the newest reading that showed it */
+    msec missing_since_ms; /* first complete sweep that did not show it; 0 = none */
     uint32_t missing_sweeps;
     uint64_t row_hash; /* of the newest status row */
 

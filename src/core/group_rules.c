@@ -97,6 +97,11 @@ static bool pod_is_busy(const struct look *l)
     return l->pod->busy != EFFECT_NONE || l->pod->retry_at_ms > l->now_ms;
 }
 
+static bool is_hidden(const struct look *l)
+{
+    return l->group->is_hidden;
+}
+
 static bool has_news(const struct look *l)
 {
     return group_has_news(l->pod, l->group);
@@ -136,6 +141,8 @@ static const struct group_rule {
     {"its pod has ended but it has not", runs_for_an_ended_pod, EFFECT_DELETE},
     {"its pod has ended", pod_has_ended, EFFECT_NONE},
     {"its pod has a request under way", pod_is_busy, EFFECT_NONE},
+    {"the cloud did not show it when asked; waiting for a listing that does", is_hidden,
+     EFFECT_NONE},
     {"the cluster has not seen this status", has_news, EFFECT_READ},
     {"its init containers must be looked at", has_init_news, EFFECT_READ_DETAIL},
     {"all is well", always, EFFECT_NONE},

@@ -11,6 +11,7 @@
 static void group_is_there(struct group *group, msec read_ms)
 {
     group->was_seen = true;
+    group->is_hidden = false;
     if (read_ms > group->seen_at_ms) {
         group->seen_at_ms = read_ms;
     }
@@ -39,7 +40,7 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     if (read_ms < group->seen_at_ms) {
         return group; /* an older reading: what we know is newer */
     }
-    bool was_suspect = group->is_suspect;
+    bool was_away = group->is_suspect || group->is_hidden;
     group_is_there(group, read_ms);
     /* What has ended stays ended: a late row of an eventually consistent service changes nothing.
      */
@@ -53,7 +54,7 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
         group->row_hash = row_hash;
         group->status = status;
     }
-    if (is_news || was_suspect || !group->has_tags) {
+    if (is_news || was_away || !group->has_tags) {
         group_touch(brain, group);
     }
     return group;
@@ -315,6 +316,7 @@ static void group_was_read(struct brain *brain, struct group *group, bool was_fo
                            msec started_ms, msec now_ms)
 {
     if (!was_found) {
+        group->is_hidden = true;
         if (absence_is_believed(brain, group, now_ms)) {
             group_is_gone(brain, group, now_ms);
         } else { /* not listed yet, perhaps; sweeps will tell */
