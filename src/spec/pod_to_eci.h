@@ -19,6 +19,11 @@
 #define ECI_VSWITCHES_MAX 10
 #define ECI_EPHEMERAL_FREE_GIB 30 /* included in the price; more is added in whole GiB */
 
+struct spec_pair {
+    str key;
+    str value;
+};
+
 /* What the node adds to each pod. Texts belong to the configuration and outlive the call; an empty
  * text is not sent, except where it says "required". */
 struct spec_config {
@@ -35,6 +40,10 @@ struct spec_config {
     /* The brain ends pods at activeDeadlineSeconds itself, so that the field stays changeable
      * (virtual-node 5, row 3); then it is not sent. */
     bool deadline_is_ours;
+    /* Annotations that the eci-profile's effects add to this pod, earlier selectors first: each
+     * counts where the pod itself, and every pair before, has none of that name. */
+    const struct spec_pair *effects;
+    uint32_t effects_count;
 };
 
 /* NULL when usable, else what is wrong with it, for the configuration check: static text. */
