@@ -768,7 +768,8 @@ class E2ETest(unittest.TestCase):
             found = self.cluster.find(account)
             return found and ("secrets" in found or not self.cluster.makes_tokens)
 
-        wait_for(has_account, 20, "the namespace is ready")
+        # After an outage of the API server its controllers come back with a back-off of up to 30 s.
+        wait_for(has_account, 90, "the namespace is ready")
 
     def tearDown(self):
         if not self.ecisim.is_alive():
