@@ -17,7 +17,8 @@
 #define CLI_ERR_BYTES (24 * 1024)
 #define CLI_WORDS_MAX 4 /* words after the options: more are an error */
 
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* CLI_AGAIN never leaves the process: cli_main() starts the program anew. */
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_AGAIN = 3 };
 
 /* One run of the program. */
 struct cli {

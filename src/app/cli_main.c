@@ -1,5 +1,6 @@
 /* see cli.h: the storage of the program's start, and its output. */
 #include "app/cli.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -38,5 +39,9 @@ int cli_main(int argc, char **argv, char **envp)
     write_all(STDOUT_FILENO, buf_str(&cli.out));
     write_all(STDERR_FILENO, buf_str(&cli.err));
     config_secrets_wipe(&secrets);
+    if (code == CLI_AGAIN) {
+        os_start_anew(argv, envp);
+        return CLI_FAILED; /* the init script does it */
+    }
     return (int)code;
 }

@@ -15,9 +15,10 @@
 #define LEASE_NAMESPACE "kube-node-lease"
 
 struct rule {
-    bool is_lease_role; /* in the Role of kube-node-lease; else in the ClusterRole */
-    bool is_named;      /* only our node's name */
-    const char *group;  /* API group */
+    bool is_lease_role;   /* in the Role of kube-node-lease; else in the ClusterRole */
+    bool is_named;        /* only our node's name */
+    bool is_leader_lease; /* only the lease of that name with "ecilet-" before it */
+    const char *group;    /* API group */
     const char *resource;
     const char *verbs;
     const char *why;
@@ -51,6 +52,15 @@ static const struct rule rules[] = {
      .resource = "leases",
      .verbs = "get, patch",
      .why = "renew it"},
+    {.group = "coordination.k8s.io",
+     .resource = "leases",
+     .verbs = "create",
+     .why = "with LEADER_ELECT: who of several gateways acts"},
+    {.is_leader_lease = true,
+     .group = "coordination.k8s.io",
+     .resource = "leases",
+     .verbs = "get, patch",
+     .why = "renew it"},
 };
 
 static void put_rules(struct buf *out, bool is_lease_role, str node)
@@ -64,6 +74,9 @@ static void put_rules(struct buf *out, bool is_lease_role, str node)
                     rule->group != NULL ? rule->group : "", rule->resource);
         if (rule->is_named) {
             buf_put_fmt(out, "    resourceNames: [\"%.*s\"]\n", STR_ARG(node));
+        }
+        if (rule->is_leader_lease) {
+            buf_put_fmt(out, "    resourceNames: [\"ecilet-%.*s\"]\n", STR_ARG(node));
         }
         buf_put_fmt(out, "    verbs: [%s]\n", rule->verbs);
     }

@@ -144,6 +144,9 @@ struct config {
     enum config_taint vkubelet_taint_effect;
     bool eci_kube_proxy; /* only kept: see config.def */
     bool webhook;        /* likewise */
+    bool leader_elect;
+    str leader_identity; /* empty: this machine's host name */
+    str leader_namespace;
 
     /* pace; milliseconds and seconds as named, rates per minute */
     uint32_t poll_fast_ms;

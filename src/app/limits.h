@@ -68,8 +68,9 @@ struct limits {
 
 void limits_of_config(const struct config *config, struct limits *out);
 
-/* Connections with a purpose of their own: the lease, the watches of the pods and of the node. */
-#define LIMITS_CONNECTIONS_OTHER 4
+/* Connections with a purpose of their own: the two leases, the watches of the pods and of the node.
+ */
+#define LIMITS_CONNECTIONS_OTHER 5
 /* Timers that belong to no call and no connection: lease, node status, polls, wake-up, reserve. */
 #define LIMITS_TIMERS_OTHER 128
 /* Lines of the log waiting for a slow reader. Full: lines are dropped, counted and told later. */

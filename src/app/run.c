@@ -14,6 +14,7 @@
 
 #define RUN_EXIT_FAILED 1
 #define RUN_EXIT_CONFIG 2 /* as cli.h: the configuration cannot work */
+#define RUN_EXIT_AGAIN 3  /* as cli.h: start anew */
 #define RUN_REPORT_BYTES (16 * 1024)
 
 /* Static: one per process, too big for a stack. Everything variable is in the region. */
@@ -169,9 +170,14 @@ int run_main(const struct config *config)
     }
     do {
         wire_turn(&wire);
-    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused);
+    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused &&
+             !wire.leader.is_deposed);
+    bool starts_anew = wire.leader.is_deposed && !is_stop_wanted && !wire.is_refused;
     stop();
     log_line(LOG_INFO, "stop", "stopped");
     log_flush(200);
+    if (starts_anew) {
+        return RUN_EXIT_AGAIN;
+    }
     return wire.is_refused ? RUN_EXIT_CONFIG : 0;
 }

@@ -7,7 +7,7 @@
 struct config;
 
 /* Runs until a signal says stop, or prints the memory budget if config->print_budget is set. The
- * configuration is valid and lives as long as the process. Returns the exit code. */
+ * configuration is valid and lives as long as the process. Returns the exit code (cli.h). */
 int run_main(const struct config *config);
 
 #endif

@@ -37,14 +37,25 @@ static void release_arena(struct arena *arena)
     }
 }
 
+/* From now on this gateway acts. */
+static void begin(struct wire *wire)
+{
+    kube_watch_start(&wire->pods);
+    node_start(wire);
+}
+
 void wire_turn(struct wire *wire)
 {
     struct effect effect;
-    if (!wire->brain.polls_are_on && node_is_ours(wire)) {
+    if (leader_turn(wire)) {
+        begin(wire);
+    }
+    bool leads = leader_may_act(wire);
+    if (!wire->brain.polls_are_on && node_is_ours(wire) && leads) {
         brain_start(&wire->brain, wire_now_ms(wire));
     }
     /* Nothing is done, not even a status written, before the node is known to be ours. */
-    bool may_act = wire->brain.polls_are_on && !wire->is_stopping;
+    bool may_act = wire->brain.polls_are_on && !wire->is_stopping && leads;
     while (may_act && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
@@ -202,6 +213,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     }
     cluster_init(wire, region);
     node_init(wire, region);
+    leader_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
     return cloud_init(wire, region, is_real);
 }
@@ -268,8 +280,11 @@ enum err wire_start(struct wire *wire, struct buf *why)
     }
     log_line(LOG_INFO, "start", "cluster %s, cloud %s region %s, node %s", wire->auth.url,
              config->eci_endpoint.ptr, config->eci_region.ptr, config->node_name.ptr);
-    kube_watch_start(&wire->pods);
-    node_start(wire);
+    if (config->leader_elect) {
+        leader_start(wire);
+    } else {
+        begin(wire);
+    }
     return ERR_OK;
 }
 
@@ -285,7 +300,7 @@ void wire_reload(struct wire *wire)
 
 bool wire_is_idle(const struct wire *wire)
 {
-    return wire->jobs.count == 0;
+    return wire->jobs.count == 0 && !kube_lease_is_busy(&wire->leader.lease);
 }
 
 void wire_stop(struct wire *wire)
@@ -293,6 +308,7 @@ void wire_stop(struct wire *wire)
     wire->is_stopping = true;
     kube_watch_stop(&wire->pods);
     node_stop(wire);
+    leader_stop(wire);
 }
 
 /* ---- for people ------------------------------------------------------------------------------ */

@@ -4,7 +4,8 @@
  * This is the main path of the program. One turn (wire_turn): the loop's handlers have collected
  * facts; now every effect that the brain wants and its budgets allow is performed. wire.c holds the
  * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses),
- * wire_cloud.c the cloud's side, wire_node.c our node and its lease.
+ * wire_cloud.c the cloud's side, wire_node.c our node and its lease, wire_leader.c who acts when
+ * there are several gateways.
  *
  * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs
  * as calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
@@ -73,8 +74,23 @@ struct wire_node {
     bool was_listed;    /* the list under way has shown it */
     bool is_unreadable; /* ... but it could not be read: whose it is stays unknown */
     enum err lease_err; /* of the newest try */
+    bool has_heartbeat; /* the lease was started */
     bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
+};
+
+/* Which of several gateways acts; wire_leader.c. */
+struct wire_leader {
+    bool is_wanted;  /* LEADER_ELECT; without it this gateway always acts */
+    bool is_leader;  /* has held the lease in this process */
+    bool is_new;     /* since the last turn */
+    bool is_deposed; /* the lease is lost: the process starts anew */
+    bool was_told;
+    enum err err; /* of the newest try */
+    char name[128];
+    char identity[256];
+    char holder[256]; /* of another gateway, last heard of */
+    struct kube_lease lease;
 };
 
 struct wire {
@@ -91,6 +107,7 @@ struct wire {
     struct kube_watch pods;
     struct kube_events events;
     struct wire_node node;
+    struct wire_leader leader;
 
     struct arena anchors_memory;
     struct x509_anchors anchors; /* whom we believe on the cloud's side */
@@ -154,6 +171,14 @@ void cloud_delete(struct wire *wire, const struct effect *effect);
 void cloud_read(struct wire *wire, const struct effect *effect);
 void cloud_read_detail(struct wire *wire, const struct effect *effect);
 void cloud_poll(struct wire *wire, const struct effect *effect);
+
+void leader_init(struct wire *wire, struct region *region);
+void leader_start(struct wire *wire);
+/* Whether this gateway may act at this moment. */
+bool leader_may_act(const struct wire *wire);
+/* True in the one turn in which this gateway becomes the leader. */
+bool leader_turn(struct wire *wire);
+void leader_stop(struct wire *wire);
 
 void node_init(struct wire *wire, struct region *region);
 void node_start(struct wire *wire);

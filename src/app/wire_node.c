@@ -176,7 +176,8 @@ void node_turn(struct wire *wire)
     /* A change while a write is under way must not be forgotten: that write does not have it. */
     node->is_stale = refresh_conditions(wire) || node->is_stale;
     bool is_due = !due_is_set(&node->timer.due) || node->is_stale;
-    if (!node->is_checked || wire->is_refused || node->is_busy || wire->is_stopping || !is_due) {
+    bool may_write = node_is_ours(wire) && !wire->is_stopping && leader_may_act(wire);
+    if (!may_write || node->is_busy || !is_due) {
         return;
     }
     size_t mark = arena_mark(wire->arena);
@@ -365,7 +366,7 @@ void node_init(struct wire *wire, struct region *region)
     };
     kube_watch_init(&node->watch, wire->loop, region, &wire->auth, wire->arena,
                     prng_u64(&wire->prng), &watch);
-    const struct kube_lease_config lease = {.node = wire->config->node_name,
+    const struct kube_lease_config lease = {.name = wire->config->node_name,
                                             .holder = wire->config->node_name,
                                             .handlers = &lease_handlers,
                                             .owner = wire};

@@ -432,6 +432,7 @@ msec brain_wake_ms(struct brain *brain, msec now_ms)
 void brain_start(struct brain *brain, msec now_ms)
 {
     brain->polls_are_on = true;
+    brain->started_ms = now_ms; /* it may have waited for its turn to lead since brain_init */
     brain->sweep_at_ms = now_ms;
     brain->delta_at_ms = now_ms;
 }

@@ -13,7 +13,7 @@
 #include "os/log.h"
 #include "os/os.h"
 
-#define LEASE_NAMESPACE S("kube-node-lease")
+#define NODE_LEASES S("kube-node-lease")
 #define STEPS_MAX 4 /* requests without a wait between: read, make, read, renew */
 
 static void on_done(struct http_call *call, enum err err);
@@ -29,7 +29,7 @@ static void put_owner(struct kube_lease *lease, struct json_write *w)
     json_object(w);
     json_member_text(w, "apiVersion", S("v1"));
     json_member_text(w, "kind", S("Node"));
-    json_member_text(w, "name", lease->config.node);
+    json_member_text(w, "name", lease->config.name);
     json_member_text(w, "uid", str_of(lease->node_uid));
     json_end(w);
     json_end(w);
@@ -45,7 +45,7 @@ static void put_spec(struct kube_lease *lease, struct json_write *w)
     lease->written[lease->written_count++ % KUBE_LEASE_WRITTEN_MAX] = str_hash(buf_str(&time));
     json_member_object(w, "spec");
     json_member_text(w, "holderIdentity", lease->config.holder);
-    json_member_i64(w, "leaseDurationSeconds", KUBE_LEASE_DURATION_S);
+    json_member_i64(w, "leaseDurationSeconds", lease->config.duration_s);
     json_member_text(w, "renewTime", buf_str(&time));
     json_end(w);
 }
@@ -56,8 +56,8 @@ static void put_new(struct kube_lease *lease, struct json_write *w)
     json_member_text(w, "apiVersion", str_of(kube_kind_row(lease->kind)->api_version));
     json_member_text(w, "kind", S("Lease"));
     json_member_object(w, "metadata");
-    json_member_text(w, "name", lease->config.node);
-    json_member_text(w, "namespace", LEASE_NAMESPACE);
+    json_member_text(w, "name", lease->config.name);
+    json_member_text(w, "namespace", lease->config.name_space);
     put_owner(lease, w);
     json_end(w);
     put_spec(lease, w);
@@ -78,6 +78,20 @@ static void put_renewal(struct kube_lease *lease, struct json_write *w)
     json_end(w);
 }
 
+/* Nobody holds it any more. */
+static void put_release(struct kube_lease *lease, struct json_write *w)
+{
+    json_object(w);
+    json_member_object(w, "metadata");
+    json_member_text(w, "resourceVersion", str_of(lease->version));
+    json_end(w);
+    json_member_object(w, "spec");
+    json_key_put(w, S("holderIdentity"));
+    json_put_null(w);
+    json_end(w);
+    json_end(w);
+}
+
 static const struct step_row {
     const char *method;
     const char *content_type;
@@ -87,6 +101,7 @@ static const struct step_row {
     [KUBE_LEASE_READ] = {"GET", "", NULL, true},
     [KUBE_LEASE_MAKE] = {"POST", "application/json", put_new, false},
     [KUBE_LEASE_RENEW] = {"PATCH", "application/merge-patch+json", put_renewal, true},
+    [KUBE_LEASE_RELEASE] = {"PATCH", "application/merge-patch+json", put_release, true},
 };
 
 static void on_body(struct http_call *call, str bytes)
@@ -103,8 +118,8 @@ static void send_step(struct kube_lease *lease)
     buf_clear(request);
     buf_clear(&lease->reply);
     buf_put_text(request, lease->auth->prefix);
-    kube_put_path(request, lease->kind, LEASE_NAMESPACE,
-                  row->is_named ? lease->config.node : STR_NONE, STR_NONE);
+    kube_put_path(request, lease->kind, lease->config.name_space,
+                  row->is_named ? lease->config.name : STR_NONE, STR_NONE);
     size_t path_bytes = request->bytes;
     kube_auth_put_headers(lease->auth, request, STR_NONE, str_of(row->content_type));
     size_t head_bytes = request->bytes;
@@ -120,7 +135,7 @@ static void send_step(struct kube_lease *lease)
         .path = str_sub(buf_str(request), 0, path_bytes),
         .headers = str_sub(buf_str(request), path_bytes, head_bytes - path_bytes),
         .body = str_sub(buf_str(request), head_bytes, request->bytes),
-        .deadline_ms = KUBE_LEASE_DEADLINE_MS,
+        .deadline_ms = lease->config.deadline_ms,
         .on_body = on_body,
         .on_done = on_done,
         .owner = lease,
@@ -151,7 +166,7 @@ static void succeed(struct kube_lease *lease)
     lease->is_foreign = false;
     lease->foreign_hash = 0;
     lease->renewed_at_ms = lease->began_ms;
-    wait_until(lease, lease->began_ms + KUBE_LEASE_PERIOD_MS);
+    wait_until(lease, lease->began_ms + lease->config.period_ms);
     if (was_foreign) {
         log_line(LOG_INFO, "kube", "lease: taken over");
     }
@@ -231,8 +246,9 @@ static bool is_held_by_other(struct kube_lease *lease, json spec)
         return false;
     }
     msec now_ms = lease->loop->now_ms;
-    int64_t duration_s = json_i64_or(json_get(spec, "leaseDurationSeconds"), KUBE_LEASE_DURATION_S);
-    duration_s = duration_s < 1 || duration_s > 3600 ? KUBE_LEASE_DURATION_S : duration_s;
+    int64_t duration_s =
+        json_i64_or(json_get(spec, "leaseDurationSeconds"), lease->config.duration_s);
+    duration_s = duration_s < 1 || duration_s > 3600 ? lease->config.duration_s : duration_s;
     uint64_t hash = str_hash(json_raw(spec)) | 1;
     if (hash != lease->foreign_hash) {
         lease->foreign_hash = hash;
@@ -247,7 +263,7 @@ static void stand_back(struct kube_lease *lease, json spec)
     lease->is_foreign = true;
     lease->version[0] = '\0';
     lease->failures_row = 0;
-    wait_until(lease, lease->loop->now_ms + KUBE_LEASE_PERIOD_MS);
+    wait_until(lease, lease->loop->now_ms + lease->config.period_ms);
     lease->config.handlers->on_foreign(lease, holder);
 }
 
@@ -300,7 +316,7 @@ static void after_make(struct kube_lease *lease, enum err err, const struct kube
         lease->creates++;
         after_write(lease);
     } else if (err == ERR_NOT_FOUND && str_eq(status->kind, S("namespaces"))) {
-        give_up_for_now(lease, KUBE_LEASE_PERIOD_MS, why);
+        give_up_for_now(lease, lease->config.period_ms, why);
     } else {
         fail(lease, err, why);
     }
@@ -324,6 +340,15 @@ static void after_renew(struct kube_lease *lease, enum err err, const struct kub
     }
 }
 
+static void after_release(struct kube_lease *lease, enum err err, const struct kube_status *status,
+                          const char *why)
+{
+    (void)err;
+    (void)status;
+    (void)why; /* not released: it runs out by itself */
+    lease->version[0] = '\0';
+}
+
 static void on_done(struct http_call *call, enum err err)
 {
     static void (*const after[])(struct kube_lease *, enum err, const struct kube_status *,
@@ -331,6 +356,7 @@ static void on_done(struct http_call *call, enum err err)
         [KUBE_LEASE_READ] = after_read,
         [KUBE_LEASE_MAKE] = after_make,
         [KUBE_LEASE_RENEW] = after_renew,
+        [KUBE_LEASE_RELEASE] = after_release,
     };
     struct kube_lease *lease = call->owner;
     struct kube_status status;
@@ -363,13 +389,18 @@ void kube_lease_init(struct kube_lease *lease, struct loop *loop, struct region 
                      const struct kube_lease_config *config)
 {
     CHECK(config->holder.bytes > 0 && config->holder.bytes <= KUBE_LEASE_HOLDER_BYTES_MAX);
-    CHECK(config->node.bytes > 0 && config->node.bytes <= KUBE_NAME_BYTES_MAX);
+    CHECK(config->name.bytes > 0 && config->name.bytes <= KUBE_NAME_BYTES_MAX);
     *lease = (struct kube_lease){.owner = config->owner,
                                  .config = *config,
                                  .auth = auth,
                                  .arena = arena,
                                  .loop = loop,
                                  .kind = KUBE_LEASE};
+    struct kube_lease_config *own = &lease->config;
+    own->name_space = str_is_empty(own->name_space) ? NODE_LEASES : own->name_space;
+    own->duration_s = own->duration_s == 0 ? KUBE_LEASE_DURATION_S : own->duration_s;
+    own->period_ms = own->period_ms == 0 ? KUBE_LEASE_PERIOD_MS : own->period_ms;
+    own->deadline_ms = own->deadline_ms == 0 ? KUBE_LEASE_DEADLINE_MS : own->deadline_ms;
     prng_seed(&lease->prng, seed);
     loop_timer_init(&lease->timer, on_due, lease);
     char *memory =
@@ -397,6 +428,23 @@ void kube_lease_stop(struct kube_lease *lease)
     kube_wipe(lease->request.ptr, lease->request.bytes);
     loop_timer_clear(lease->loop, &lease->timer);
     lease->version[0] = '\0';
+}
+
+bool kube_lease_is_busy(const struct kube_lease *lease)
+{
+    return lease->is_busy;
+}
+
+void kube_lease_release(struct kube_lease *lease)
+{
+    loop_timer_clear(lease->loop, &lease->timer);
+    bool is_ours = lease->renewed_at_ms != 0 && !lease->is_foreign && lease->version[0] != '\0';
+    if (lease->is_busy || !is_ours) {
+        kube_lease_stop(lease);
+        return;
+    }
+    lease->began_ms = lease->loop->now_ms;
+    do_step(lease, KUBE_LEASE_RELEASE);
 }
 
 void kube_lease_set_node(struct kube_lease *lease, str uid)

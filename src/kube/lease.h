@@ -1,5 +1,6 @@
 /*
- * lease.h - the node's heartbeat: Lease <node> in namespace kube-node-lease.
+ * lease.h - the node's heartbeat: Lease <node> in namespace kube-node-lease. The same machine keeps
+ * any other lease at another pace: of several gateways the one that leads (app/wire_leader.c).
  *
  * The node controller calls a node dead when its lease was not renewed for 40 s (50 s from 1.32
  * on). So this part depends on nothing but the API server: own HTTP client, one connection, own
@@ -44,11 +45,15 @@ struct kube_lease_handlers {
     void (*on_foreign)(struct kube_lease *lease, str holder);
 };
 
-enum kube_lease_step { KUBE_LEASE_READ, KUBE_LEASE_MAKE, KUBE_LEASE_RENEW };
+enum kube_lease_step { KUBE_LEASE_READ, KUBE_LEASE_MAKE, KUBE_LEASE_RENEW, KUBE_LEASE_RELEASE };
 
 struct kube_lease_config {
-    str node;   /* name of node and lease; borrowed for ever */
-    str holder; /* holderIdentity; borrowed for ever. kubelets use the node's name */
+    str name;            /* of the lease, for a heartbeat the node's; borrowed for ever */
+    str name_space;      /* empty: kube-node-lease; borrowed for ever */
+    str holder;          /* holderIdentity; borrowed for ever. kubelets use the node's name */
+    uint32_t duration_s; /* these three: 0 means the heartbeat's, as above */
+    msec period_ms;
+    msec deadline_ms;
     const struct kube_lease_handlers *handlers;
     void *owner;
 };
@@ -93,6 +98,11 @@ void kube_lease_init(struct kube_lease *lease, struct loop *loop, struct region 
 void kube_lease_start(struct kube_lease *lease);
 /* No more renewals; the lease runs out by itself (a leaving kubelet does the same). */
 void kube_lease_stop(struct kube_lease *lease);
+/* Says in the lease that nobody holds it, so that another need not wait until it has run out; then
+ * as kube_lease_stop(). Without effect unless it was renewed and no renewal is under way: whoever
+ * waits then waits a little longer. kube_lease_is_busy() while the request is under way. */
+void kube_lease_release(struct kube_lease *lease);
+bool kube_lease_is_busy(const struct kube_lease *lease);
 /* The Node's UID is known (or new): the next renewal adds the ownerReference, so that deleting the
  * node deletes its lease. */
 void kube_lease_set_node(struct kube_lease *lease, str uid);

@@ -33,6 +33,13 @@ void *os_map(size_t bytes);
 /* Gives the pages back to the kernel but keeps the range (content becomes zero). */
 void os_map_release_pages(void *memory, size_t bytes);
 
+/* host.c */
+/* This machine's name, cut to `bytes` with the NUL; never empty. */
+void os_host_name(char *out, size_t bytes);
+/* Becomes a new process of the same program, with the same process id; returns only when the kernel
+ * refuses. Descriptors of ours are all closed by it. */
+void os_start_anew(char *const *argv, char *const *envp);
+
 /* usage.c: what this process uses now. */
 /* Resident and largest resident size in bytes (0 when unknown). */
 size_t os_resident_bytes(void);

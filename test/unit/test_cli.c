@@ -267,9 +267,10 @@ static void test_cli_manifests_are_least_privilege(void **state)
         assert_int_equal(count_of(out_memory, line), 1);
     }
     /* every rule has a reason, and all that can be bound to the node's name is */
-    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 8);
-    assert_int_equal(count_of(out_memory, "\n  # "), 8);
+    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 10);
+    assert_int_equal(count_of(out_memory, "\n  # "), 10);
     assert_int_equal(count_of(out_memory, "    resourceNames: [\"vk-7\"]\n"), 3);
+    assert_out("    resourceNames: [\"ecilet-vk-7\"]\n");
     static const char *const never[] = {"\"*\"",          "[*]",           "\"secrets\"",
                                         "\"configmaps\"", "cluster-admin", "\"nodes/proxy\"",
                                         "escalate",       "impersonate",   "virtual-kubelet"};

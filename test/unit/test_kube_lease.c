@@ -74,6 +74,12 @@ static void copy_member(str body, const char *key, char *to, size_t to_bytes)
 
 static void take_write(const struct fake_request *request)
 {
+    if (str_find(request->body, S("\"holderIdentity\":null")) >= 0) {
+        server.holder[0] = '\0';
+        server.version++;
+        server.writes++;
+        return;
+    }
     assert_true(str_find(request->body, S("\"leaseDurationSeconds\":40")) >= 0);
     copy_member(request->body, "holderIdentity", server.holder, sizeof server.holder);
     copy_member(request->body, "renewTime", server.renew_time, sizeof server.renew_time);
@@ -153,7 +159,7 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
 static int start(void **state)
 {
     static const struct kube_lease_config config = {
-        .node = {"vk-1", 4}, .holder = {"me", 2}, .handlers = &handlers, .owner = &heard};
+        .name = {"vk-1", 4}, .holder = {"me", 2}, .handlers = &handlers, .owner = &heard};
     (void)state;
     memset(&heard, 0, sizeof heard);
     server =
@@ -425,6 +431,35 @@ static void test_secrets_do_not_stay_in_the_request(void **state)
     assert_true(str_find(str_make(lease.request.ptr, lease.request.bytes_max), S("token-1")) < 0);
 }
 
+static void test_release_gives_it_to_the_next_one(void **state)
+{
+    (void)state;
+    run_to_first();
+    kube_lease_release(&lease);
+    assert_true(kube_lease_is_busy(&lease));
+    assert_true(FAKE_UNTIL(&world.loop, 1000, !kube_lease_is_busy(&lease)));
+    assert_string_equal(server.holder, "");
+    uint32_t requests = world.api.requests;
+    fake_pass(&world.loop, 60000); /* and no more renewals */
+    assert_int_equal(world.api.requests, requests);
+    assert_int_equal(heard.good, 1);
+    heard.good = 0;
+    run_to_first(); /* nobody's: taken at once */
+    assert_string_equal(server.holder, "me");
+}
+
+static void test_release_of_what_is_not_ours_says_nothing(void **state)
+{
+    (void)state;
+    other_renews("another");
+    kube_lease_start(&lease);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, heard.foreign == 1));
+    kube_lease_release(&lease);
+    fake_pass(&world.loop, 60000);
+    assert_int_equal(server.writes, 0);
+    assert_string_equal(server.holder, "another");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -448,6 +483,8 @@ int main(void)
         TEST(test_no_leases_at_all_is_said_once),
         TEST(test_missing_namespace_is_said_once_and_awaited),
         TEST(test_each_take_of_memory_may_fail),
+        TEST(test_release_gives_it_to_the_next_one),
+        TEST(test_release_of_what_is_not_ours_says_nothing),
         TEST(test_secrets_do_not_stay_in_the_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
