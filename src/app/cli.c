@@ -12,6 +12,7 @@ static enum cli_exit help_command(struct cli *cli);
 enum command_id {
     COMMAND_RUN,
     COMMAND_CHECK,
+    COMMAND_STATUS,
     COMMAND_MANIFESTS,
     COMMAND_CONFIG_DOC,
     COMMAND_VERSION,
@@ -48,6 +49,13 @@ static const struct command {
                  "cluster and the cloud are not called: only `run` can tell whether they\n"
                  "accept the credentials.\n",
          .run = cli_check},
+    [COMMAND_STATUS] = {.name = "status",
+                        .usage = "[OPTIONS]",
+                        .doc = "ask the running ecilet what it is doing, and why pods wait",
+                        .more =
+                            "Asks over STATUS_SOCKET, on the same machine and as the same user.\n"
+                            "Exit code 1: nobody answers there.\n",
+                        .run = cli_status},
     [COMMAND_MANIFESTS] = {.name = "manifests",
                            .usage = "[OPTIONS]",
                            .doc = "print the permissions ecilet needs, for kubectl apply -f -",
@@ -94,13 +102,13 @@ static const struct option {
     {.name = "--config",
      .value = "FILE",
      .kind = OPTION_FILE,
-     .commands = FOR(RUN) | FOR(CHECK),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS),
      .doc = "configuration file (default " CONFIG_FILE_DEFAULT ", if it exists)"},
     {.name = "--nodename",
      .value = "NAME",
      .kind = OPTION_KEY,
      .key = "NODE_NAME",
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(MANIFESTS),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS),
      .doc = "name of the virtual node (NODE_NAME)"},
     {.name = "--provider",
      .value = "alibabacloud",

@@ -51,6 +51,7 @@ bool cli_load_config(struct cli *cli, struct config_report *report);
 
 enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_manifests(struct cli *cli);
+enum cli_exit cli_status(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
 enum cli_exit cli_config_doc(struct cli *cli);
 

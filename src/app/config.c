@@ -183,6 +183,13 @@ static void derive(struct load *load)
     if (config->pods_max == 0) {
         config->pods_max = config->eci_quota_pod + config->eci_quota_pod / 4;
     }
+    if (str_is_empty(config->status_socket)) {
+        char path[128];
+        struct buf out;
+        buf_init(&out, path, sizeof(path));
+        buf_put_fmt(&out, "/run/ecilet-%s.sock", config->node_name.ptr);
+        keep_derived(load, buf_str(&out), &config->status_socket);
+    }
     if (str_is_empty(config->eci_endpoint) && !str_is_empty(config->eci_region)) {
         char endpoint[128];
         struct buf out;

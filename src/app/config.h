@@ -144,6 +144,7 @@ struct config {
     enum config_taint vkubelet_taint_effect;
     bool eci_kube_proxy; /* only kept: see config.def */
     bool webhook;        /* likewise */
+    str status_socket;   /* never empty: /run/ecilet-<node>.sock when not given */
     bool leader_elect;
     str leader_identity; /* empty: this machine's host name */
     str leader_namespace;

@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "data/group_read.h"
-#include "os/heap.h"
 #include "os/os.h"
 
 typedef void perform(struct wire *wire, const struct effect *effect);
@@ -214,6 +213,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     cluster_init(wire, region);
     node_init(wire, region);
     leader_init(wire, region);
+    status_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
     return cloud_init(wire, region, is_real);
 }
@@ -280,6 +280,7 @@ enum err wire_start(struct wire *wire, struct buf *why)
     }
     log_line(LOG_INFO, "start", "cluster %s, cloud %s region %s, node %s", wire->auth.url,
              config->eci_endpoint.ptr, config->eci_region.ptr, config->node_name.ptr);
+    status_start(wire);
     if (config->leader_elect) {
         leader_start(wire);
     } else {
@@ -309,40 +310,5 @@ void wire_stop(struct wire *wire)
     kube_watch_stop(&wire->pods);
     node_stop(wire);
     leader_stop(wire);
-}
-
-/* ---- for people ------------------------------------------------------------------------------ */
-
-void wire_report(struct wire *wire)
-{
-    const struct brain *brain = &wire->brain;
-    struct heap_stats heap;
-    heap_stats(&heap);
-    log_line(LOG_INFO, "report",
-             "pods %u/%u, groups %u/%u, cloud %s, sweeps %llu, effects: create %llu delete %llu "
-             "patch %llu finish %llu, resident %zu KiB, heap %zu/%zu KiB, cpu %llu ms",
-             brain->pods.count, brain->pods.count_max, brain->groups.count, brain->groups.count_max,
-             brain->counters.sweeps + brain->counters.deltas == 0 ? "not asked yet"
-             : brain->cloud.is_reachable                          ? "reachable"
-                                                                  : "unreachable",
-             (unsigned long long)brain->counters.sweeps,
-             (unsigned long long)brain->counters.effects[EFFECT_CREATE],
-             (unsigned long long)brain->counters.effects[EFFECT_DELETE],
-             (unsigned long long)brain->counters.effects[EFFECT_PATCH],
-             (unsigned long long)brain->counters.effects[EFFECT_FINISH], os_resident_bytes() / 1024,
-             heap.bytes_used / 1024, heap.bytes_max / 1024,
-             (unsigned long long)(os_cpu_us() / 1000));
-    uint32_t shown = 0;
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h) && shown < 50;
-         h = pool_after(&brain->pods, h)) {
-        const struct pod *pod = brain_pod(brain, h);
-        const struct group *group = brain_group(brain, pod->group);
-        bool is_quiet = group != NULL && group->status == ECI_STATUS_RUNNING && !pod->is_leaving;
-        if (!is_quiet && !pod_phase_is_terminal(pod->phase)) {
-            log_line(LOG_INFO, "report", "%s/%s %s %s: %s", pod->name_space, pod->name,
-                     group != NULL ? group->id : "-",
-                     group != NULL ? eci_status_name(group->status) : "-", brain_pod_why(pod));
-            shown++;
-        }
-    }
+    status_stop(wire);
 }

@@ -93,6 +93,16 @@ struct wire_leader {
     struct kube_lease lease;
 };
 
+/* `ecilet status` on this machine; wire_status.c. */
+struct wire_status {
+    struct loop_watch listener;
+    struct loop_watch peer; /* one at a time; others wait in the kernel */
+    struct loop_timer timer;
+    int listener_fd, peer_fd; /* -1: none */
+    struct buf text;
+    size_t sent_bytes;
+};
+
 struct wire {
     const struct config *config;
     struct limits limits;
@@ -108,6 +118,7 @@ struct wire {
     struct kube_events events;
     struct wire_node node;
     struct wire_leader leader;
+    struct wire_status status;
 
     struct arena anchors_memory;
     struct x509_anchors anchors; /* whom we believe on the cloud's side */
@@ -135,7 +146,7 @@ void wire_reload(struct wire *wire);
 /* No new work. True when nothing is under way any more. */
 bool wire_is_idle(const struct wire *wire);
 void wire_stop(struct wire *wire);
-/* One table of what is going on, to the log (SIGUSR1). */
+/* What is going on, to the log (SIGUSR1). */
 void wire_report(struct wire *wire);
 
 /* ---- between the files of wire --------------------------------------------------------------- */
@@ -171,6 +182,10 @@ void cloud_delete(struct wire *wire, const struct effect *effect);
 void cloud_read(struct wire *wire, const struct effect *effect);
 void cloud_read_detail(struct wire *wire, const struct effect *effect);
 void cloud_poll(struct wire *wire, const struct effect *effect);
+
+void status_init(struct wire *wire, struct region *region);
+void status_start(struct wire *wire);
+void status_stop(struct wire *wire);
 
 void leader_init(struct wire *wire, struct region *region);
 void leader_start(struct wire *wire);

@@ -29,6 +29,12 @@ MUST_USE enum err sock_listen(const struct sock_addr *addr, int backlog, int *fd
 /* ERR_AGAIN when none waits; ERR_FULL when descriptors are exhausted. */
 MUST_USE enum err sock_accept(int listener, int *fd, struct sock_addr *peer);
 
+/* local_sock.c: a socket in the file system, for this user only (mode 0600). A file left behind by
+ * a dead process is replaced. Errors: ERR_TOO_BIG (path), ERR_BUSY (somebody listens there),
+ * ERR_SYSTEM. sock_accept() works on it; the address is then empty. */
+MUST_USE enum err sock_local_listen(const char *path, int *fd);
+/* Blocking. ERR_REFUSED_CONN: nobody listens there. */
+MUST_USE enum err sock_local_connect(const char *path, int *fd);
 /* Bytes moved in *done. ERR_AGAIN: not now; ERR_END: orderly end (receive only); ERR_CLOSED: reset,
  * broken or timed out by the kernel. */
 MUST_USE enum err sock_send(int fd, const void *data, size_t bytes, size_t *done);

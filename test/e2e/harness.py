@@ -16,6 +16,7 @@ import calendar
 import ctypes
 import functools
 import http.client
+import itertools
 import json
 import os
 import random
@@ -545,6 +546,9 @@ class Ecisim(Program):
 # --- the node ----------------------------------------------------------------------------------------
 
 
+_numbers = itertools.count()
+
+
 class Ecilet(Program):
     """config: keys that differ from the usual ones below; None leaves a key out."""
 
@@ -568,6 +572,7 @@ class Ecilet(Program):
             "KUBECONFIG": kubeconfig,
             "POLL_FAST_MS": "400",
             "SWEEP_SECONDS": "10",
+            "STATUS_SOCKET": f"/run/ecilet-e2e-{os.getpid()}-{next(_numbers)}.sock",
             **(config or {}),
         }
         self.node = self.config.get("NODE_NAME", NODE)
@@ -620,6 +625,11 @@ class Ecilet(Program):
 
     def hangup(self):
         self.process.send_signal(signal.SIGHUP)
+
+    def status(self):
+        """What `ecilet status` prints."""
+        argv = [ECILET, "status", "--config", self.config_file]
+        return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=10).stdout
 
     def resident_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:

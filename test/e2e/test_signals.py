@@ -70,4 +70,4 @@ class SignalsTest(E2ETest):
         self.create(pod("p"))
         self.wait_running("p")
         self.ecilet.process.send_signal(signal.SIGUSR1)
-        self.wait_log("report.*pods 1/")
+        self.wait_log("report.*pods +1 of")
