@@ -34,6 +34,8 @@ demo  runc                                  runc
 demo  busybox-static                        busybox
 demo  iproute2                              ip
 demo  procps                                ps
+test  strace                                strace
+test  util-linux                            prlimit
 demo  etcd-server                           etcd
 demo  golang-go                             go
 demo  golang-github-modern-go-reflect2-dev  /usr/share/gocode/src/github.com/modern-go/reflect2
