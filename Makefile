@@ -8,12 +8,14 @@
 #   make unit           only the unit and table tests (T="test_str test_buf" picks some)
 #   make e2e            only the end-to-end tests (T=name picks some)
 #   make sim            replay simulated stories: SEED=first SEEDS=how-many HOURS=virtual-hours
+#   make sim-watch      one story as a table: SEED=n HOURS=virtual-hours
+#   make sim-mutants    planted bugs: does the simulator still find each of them?
 #   make ecisim         build/ecisim, the ECI simulator     make ecisim-check  its conformance
 #   make bench          the numbers of the performance table
 #   make fuzz           each fuzzer for FUZZ_SECONDS=30 (F=name picks one)
 #   make cover          which lines the unit and table tests reach
 #   make lint           style that a script can hold        make fmt / fmt-check  clang-format
-#   make docs           regenerate config/ecilet.conf.example and the README's table of settings
+#   make docs           regenerate config/ecilet.conf.example, config/annotations.md and the README's settings
 #   make compdb         build/compile_commands.json for editors
 #   make control-plane  build kube-apiserver and friends into the cache (minutes, once)
 #   make third-party-tarballs DIR=folder    fill a folder to build offline from
@@ -81,6 +83,7 @@ san := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 # Variants: the same sources, built differently. Objects are build/obj/VARIANT/path/to/file.o.
 #   product  musl, optimised, static        san    glibc, sanitizers: tests, SAN=1
 #   fast     glibc, -O2: simulations        clang  a second opinion
+#   mutant   the same with planted bugs
 #   fuzz     clang, libFuzzer               cover  gcov
 product_cc := $(CC)
 product_cflags := -O2 -g -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
@@ -89,13 +92,15 @@ san_cc := $(HOST_CC)
 san_cflags := -O1 -g $(san)
 fast_cc := $(HOST_CC)
 fast_cflags := -O2 -g
+mutant_cc := $(HOST_CC)
+mutant_cflags := -O2 -DECILET_MUTANTS
 clang_cc := $(CLANG)
 clang_cflags := -O1 -Wno-unknown-warning-option
 fuzz_cc := $(CLANG)
 fuzz_cflags := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 cover_cc := $(HOST_CC)
 cover_cflags := -O0 -g --coverage
-variants := product san fast clang fuzz cover
+variants := product san fast mutant clang fuzz cover
 
 third_party_link := -lcurl -lbearssl -lfyaml -lz -lpthread
 
@@ -234,12 +239,21 @@ build/san/sim: $(call sim_objects,san)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(san) -o $@ $(filter %.o,$^) $(sim_link)
 
-sim_arguments = $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOURS),--hours $(HOURS))
+# The brain with planted bugs, of which one is chosen at the start (base/mutant.h).
+build/sim-mutants: $(call objects,mutant,$(sim_src)) build/obj/mutant/libtest.a build/obj/mutant/libpure.a
+	$(call say,link,$@)
+	$(Q)$(HOST_CC) -o $@ $(filter %.o,$^) $(sim_link)
+
+sim_arguments = --jobs $(or $(JOBS),$(shell nproc)) --kept test/sim/seeds $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOURS),--hours $(HOURS))
 
 # What `make check` plays, under sanitizers.
-SIM_SHORT ?= --seeds 20 --hours 1
+SIM_SHORT ?= --seeds 20 --hours 1 --kept test/sim/seeds
 
-.PHONY: sim
+.PHONY: sim sim-watch sim-mutants
+sim-watch: build/sim
+	$(Q)build/sim --watch $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS))
+sim-mutants: build/sim-mutants
+	$(Q)scripts/sim-mutants.sh build/sim-mutants
 sim: $(if $(sim_src),build/sim)
 	$(if $(sim_src),$(Q)build/sim $(sim_arguments),@echo "no simulator in test/sim yet")
 
@@ -275,7 +289,7 @@ test:
 	@scripts/install-tools.sh all
 	@$(MAKE) check
 	@$(MAKE) clang
-	@$(MAKE) sim SEEDS=200 HOURS=24
+	@$(MAKE) sim SEEDS=500 HOURS=24
 	@$(MAKE) ecisim-check
 	@$(MAKE) e2e
 	@echo "make test: all is well"

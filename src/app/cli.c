@@ -14,7 +14,10 @@ enum command_id {
     COMMAND_CHECK,
     COMMAND_STATUS,
     COMMAND_MANIFESTS,
+    COMMAND_LINT,
     COMMAND_CONFIG_DOC,
+    COMMAND_ANNOTATIONS,
+    COMMAND_EXPLAIN,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -62,6 +65,14 @@ static const struct command {
                            .more = "Reads no configuration: a node with another name than\n"
                                    "virtual-kubelet needs --nodename here, too.\n",
                            .run = cli_manifests},
+    [COMMAND_LINT] = {.name = "lint",
+                      .usage = "-f FILE",
+                      .doc = "look at an eci-profile before it is applied",
+                      .more =
+                          "FILE has the ConfigMap eci-profile, as for kubectl apply -f. Prints\n"
+                          "what it amounts to, and what in it can never count. Exit code 1:\n"
+                          "the node would refuse it and keep the one it has.\n",
+                      .run = cli_lint},
     [COMMAND_CONFIG_DOC] = {.name = "config-doc",
                             .usage = "example|table|env",
                             .doc = "print the reference of the configuration",
@@ -71,6 +82,23 @@ static const struct command {
                             .words_min = 1,
                             .words_max = 1,
                             .run = cli_config_doc},
+    [COMMAND_ANNOTATIONS] = {.name = "annotations",
+                             .usage = "[text|markdown]",
+                             .doc = "print the annotations of pods and what they do",
+                             .more = "Every annotation with its values, its default and the\n"
+                                     "parameter of the cloud that it becomes.\n",
+                             .words_max = 1,
+                             .run = cli_annotations},
+    [COMMAND_EXPLAIN] =
+        {.name = "explain",
+         .usage = "-f FILE [OPTIONS]",
+         .doc = "print what would be asked of the cloud for the pods of a manifest",
+         .more = "Offline. FILE is YAML or JSON, of any number of documents: pods, workloads\n"
+                 "with a pod template, lists of them; - reads standard input. For each pod the\n"
+                 "size that is billed, warnings and refusals with their lines, the parameters of\n"
+                 "the request. What the configuration does not say stands as <NAME>.\n"
+                 "Exit code 0: all pods can run. 1: not all, or there is none.\n",
+         .run = cli_explain},
     [COMMAND_VERSION] = {.name = "version",
                          .usage = "",
                          .doc = "print the version and what it was built from",
@@ -85,8 +113,10 @@ static const struct command {
 enum option_kind {
     OPTION_KEY,      /* sets a configuration key */
     OPTION_FILE,     /* --config */
+    OPTION_INPUT,    /* -f */
     OPTION_PROVIDER, /* must be alibabacloud */
     OPTION_BUDGET,
+    OPTION_OUTPUT, /* -o */
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -102,13 +132,13 @@ static const struct option {
     {.name = "--config",
      .value = "FILE",
      .kind = OPTION_FILE,
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(EXPLAIN),
      .doc = "configuration file (default " CONFIG_FILE_DEFAULT ", if it exists)"},
     {.name = "--nodename",
      .value = "NAME",
      .kind = OPTION_KEY,
      .key = "NODE_NAME",
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS) | FOR(EXPLAIN),
      .doc = "name of the virtual node (NODE_NAME)"},
     {.name = "--provider",
      .value = "alibabacloud",
@@ -131,6 +161,16 @@ static const struct option {
      .kind = OPTION_BUDGET,
      .commands = FOR(RUN),
      .doc = "print the memory this configuration takes, and stop"},
+    {.name = "-f",
+     .value = "FILE",
+     .kind = OPTION_INPUT,
+     .commands = FOR(LINT) | FOR(EXPLAIN),
+     .doc = "what to look at; explain: - is standard input"},
+    {.name = "-o",
+     .value = "text|json",
+     .kind = OPTION_OUTPUT,
+     .commands = FOR(EXPLAIN),
+     .doc = "how to print (default text)"},
     {.name = "--help", .kind = OPTION_HELP, .commands = FOR_ALL, .doc = "print help and stop"},
     {.name = "--version", .kind = OPTION_VERSION, .commands = FOR_ALL, .doc = "as `version`"},
 };
@@ -153,6 +193,9 @@ static const struct option *find_option(str name)
         if (str_eq(name, str_of(options[i].name))) {
             return &options[i];
         }
+    }
+    if (str_eq(name, S("-f"))) {
+        return find_option(S("--file"));
     }
     return str_eq(name, S("-h")) ? find_option(S("--help")) : NULL;
 }
@@ -235,6 +278,12 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         return set_key(cli, option, value);
     case OPTION_FILE:
         cli->source.file = value;
+        return true;
+    case OPTION_INPUT:
+        cli->input_file = value;
+        return true;
+    case OPTION_OUTPUT:
+        cli->output_form = value;
         return true;
     case OPTION_BUDGET:
         cli->print_budget = true;

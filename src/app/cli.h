@@ -30,6 +30,8 @@ struct cli {
     bool wants_help;
     bool wants_version;
     bool print_budget;
+    const char *input_file;  /* -f; NULL: not given */
+    const char *output_form; /* -o; NULL: not given */
     struct config *config;
     struct config_secrets *secrets;
     struct arena *scratch;
@@ -52,7 +54,10 @@ bool cli_load_config(struct cli *cli, struct config_report *report);
 enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_manifests(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);
+enum cli_exit cli_lint(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
 enum cli_exit cli_config_doc(struct cli *cli);
+enum cli_exit cli_annotations(struct cli *cli);
+enum cli_exit cli_explain(struct cli *cli); /* its output may lie in memory of its own */
 
 #endif

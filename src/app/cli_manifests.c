@@ -18,6 +18,7 @@ struct rule {
     bool is_lease_role;   /* in the Role of kube-node-lease; else in the ClusterRole */
     bool is_named;        /* only our node's name */
     bool is_leader_lease; /* only the lease of that name with "ecilet-" before it */
+    const char *name;     /* only this name */
     const char *group;    /* API group */
     const char *resource;
     const char *verbs;
@@ -38,9 +39,45 @@ static const struct rule rules[] = {
      .verbs = "get, list, watch, delete",
      .why = "see the pods of the node; remove a pod after its instance is gone"},
     {.resource = "pods/status", .verbs = "patch", .why = "phase, containers, addresses"},
+    {.resource = "configmaps",
+     .name = "eci-profile",
+     .verbs = "get, list, watch",
+     .why = "the eci-profile: which pods go to ECI, and with what"},
+    {.resource = "namespaces",
+     .verbs = "get, list, watch",
+     .why = "the namespace labels that its selectors look at"},
+    {.group = "admissionregistration.k8s.io",
+     .resource = "mutatingwebhookconfigurations",
+     .verbs = "create",
+     .why = "WEBHOOK=true: register it"},
+    {.group = "admissionregistration.k8s.io",
+     .resource = "mutatingwebhookconfigurations",
+     .name = "vk-webhook",
+     .verbs = "get, patch, delete",
+     .why = "... and keep it in step with the eci-profile"},
     {.resource = "events",
      .verbs = "create, patch",
      .why = "tell users what happens to their pods"},
+    {.resource = "configmaps",
+     .verbs = "get",
+     .why = "variables and files of pods; each by its name, never a list"},
+    {.resource = "secrets", .verbs = "get", .why = "likewise, and what pulls their images"},
+    {.resource = "persistentvolumeclaims", .verbs = "get", .why = "volumes of pods"},
+    {.resource = "persistentvolumes", .verbs = "get", .why = "what is behind a claim"},
+    {.resource = "services",
+     .verbs = "get, list",
+     .why = "the variables of services (enableServiceLinks)"},
+    {.resource = "serviceaccounts/token",
+     .verbs = "create",
+     .why = "tokens in projected volumes, bound to their pod"},
+    {.group = "authentication.k8s.io",
+     .resource = "tokenreviews",
+     .verbs = "create",
+     .why = "whose token is it that somebody shows to the kubelet port"},
+    {.group = "authorization.k8s.io",
+     .resource = "subjectaccessreviews",
+     .verbs = "create",
+     .why = "and may they"},
     {.is_lease_role = true,
      .group = "coordination.k8s.io",
      .resource = "leases",
@@ -77,6 +114,9 @@ static void put_rules(struct buf *out, bool is_lease_role, str node)
         }
         if (rule->is_leader_lease) {
             buf_put_fmt(out, "    resourceNames: [\"ecilet-%.*s\"]\n", STR_ARG(node));
+        }
+        if (rule->name != NULL) {
+            buf_put_fmt(out, "    resourceNames: [\"%s\"]\n", rule->name);
         }
         buf_put_fmt(out, "    verbs: [%s]\n", rule->verbs);
     }
@@ -127,8 +167,10 @@ enum cli_exit cli_manifests(struct cli *cli)
     }
     buf_put_fmt(
         out,
-        "# Permissions of ecilet for the node %s. Not for Secrets or ConfigMaps: this version\n"
-        "# reads none. For a gateway outside the cluster, put a token of this account into its\n"
+        "# Permissions of ecilet for the node %s. Secrets and ConfigMaps are read one by\n"
+        "# one, by the names that a pod of this node has in its spec, when it is created; nothing\n"
+        "# is kept.\n"
+        "# For a gateway outside the cluster, put a token of this account into its\n"
         "# kubeconfig (kubectl -n " ACCOUNT_NAMESPACE " create token " ACCOUNT
         " --duration=..., or a Secret of type\n"
         "# kubernetes.io/service-account-token), or bind the roles to the user of its client\n"

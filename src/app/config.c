@@ -180,6 +180,9 @@ static void derive(struct load *load)
     struct config *config = load->config;
     config->is_hybrid = config->cluster_type == CONFIG_CLUSTER_IDC;
     keep_joined(load, &config->eci_vswitch, &config->eci_vswitch_ids);
+    if (config->webhook_port == 0) {
+        config->webhook_port = str_is_empty(config->kubeconfig) ? 443 : 8443;
+    }
     if (config->pods_max == 0) {
         config->pods_max = config->eci_quota_pod + config->eci_quota_pod / 4;
     }
@@ -249,9 +252,21 @@ static bool wants_kube_proxy(const struct config *config)
     return config->eci_kube_proxy;
 }
 
-static bool wants_webhook(const struct config *config)
+static bool has_webhook_without_address(const struct config *config)
 {
-    return config->webhook;
+    return config->webhook && !str_is_empty(config->kubeconfig) &&
+           str_is_empty(config->webhook_url) && str_is_empty(config->vkubelet_pod_ip);
+}
+
+static bool has_plain_webhook(const struct config *config)
+{
+    return !str_is_empty(config->webhook_url) && is_plain_http(config->webhook_url);
+}
+
+static bool has_half_identity(const struct config *config)
+{
+    return str_is_empty(config->kubelet_tls_cert_file) !=
+           str_is_empty(config->kubelet_tls_key_file);
 }
 
 static const struct agreement {
@@ -265,6 +280,8 @@ static const struct agreement {
      "required outside a cluster: it leads to the API server"},
     {CONFIG_ERROR, "ECI_CA_FILE", NULL, has_no_ca,
      "required here: no CA bundle was found where systems usually keep it"},
+    {CONFIG_ERROR, "KUBELET_TLS_CERT_FILE", "KUBELET_TLS_KEY_FILE", has_half_identity,
+     "needs KUBELET_TLS_KEY_FILE, and the other way round"},
     {CONFIG_ERROR, "PODS_MAX", "ECI_QUOTA_POD", has_small_room,
      "is less than ECI_QUOTA_POD: the node would accept more pods than fit; set both"},
     {CONFIG_ERROR, "POLL_SLOW_MS", "POLL_FAST_MS", has_slow_below_fast,
@@ -279,8 +296,10 @@ static const struct agreement {
      "not given: instances get the cloud's default security group"},
     {CONFIG_WARNING, "ECI_KUBE_PROXY", NULL, wants_kube_proxy,
      "true has no effect yet: ClusterIP services are not reachable from instances"},
-    {CONFIG_WARNING, "WEBHOOK", NULL, wants_webhook,
-     "true has no effect yet: send pods to the node by nodeSelector and toleration, or nodeName"},
+    {CONFIG_ERROR, "WEBHOOK", NULL, has_webhook_without_address,
+     "true needs VKUBELET_POD_IP or WEBHOOK_URL: where the API server reaches it"},
+    {CONFIG_ERROR, "WEBHOOK_URL", NULL, has_plain_webhook,
+     "must be https://: the API server calls no other webhooks"},
 };
 
 static bool was_reported(const struct load *load, const char *key)

@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "eci/eci_exec_framing.h"
 #include "os/log.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/ecilet/ecilet.conf" /* read if it exists, without --config */
@@ -123,7 +124,8 @@ struct config {
     str eci_resource_group;
     str eci_endpoint; /* never empty: "https://host[:port]", no slash at the end */
     str eci_ca_file;  /* the system's bundle when not given; empty only for a http:// endpoint */
-    str eci_proxy;    /* "http://[user:password@]host:port": may hold a password, do not print */
+    enum eci_framing exec_framing;
+    str eci_proxy; /* "http://[user:password@]host:port": may hold a password, do not print */
 
     /* the cluster */
     str kubeconfig; /* empty: the in-cluster service account (kubernetes_service_* are set) */
@@ -138,16 +140,21 @@ struct config {
     str eci_quota_memory;
     uint32_t eci_quota_pod;
     uint32_t kubelet_port;
+    str kubelet_tls_cert_file; /* both or none */
+    str kubelet_tls_key_file;
     str vkubelet_pod_ip;
     str vkubelet_taint_key;
     str vkubelet_taint_value;
     enum config_taint vkubelet_taint_effect;
     bool eci_kube_proxy; /* only kept: see config.def */
-    bool webhook;        /* likewise */
     str status_socket;   /* never empty: /run/ecilet-<node>.sock when not given */
     bool leader_elect;
     str leader_identity; /* empty: this machine's host name */
     str leader_namespace;
+    bool webhook;
+    uint32_t webhook_port; /* never 0 */
+    str webhook_url;       /* empty: the node's address, or the Service in a cluster */
+    str webhook_cert_dir;
 
     /* pace; milliseconds and seconds as named, rates per minute */
     uint32_t poll_fast_ms;
@@ -168,6 +175,8 @@ struct config {
     uint32_t pods_max; /* never 0: a quarter more than eci_quota_pod when not given */
     uint32_t api_connections;
     uint32_t cloud_connections;
+    uint32_t exec_sessions;
+    uint32_t port_forward_sessions;
     size_t object_bytes_max;
     size_t arena_bytes;
     size_t heap_bytes;

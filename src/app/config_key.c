@@ -5,6 +5,7 @@
 
 #include "app/config_form.h"
 #include "base/check.h"
+#include "eci/eci_exec_framing.h"
 #include "os/heap.h"
 
 static const char *const config_words_cluster[] = {
@@ -15,6 +16,12 @@ static const char *const config_words_taint[] = {[CONFIG_TAINT_NO_SCHEDULE] = "N
                                                      "PreferNoSchedule",
                                                  [CONFIG_TAINT_NO_EXECUTE] = "NoExecute",
                                                  NULL};
+
+static const char *const config_words_framing[] = {[ECI_FRAMING_AUTO] = "auto",
+                                                   [ECI_FRAMING_CHANNEL] = "channel",
+                                                   [ECI_FRAMING_BASE64] = "base64",
+                                                   [ECI_FRAMING_RAW] = "raw",
+                                                   NULL};
 
 static const char *const config_words_log_level[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL};

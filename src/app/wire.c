@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "data/group_read.h"
 #include "os/os.h"
+#include "os/sock.h"
 
 typedef void perform(struct wire *wire, const struct effect *effect);
 
@@ -50,7 +51,7 @@ void wire_turn(struct wire *wire)
         begin(wire);
     }
     bool leads = leader_may_act(wire);
-    if (!wire->brain.polls_are_on && node_is_ours(wire) && leads) {
+    if (!wire->brain.polls_are_on && node_is_ours(wire) && leads && profile_wire_is_known(wire)) {
         brain_start(&wire->brain, wire_now_ms(wire));
     }
     /* Nothing is done, not even a status written, before the node is known to be ours. */
@@ -66,7 +67,9 @@ void wire_turn(struct wire *wire)
         performers[effect.kind](wire, &effect);
     }
     cluster_post_events(wire);
+    events_turn(wire);
     node_turn(wire);
+    webhook_wire_turn(wire);
     release_arena(wire->arena);
     msec wake_ms = brain_wake_ms(&wire->brain, wire_now_ms(wire));
     if (wake_ms == INT64_MAX || !may_act) {
@@ -210,11 +213,17 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
             return ERR_INVALID;
         }
     }
+    refs_init(wire, region);
     cluster_init(wire, region);
     node_init(wire, region);
     leader_init(wire, region);
     status_init(wire, region);
+    kubelet_init(wire, region);
+    profile_wire_init(wire, region);
+    events_init(wire);
+    webhook_wire_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
+    streams_init(wire, region);
     return cloud_init(wire, region, is_real);
 }
 
@@ -253,6 +262,27 @@ static enum err set_keys(struct wire *wire)
                                config_secret_str(&secrets->eci_security_token));
 }
 
+/* VKUBELET_POD_IP, or what the kernel would use to talk to the API server. A server known by name
+ * only would have to be resolved first: then the operator must say it. */
+static void find_address(struct wire *wire)
+{
+    struct sock_addr server;
+    str given = wire->config->vkubelet_pod_ip;
+    wire->address[0] = '\0';
+    if (!str_copy(wire->address, sizeof wire->address, given) || str_is_empty(given)) {
+        bool is_known = sock_addr_parse(kube_auth_host(&wire->auth), 443, &server) &&
+                        sock_own_address(&server, wire->address) == ERR_OK;
+        if (!is_known) {
+            wire->address[0] = '\0';
+            log_line(LOG_WARN, "start",
+                     "VKUBELET_POD_IP is not given and cannot be found out: "
+                     "kubectl logs and exec will not find this node");
+        }
+    }
+    wire->spec.node_address = str_of(wire->address);
+    wire->node.facts.address = str_of(wire->address);
+}
+
 enum err wire_start(struct wire *wire, struct buf *why)
 {
     const struct config *config = wire->config;
@@ -269,10 +299,12 @@ enum err wire_start(struct wire *wire, struct buf *why)
     if (wire->auth.why[0] != '\0') {
         log_line(LOG_WARN, "kube", "%s", wire->auth.why);
     }
+    find_address(wire);
     err = load_trust(wire, why);
     if (err != ERR_OK) {
         return err;
     }
+    streams_start(wire);
     err = set_keys(wire);
     if (err != ERR_OK) {
         buf_put_fmt(why, "ECI_ACCESS_KEY/ECI_SECRET_KEY: %s", err_text(err));
@@ -281,11 +313,14 @@ enum err wire_start(struct wire *wire, struct buf *why)
     log_line(LOG_INFO, "start", "cluster %s, cloud %s region %s, node %s", wire->auth.url,
              config->eci_endpoint.ptr, config->eci_region.ptr, config->node_name.ptr);
     status_start(wire);
+    kubelet_start(wire);
+    profile_wire_start(wire);
     if (config->leader_elect) {
         leader_start(wire);
     } else {
         begin(wire);
     }
+    webhook_wire_start(wire);
     return ERR_OK;
 }
 
@@ -308,7 +343,10 @@ void wire_stop(struct wire *wire)
 {
     wire->is_stopping = true;
     kube_watch_stop(&wire->pods);
+    profile_wire_stop(wire);
+    webhook_wire_stop(wire);
     node_stop(wire);
     leader_stop(wire);
     status_stop(wire);
+    kubelet_stop(wire);
 }

@@ -14,6 +14,8 @@
 #define ECILET_APP_WIRE_H
 
 #include "app/config.h"
+#include "app/wire_profile.h"
+#include "app/wire_webhook.h"
 #include "core/brain.h"
 #include "core/node.h"
 #include "eci/eci_call.h"
@@ -21,8 +23,12 @@
 #include "kube/lease.h"
 #include "kube/watch.h"
 #include "app/limits.h"
+#include "net/tls.h"
 #include "net/x509_verify.h"
 #include "os/loop.h"
+#include "serve/logs.h"
+#include "serve/serve_port.h"
+#include "serve/stats.h"
 #include "spec/pod_to_eci.h"
 
 #define WIRE_PAGE_ROWS 200               /* rows of a poll's page (eci-api 2.4, A-10) */
@@ -36,7 +42,16 @@
 #define WIRE_YOUNG_MS 60000 /* a created group may be invisible so long (eci-api A-24) */
 #define WIRE_SMALL_SPARE \
     32                    /* request slots beside the brain's: events, node. Full: dropped, later */
-#define WIRE_STOP_MS 1500 /* SIGTERM: longest wait for replies under way */
+#define WIRE_ROOMS 8      /* creates that read what their pods refer to. None free: again soon */
+#define WIRE_ROOM_BYTES (3 * 1024 * 1024) /* of one, for pod, replies and what is parsed of them \
+                                           */
+#define WIRE_REFS_BYTES (512 * 1024)      /* replies of one create; what is more is unreadable */
+#define WIRE_EVENTS_PER_MINUTE 500        /* DescribeContainerGroupEvents (eci-api 5) */
+#define WIRE_EVENTS_FAST_MS 3000  /* between rounds while pods start or stop, and a little after */
+#define WIRE_EVENTS_SLOW_MS 30000 /* ... while nothing does */
+#define WIRE_EVENTS_FIRST_S 300   /* what was told so long before our start is told on */
+#define WIRE_IDENTITY_BYTES (32 * 1024) /* certificates and key of the kubelet port */
+#define WIRE_STOP_MS 1500               /* SIGTERM: longest wait for replies under way */
 
 struct wire;
 
@@ -55,8 +70,9 @@ struct wire_job {
     uint32_t pages;
     bool is_complete;
     char next_token[WIRE_TOKEN_BYTES];
-    /* reading a pod: the larger reply room is in use */
+    /* reading a pod, or what it refers to: the larger reply room is in use */
     bool is_large;
+    handle room; /* EFFECT_CREATE: what the pod refers to; wire_refs.h */
 };
 
 /* Our node object and what is said about it; wire_node.c. */
@@ -103,26 +119,63 @@ struct wire_status {
     size_t sent_bytes;
 };
 
+/* What the cloud tells about our groups in words; wire_events.c. */
+struct wire_events {
+    struct loop_timer timer; /* the next call */
+    struct bucket bucket; /* of this action alone: nothing else waits for it, nor it for others */
+    handle next;          /* group after which the next call goes on */
+    bool is_busy;         /* a call is under way */
+    bool is_partial;      /* of this round something could not be taken: it counts for nothing */
+    msec round_ms;        /* start of the round under way; 0: none is */
+    msec since_ms;        /* start of the newest round that was whole; 0: none was */
+    msec moves_until_ms;  /* pods were starting or stopping a short while ago */
+    uint32_t failures;    /* in a row */
+};
+
+/* The kubelet port; wire_serve.c. */
+struct wire_serve {
+    struct serve port;
+    struct logs logs;
+    struct stats stats;
+    struct pool verifiers;
+    struct tls_trust clients;          /* who may sign callers' certificates */
+    struct loop_timer timer;           /* the next look at the certificate */
+    struct tls_identity identities[2]; /* the current one, and the one before for handshakes */
+    char *rooms[2];                    /* WIRE_IDENTITY_BYTES each */
+    uint32_t at;
+    bool has_identity;
+    uint64_t stamp; /* of the files, when there are any */
+};
+
 struct wire {
     const struct config *config;
     struct limits limits;
     struct loop *loop;
     struct arena *arena; /* one event: JSON, parameters, status bodies */
     struct buf body;     /* one status patch */
+    char address[64];    /* of this node: VKUBELET_POD_IP, else ours on the way to the API server */
     struct brain brain;
     struct pool jobs;
+    struct pool rooms;
+    char *room_memory; /* WIRE_ROOMS times WIRE_ROOM_BYTES */
 
     struct kube_auth auth;
     struct kube_calls calls;
     struct kube_watch pods;
     struct kube_events events;
+    struct wire_events cloud_events;
     struct wire_node node;
     struct wire_leader leader;
     struct wire_status status;
+    struct wire_serve serve;
+    struct wire_profile profile;
+    struct wire_webhook webhook;
 
     struct arena anchors_memory;
     struct x509_anchors anchors; /* whom we believe on the cloud's side */
     struct eci_client cloud;
+    struct pool cloud_verifiers; /* handshakes with the cloud's terminals; wire_streams.c */
+    struct tls_trust cloud_trust;
     struct spec_config spec;
     struct loop_timer wake;
     struct prng prng;
@@ -159,6 +212,7 @@ struct wire_job *wire_job_at(struct wire *wire, handle h);
 msec wire_now_ms(const struct wire *wire);
 int64_t wire_now_s(const struct wire *wire);
 
+void refs_init(struct wire *wire, struct region *region);
 void cluster_init(struct wire *wire, struct region *region);
 void cluster_prove(struct wire *wire, const struct effect *effect);
 void cluster_finish(struct wire *wire, const struct effect *effect);
@@ -169,6 +223,8 @@ MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
 /* What the reply to such a read says about its pod: see kube_read_one(). */
 MUST_USE enum err cluster_pod_read(struct wire *wire, const struct pod *pod,
                                    const struct kube_reply *reply, json *object);
+/* Tells the brain what the pod's annotations want done when no instance can be had. */
+void cluster_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec);
 /* Gives a pod object to the brain as facts. */
 MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */
@@ -183,6 +239,10 @@ void cloud_read(struct wire *wire, const struct effect *effect);
 void cloud_read_detail(struct wire *wire, const struct effect *effect);
 void cloud_poll(struct wire *wire, const struct effect *effect);
 
+void kubelet_init(struct wire *wire, struct region *region);
+void kubelet_start(struct wire *wire);
+void kubelet_stop(struct wire *wire);
+
 void status_init(struct wire *wire, struct region *region);
 void status_start(struct wire *wire);
 void status_stop(struct wire *wire);
@@ -194,6 +254,12 @@ bool leader_may_act(const struct wire *wire);
 /* True in the one turn in which this gateway becomes the leader. */
 bool leader_turn(struct wire *wire);
 void leader_stop(struct wire *wire);
+void events_init(struct wire *wire);
+/* Looks whether it is time to ask. Once per turn. */
+void events_turn(struct wire *wire);
+/* wire_streams.c: exec and port-forward. */
+void streams_init(struct wire *wire, struct region *region);
+void streams_start(struct wire *wire); /* the cloud's CAs are known */
 
 void node_init(struct wire *wire, struct region *region);
 void node_start(struct wire *wire);

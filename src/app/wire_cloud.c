@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "app/wire_refs.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "data/group_read.h"
@@ -53,6 +54,13 @@ static enum err start(struct wire *wire, struct wire_job *job, enum eci_action a
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
+/* Numbers as text, for a sentence. */
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define REFS_TOO_MANY \
+    "the pod is too large, or refers to more than " TEXT(SPEC_REFS_MAX) \
+    " ConfigMaps, Secrets, claims and other objects"
+
 static void create_done(struct wire *wire, struct wire_job *job, enum create_outcome outcome,
                         enum err err, str id, str message)
 {
@@ -82,37 +90,87 @@ static void on_created(void *owner, enum err err, const struct eci_reply *reply)
                 str_is_empty(reply->why) ? str_of(err_text(err)) : reply->why);
 }
 
-static void tell_warnings(struct wire *wire, const struct pod *pod,
-                          const struct spec_verdict *verdict)
+static void tell_pod(struct wire *wire, const struct pod *pod, const char *reason, str message)
 {
-    if (verdict->warnings_count == 0) {
-        return;
-    }
-    char memory[1024];
-    struct buf text;
-    buf_init(&text, memory, sizeof memory);
-    verdict_put_warnings(verdict, &text);
-    log_line(LOG_INFO, "pod", "%s/%s: %.*s", pod->name_space, pod->name, STR_ARG(buf_str(&text)));
+    log_line(LOG_INFO, "pod", "%s/%s: %s: %.*s", pod->name_space, pod->name, reason,
+             STR_ARG(message));
     const struct kube_event event = {.kind = KUBE_POD,
                                      .name_space = str_of(pod->name_space),
                                      .name = str_of(pod->name),
                                      .uid = str_of(pod->uid),
                                      .is_warning = true,
-                                     .reason = S("PodSpecIncomplete"),
-                                     .message = buf_str(&text)};
+                                     .reason = str_of(reason),
+                                     .message = message};
     kube_event_post(&wire->events, &event);
 }
 
-/* The pod was read and wants a group: translate and send. */
-static void translate(struct wire *wire, struct wire_job *job, json object)
+/* One event for each warning with a reason of its own, one for all others together. */
+static void tell_warnings(struct wire *wire, const struct pod *pod, struct spec_verdict *verdict)
+{
+    char memory[1024];
+    struct buf text;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < verdict->warnings_count; i++) {
+        const struct spec_remark *warning = &verdict->warnings[i];
+        if (warning->reason == NULL) {
+            verdict->warnings[kept++] = *warning;
+            continue;
+        }
+        buf_init(&text, memory, sizeof memory);
+        buf_put_fmt(&text, "%.*s: %.*s", STR_ARG(warning->where), STR_ARG(warning->what));
+        tell_pod(wire, pod, warning->reason, buf_str(&text));
+    }
+    verdict->warnings_count = kept;
+    if (kept > 0) {
+        buf_init(&text, memory, sizeof memory);
+        verdict_put_warnings(verdict, &text);
+        tell_pod(wire, pod, "PodSpecIncomplete", buf_str(&text));
+    }
+}
+
+/* The pod cannot be created as it is, or not now. */
+static void create_is_refused(struct wire *wire, struct wire_job *job, enum err err,
+                              const struct spec_verdict *verdict)
+{
+    char memory[POD_MESSAGE_BYTES];
+    struct buf text;
+    buf_init(&text, memory, sizeof memory);
+    if (verdict->refusals_count > 0) {
+        verdict_put_refusals(verdict, &text);
+    } else {
+        buf_put_fmt(&text, "the pod cannot be translated: %s", err_text(err));
+    }
+    if (verdict->answer == SPEC_WAIT && err == ERR_BUSY) {
+        handle pod = job->effect.pod;
+        const char *reason = verdict_reason(verdict);
+        wire_job_give(job);
+        brain_create_waits(&wire->brain, pod, reason, buf_str(&text), wire_now_ms(wire));
+        return;
+    }
+    bool is_final = err_fate(err) == FATE_NEVER || err == ERR_TOO_BIG;
+    create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_LATER, err, STR_NONE, buf_str(&text));
+}
+
+/* The pod and what it refers to were read: translate and send. */
+static void translate(struct wire *wire, struct wire_job *job, json object,
+                      const struct spec_refs *refs)
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     struct spec_verdict verdict;
     struct params params;
     verdict_init(&verdict, wire->arena);
-    enum err err = params_init(&params, wire->arena);
+    struct spec_config spec;
+    enum err err = profile_wire_spec(wire, object, &spec);
+    if (err == ERR_BUSY) { /* the labels of its namespace come in a moment */
+        give_up(wire, job);
+        return;
+    }
     if (err == ERR_OK) {
-        err = pod_json_to_eci(object, &wire->spec, pod->attempt, &params, NULL, &verdict);
+        err = params_init(&params, wire->arena);
+    }
+    if (err == ERR_OK) {
+        cluster_policy(wire, job->effect.pod, object, &spec);
+        err = pod_json_to_eci(object, refs, &spec, pod->attempt, &params, NULL, &verdict);
     }
     if (err == ERR_OK) {
         err = start(wire, job, ECI_CREATE_GROUP, &params, on_created);
@@ -125,16 +183,25 @@ static void translate(struct wire *wire, struct wire_job *job, json object)
             return;
         }
     }
-    char memory[POD_MESSAGE_BYTES];
-    struct buf text;
-    buf_init(&text, memory, sizeof memory);
-    if (verdict.refusals_count > 0) {
-        verdict_put_refusals(&verdict, &text);
+    create_is_refused(wire, job, err, &verdict);
+}
+
+void refs_done(struct wire *wire, struct wire_job *job, enum err err, json object,
+               const struct spec_refs *refs)
+{
+    size_t mark = arena_mark(wire->arena);
+    handle room = job->room;
+    job->room = HANDLE_NONE; /* the job may end before we are done with what is in the room */
+    if (err == ERR_OK) {
+        translate(wire, job, object, refs);
+    } else if (err == ERR_TOO_BIG) {
+        create_done(wire, job, CREATE_REFUSED, err, STR_NONE, S(REFS_TOO_MANY));
     } else {
-        buf_put_fmt(&text, "the pod cannot be translated: %s", err_text(err));
+        give_up(wire, job);
     }
-    bool is_final = err_fate(err) == FATE_NEVER || err == ERR_TOO_BIG;
-    create_done(wire, job, is_final ? CREATE_REFUSED : CREATE_LATER, err, STR_NONE, buf_str(&text));
+    kube_wipe(wire->arena->ptr + mark, wire->arena->used - mark); /* values of Secrets */
+    arena_rewind(wire->arena, mark);
+    refs_give(wire, room);
 }
 
 /* Still ours, not leaving, not ended? */
@@ -186,7 +253,10 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
             log_line(LOG_WARN, "pods", "a changed pod could not be taken: %s", err_text(err));
         }
     } else {
-        translate(wire, job, object);
+        err = refs_start(wire, job, object);
+        if (err != ERR_OK) {
+            refs_done(wire, job, err, JSON_NONE, NULL);
+        }
     }
     arena_rewind(wire->arena, mark);
 }
@@ -391,7 +461,7 @@ static void on_detail(void *owner, enum err err, const struct eci_reply *reply)
                 was_asked(wire, job, row.id) ? brain_find_group(&wire->brain, row.id) : NULL;
             if (group != NULL) {
                 mark_found(wire, job, row.id);
-                if (!group->has_tags || group->is_noted) {
+                if (!group->has_tags || group->is_noted || group->must_date) {
                     take_tags(wire, group, &row, reply->arena);
                 }
                 cluster_report_init(wire, group, &row);

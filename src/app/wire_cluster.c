@@ -4,6 +4,7 @@
 #include "app/wire.h"
 
 #include "base/check.h"
+#include "spec/pod_policy.h"
 
 /* ---- pods as facts --------------------------------------------------------------------------- */
 
@@ -22,6 +23,14 @@ static bool is_overwritten(const struct pod *pod, json object)
         }
     }
     return false;
+}
+
+void cluster_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec)
+{
+    struct pod_policy policy =
+        pod_policy_read(object, spec->effects, spec->effects_count, wire->arena);
+    brain_pod_policy(&wire->brain, pod, policy.on_refusal == FAIL_FAST,
+                     policy.on_no_stock == FAIL_FAST);
 }
 
 enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
@@ -59,7 +68,11 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,
     };
-    err = brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), NULL);
+    handle seen = HANDLE_NONE;
+    err = brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), &seen);
+    if (err == ERR_OK && !is_known) { /* read afresh, with the profile, before each create */
+        cluster_policy(wire, seen, object, &wire->spec);
+    }
     if (err == ERR_OK && is_known && is_overwritten(pod, object)) {
         brain_status_overwritten(&wire->brain, facts.uid);
     }
@@ -354,15 +367,19 @@ static void on_status_written(void *owner, const struct kube_reply *reply)
     }
 }
 
-/* Sends a status for the job's pod. On failure nothing was sent. */
+/* Sends a status for the job's pod, and what a detail row (or NULL) says of its instance. On
+ * failure nothing was sent. */
 static enum err send_status(struct wire *wire, struct wire_job *job,
-                            const struct pod_status *status)
+                            const struct pod_status *status, const struct eci_group_row *row)
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     buf_clear(&wire->body);
     const struct group *group = brain_group(&wire->brain, pod->group);
-    const struct pod_note note = {.instance_id = group != NULL ? str_of(group->id) : STR_NONE,
-                                  .attempt = group != NULL ? group->attempt : 0};
+    struct pod_note note = {.instance_id = group != NULL ? str_of(group->id) : STR_NONE,
+                            .attempt = group != NULL ? group->attempt : 0};
+    if (row != NULL) {
+        pod_note_see(&note, row, wire->arena);
+    }
     enum err err = pod_status_write(status, &pod->past, str_of(pod->uid), &note, &wire->body);
     if (err != ERR_OK) {
         return err;
@@ -396,16 +413,18 @@ static void status_input(struct wire *wire, const struct pod *pod, struct pod_st
     *out = (struct pod_status_input){
         .past = &pod->past,
         .now_s = wire_now_s(wire),
-        .node_ip = wire->config->vkubelet_pod_ip,
+        .node_ip = str_of(wire->address),
         .has_init_containers = pod->has_init,
-        .will_retry = !pod->is_never_restarted,
+        .will_retry = !pod->is_never_restarted && !pod->fails_unplaced,
     };
 }
 
-/* A translated row goes to the brain, and out if the brain says so. */
+/* A translated row goes to the brain, and out if the brain says so. row: the detail row that it
+ * is; NULL for a status row. */
 static void report(struct wire *wire, struct group *group, const struct pod_status *status,
-                   bool is_init, bool init_is_settled)
+                   const struct eci_group_row *row, bool init_is_settled)
 {
+    bool is_init = row != NULL;
     msec now_ms = wire_now_ms(wire);
     handle pod = group->pod;
     uint64_t row_hash = group->row_hash;
@@ -425,7 +444,7 @@ static void report(struct wire *wire, struct group *group, const struct pod_stat
     }
     job->row_hash = row_hash;
     job->is_init = is_init;
-    err = send_status(wire, job, status);
+    err = send_status(wire, job, status, row);
     if (err != ERR_OK) {
         give_up(wire, job);
         brain_report_failed(&wire->brain, group, err, now_ms);
@@ -444,7 +463,7 @@ void cluster_report_row(struct wire *wire, struct group *group, const struct eci
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
     enum err err = pod_status_of_row(row, &input, wire->arena, &status);
     if (err == ERR_OK) {
-        report(wire, group, &status, false, false);
+        report(wire, group, &status, NULL, false);
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
@@ -473,7 +492,7 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
     enum err err = pod_status_of_group(row, &input, wire->arena, &status);
     if (err == ERR_OK) {
-        report(wire, group, &status, true, init_is_settled(row));
+        report(wire, group, &status, row, init_is_settled(row));
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
@@ -512,7 +531,7 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
         const struct pod_end end = end_of(pod);
         err = pod_status_end(&end, object, &input, wire->arena, &status);
     }
-    return err == ERR_OK ? send_status(wire, job, &status) : err;
+    return err == ERR_OK ? send_status(wire, job, &status, NULL) : err;
 }
 
 static void on_pod_for_say(void *owner, const struct kube_reply *reply)

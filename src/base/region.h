@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define REGION_ROWS_MAX 64 /* parts; a program constant, CHECKed */
+#define REGION_ROWS_MAX 96
 
 struct region_row {
     const char *name; /* static text, e.g. "pods" */

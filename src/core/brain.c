@@ -284,15 +284,20 @@ static bool news_fit(const struct pod_news *news)
 /* The note on the pod stands for tags: it names the group and was made for this UID. */
 static void believe_note(struct brain *brain, const struct pod_news *news, msec now_ms)
 {
-    if (str_is_empty(news->instance_id) || news->instance_id.bytes >= GROUP_ID_BYTES ||
-        brain_find_group(brain, news->instance_id) != NULL) {
+    if (str_is_empty(news->instance_id) || news->instance_id.bytes >= GROUP_ID_BYTES) {
         return;
     }
-    struct group *group = group_new(brain, news->instance_id, now_ms);
-    if (group == NULL) {
-        return; /* sweeps will find it if it exists */
+    struct group *group = brain_find_group(brain, news->instance_id);
+    if (group != NULL && group->has_tags) {
+        return; /* we know better */
     }
-    brain->untagged++;
+    if (group == NULL) {
+        group = group_new(brain, news->instance_id, now_ms);
+        if (group == NULL) {
+            return; /* sweeps will find it if it exists */
+        }
+        brain->untagged++;
+    }
     const struct tag_facts tags = {.uid = news->uid,
                                    .name_space = news->name_space,
                                    .name = news->name,
@@ -316,7 +321,8 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     pod->phase = news->phase;
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
-    pod->is_older = !brain->pods_are_listed;
+    /* A list may come from a server that is behind: what is seen soon after it may be older too. */
+    pod->is_older = !brain->pods_are_listed || now_ms - brain->started_ms < brain->config.young_ms;
     /* It ran before we started (or was adopted by nobody yet): its group must be somewhere. */
     if (pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
         pod->doubt_ms = now_ms;
@@ -337,22 +343,41 @@ static void refuse_daemon(struct brain *brain, struct pod *pod)
     }
 }
 
-/* Its deletion is news. The process before us may have made a group that is not listed yet. */
+/* Its deletion is news. A group may not be listed yet: of a create that was in doubt lately
+ * (settled for creating again, which has its token, not for going), or of the process before us. */
 static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
 {
-    bool is_early = now_ms - brain->started_ms < brain->config.young_ms;
-    bool may_have_one = pod->is_older && is_early && !pod->is_refused && handle_is_none(pod->group);
-    if (!pod->is_leaving && may_have_one && pod->doubt_ms == 0 && pod->phase < POD_PHASE_RUNNING) {
-        pod->doubt_ms = now_ms;
+    msec young_ms = brain->config.young_ms;
+    bool was_in_doubt = pod->unknown_ms != 0 && brain->swept_ms < pod->unknown_ms + young_ms;
+    bool is_early = pod->is_older && now_ms - brain->started_ms < young_ms && !pod->is_refused;
+    bool may_have_one = (is_early || was_in_doubt) && handle_is_none(pod->group);
+    if (!MUTANT(24) && !pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
+        pod->phase < POD_PHASE_RUNNING) {
+        pod->doubt_ms = was_in_doubt ? pod->unknown_ms : now_ms;
+        pod->doubt_sweeps = 0;
     }
     pod->is_leaving = true;
 }
 
-static void phase_seen(struct pod *pod, enum pod_phase phase)
+static void phase_seen(struct pod *pod, enum pod_phase phase, msec now_ms)
 {
-    if (phase > pod->phase) { /* an older version may come late; a phase never goes back */
-        pod->phase = phase;
+    if (phase <= pod->phase &&
+        !MUTANT(29)) { /* an older version may come late; a phase never goes back */
+        return;
     }
+    pod->phase = phase;
+    if (phase == POD_PHASE_RUNNING && handle_is_none(pod->group) && pod->doubt_ms == 0) {
+        pod->doubt_ms = now_ms; /* not our doing: its group must be somewhere */
+        pod->doubt_sweeps = 0;
+    }
+}
+
+/* Of the groups that we knew. (The next one may have a higher number without a group.) */
+static uint32_t newest_attempt(const struct brain *brain, const struct pod *pod)
+{
+    const struct group *group = group_of_pod(brain, pod);
+    uint32_t without = pod->lost_attempt > 0 ? pod->lost_attempt : pod->attempt;
+    return group != NULL ? group->attempt : without;
 }
 
 enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms, handle *out)
@@ -378,7 +403,11 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         brain->brake_is_stale = true;
         pod->object = OBJECT_SEEN;
     }
-    phase_seen(pod, news->phase);
+    if (news->instance_attempt >
+        newest_attempt(brain, pod)) { /* another gateway went on without us */
+        believe_note(brain, news, now_ms);
+    }
+    phase_seen(pod, news->phase, now_ms);
     pod->is_forced = pod->is_forced || news->is_forced;
     pod->is_daemon = news->is_daemon;
     pod->is_controlled = news->is_controlled;
@@ -402,7 +431,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
 static void pod_is_missing(struct brain *brain, struct pod *pod)
 {
     if (pod->object == OBJECT_SEEN) {
-        pod->object = OBJECT_MISSING;
+        pod->object = MUTANT(3) ? OBJECT_GONE : OBJECT_MISSING;
         pod->retry_at_ms = 0;
         pod->failures = 0;
         brain->brake_is_stale = true;

@@ -97,8 +97,10 @@ struct pod {
     bool is_daemon;          /* owned by a DaemonSet */
     bool is_controlled;      /* has a controller that would replace it */
     bool is_never_restarted; /* restartPolicy Never */
+    bool fails_fast;         /* wants to fail when its order is refused (spec/pod_policy.h) */
+    bool fails_unplaced;     /* ... when an order that was taken found no resources */
     bool has_init;           /* has init containers */
-    bool is_older;           /* was there when this process started */
+    bool is_older;           /* was there, or may have been, when this process started */
     bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
     bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
     uint32_t list_epoch;     /* last list in which it appeared */
@@ -108,6 +110,10 @@ struct pod {
     uint32_t attempt;      /* of the next create, or of the group that counts */
     msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
+    uint32_t lost_attempt; /* of a group that was found gone; 0 = none */
+    msec unknown_ms;       /* newest create with an unknown outcome; 0 = none */
+    bool token_clashed;    /* its token was used for something else: another one is taken only
+                            * when a listing that is not empty does not show what it made */
     bool init_is_settled;  /* the final statuses of the init containers were written */
 
     /* what has been told */
@@ -142,15 +148,18 @@ struct group {
     handle pod;       /* whose group this is; none: unlinked */
     uint32_t attempt; /* from the tags */
     int64_t created_unix_s;
-    bool has_tags;           /* the tags were read */
-    bool is_foreign;         /* the tags are not ours: never touched */
-    bool is_noted;           /* a note stood for the tags; they must still confirm it */
-    bool was_seen;           /* the cloud has shown it at least once */
-    bool is_extra;           /* a twin, or a former attempt: to be removed */
+    bool has_tags;   /* the tags were read */
+    bool is_foreign; /* the tags are not ours: never touched */
+    bool is_noted;   /* a note stood for the tags; they must still confirm it */
+    bool was_seen;   /* the cloud has shown it at least once */
+    bool is_extra;   /* a twin, or a former attempt: to be removed */
+    bool
+        must_date; /* it has a twin, and when it was made is not known yet: its row is read first */
     msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
     bool is_suspect;         /* sweeps say it is gone: a read by id decides */
     bool is_hidden;        /* the newest read by id did not show it: nothing to look at till then */
     msec known_since_ms;   /* create accepted or first shown */
+    msec shown_ms;         /* when the newest row of it came */
     msec seen_at_ms;       /* start of the newest reading that showed it */
     msec missing_since_ms; /* first complete sweep that did not show it; 0 = none */
     uint32_t missing_sweeps;
@@ -214,6 +223,7 @@ struct cloud_state {
     uint32_t failures; /* in a row */
     msec failed_since_ms;
     msec changed_at_ms;
+    msec away_ms;     /* when it was last found unreachable; 0 = never */
     msec retry_at_ms; /* next probe while unreachable */
     char message[POD_MESSAGE_BYTES];
 };
@@ -252,6 +262,7 @@ struct brain {
     msec relist_at_ms;
 
     uint32_t sweeps_digested; /* complete sweeps whose every group's tags are known */
+    msec swept_ms;            /* start of the newest of them */
     msec sweep_digesting_ms;  /* start of a complete sweep that waits for tags; 0 = none */
     bool sweep_was_empty;
     uint32_t empty_sweeps; /* in a row, while groups were known */
@@ -302,6 +313,8 @@ MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *new
 /* The object does not show the status that we wrote: somebody else (the node controller) changed
  * it. It is read and written again. */
 void brain_status_overwritten(struct brain *brain, str uid);
+/* What the pod's author wants done when there is no instance to be had (spec/pod_policy.h). */
+void brain_pod_policy(struct brain *brain, handle pod, bool fails_fast, bool fails_unplaced);
 /* A DELETED event of a live watch. Unknown UIDs are ignored. */
 void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
 void brain_list_begin(struct brain *brain, msec now_ms);
@@ -359,6 +372,11 @@ enum create_outcome {
 };
 void brain_create_done(struct brain *brain, handle pod, enum create_outcome outcome, enum err err,
                        str id, str message, msec now_ms);
+/* Nothing was asked of the cloud: the pod has to wait for something in the cluster (an object that
+ * it refers to is missing), and is looked at again soon. reason: of event and status, static; NULL:
+ * the usual ones. The event comes once per message, not once per look. */
+void brain_create_waits(struct brain *brain, handle pod, const char *reason, str message,
+                        msec now_ms);
 void brain_delete_done(struct brain *brain, handle group, enum err err, msec now_ms);
 /* ERR_OK and ERR_NOT_FOUND both mean: the object with this UID is gone. ERR_CONFLICT: another UID
  * may hold the name, or the server may only be busy; a read decides. */

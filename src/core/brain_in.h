@@ -6,12 +6,14 @@
 
 #include "base/backoff.h"
 #include "base/check.h"
+#include "base/mutant.h"
 #include "core/brain.h"
 
-#define RETRY_BASE_MS 1000     /* first back-off after a failure */
-#define RETRY_CAP_MS 60000     /* ... and the longest */
-#define RETRY_SLOT_MS 200      /* no local slot: look again soon */
-#define GONE_POLL_MS 1000      /* between reads of a group that is being deleted */
+#define RETRY_BASE_MS 1000 /* first back-off after a failure */
+#define RETRY_CAP_MS 60000 /* ... and the longest */
+#define WAIT_CAP_MS 8000   /* ... for something that is missing in the cluster: with jitter 10 s */
+#define RETRY_SLOT_MS 200  /* no local slot: look again soon */
+#define GONE_POLL_MS 1000  /* between reads of a group that is being deleted */
 #define GONE_POLL_CAP_MS 5000  /* ... growing to this */
 #define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
 #define INIT_POLL_MS 2000      /* between looks at init containers while they run */
@@ -50,6 +52,15 @@ static inline bool group_has_news(const struct pod *pod, const struct group *gro
     return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
 }
 
+/* After an attempt that came to nothing. Counted from the group, so that all who saw the same group
+ * go on to the same attempt, and so to the same token. */
+static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)
+{
+    if (attempt >= pod->attempt) {
+        pod->attempt = attempt + 1;
+    }
+}
+
 /* brain.c: mark for the rules. pod_touch also touches its group, group_touch its pod. */
 void pod_touch(struct brain *brain, struct pod *pod);
 void group_touch(struct brain *brain, struct group *group);
@@ -78,9 +89,13 @@ struct group *group_new(struct brain *brain, str id, msec now_ms);
 void link_group(struct brain *brain, struct group *group, msec now_ms);
 void unlink_group(struct brain *brain, struct group *group);
 void link_pod(struct brain *brain, struct pod *pod, msec now_ms);
+/* When it was made is known now: who counts is decided again. */
+void group_is_dated(struct brain *brain, struct group *group, int64_t created_unix_s, msec now_ms);
 /* Unlinked groups with our tags get a pod that waits for proof. */
 void claim_orphans(struct brain *brain, msec now_ms);
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms);
+/* Also one that does not count, and is on its way out. */
+bool pod_has_any_group(const struct brain *brain, const struct pod *pod);
 void brake_refresh(struct brain *brain, msec now_ms);
 
 /* say.c: statuses of our own and events. */

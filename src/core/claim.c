@@ -4,6 +4,13 @@
  */
 #include "core/brain_in.h"
 
+static bool is_alive(const struct group *group)
+{
+    /* Somebody removes that one already, perhaps another gateway as the lesser of the two. */
+    bool goes = group->status == ECI_STATUS_TERMINATING || group->delete_accepted_ms != 0;
+    return MUTANT(10) || (eci_status_is_live(group->status) && !goes);
+}
+
 /* Of two groups of one pod, the one that counts: the later attempt (attempts grow only after the
  * one before has ended), else a live one, else the older, else the smaller id. A total order, so
  * that two gateways and every restart choose the same. */
@@ -12,7 +19,7 @@ static bool counts_more(const struct group *a, const struct group *b)
     if (a->attempt != b->attempt) {
         return a->attempt > b->attempt;
     }
-    bool a_lives = eci_status_is_live(a->status), b_lives = eci_status_is_live(b->status);
+    bool a_lives = is_alive(a), b_lives = is_alive(b);
     if (a_lives != b_lives) {
         return a_lives;
     }
@@ -20,6 +27,30 @@ static bool counts_more(const struct group *a, const struct group *b)
         return a->created_unix_s < b->created_unix_s;
     }
     return str_cmp(str_of(a->id), str_of(b->id)) < 0;
+}
+
+/* Which of two came first is decided by what the cloud says of both. Of one that we have just made
+ * ourselves we do not know it yet, and somebody else may already have decided. */
+static void date_both(struct brain *brain, struct group *a, struct group *b)
+{
+    if (a->attempt == b->attempt && !MUTANT(11)) {
+        a->must_date = a->must_date || a->created_unix_s == 0;
+        b->must_date = b->must_date || b->created_unix_s == 0;
+        group_touch(brain, a);
+        group_touch(brain, b);
+    }
+}
+
+void group_is_dated(struct brain *brain, struct group *group, int64_t created_unix_s, msec now_ms)
+{
+    group->must_date = false;
+    group->created_unix_s = created_unix_s > 0 ? created_unix_s : INT64_MAX; /* asked once */
+    group_touch(brain, group);
+    struct pod *pod = pod_of_group(brain, group);
+    if (pod != NULL && !handle_is_none(pod->group)) {
+        link_pod(brain, pod, now_ms);
+        pod_touch(brain, pod);
+    }
 }
 
 static void make_extra(struct brain *brain, struct group *group, struct pod *pod)
@@ -44,6 +75,10 @@ static void link_these(struct brain *brain, struct pod *pod, struct group *group
     }
     pod->doubt_ms = 0;
     pod->doubt_sweeps = 0;
+    pod->token_clashed = false;
+    if (pod->say == SAY_LOST && !pod->was_said) {
+        pod->say = SAY_NOTHING; /* another gateway's: it is not lost */
+    }
     brain->brake_is_stale = true;
     group_touch(brain, group);
 }
@@ -64,6 +99,9 @@ void link_group(struct brain *brain, struct group *group, msec now_ms)
     }
     trace_add(&brain->trace, now_ms, "link", pod_handle(brain, pod).slot,
               group_handle(brain, group).slot);
+    if (other != NULL) {
+        date_both(brain, group, other);
+    }
     if (other == NULL) {
         link_these(brain, pod, group);
     } else if (counts_more(group, other)) {
@@ -119,7 +157,7 @@ static void claim(struct brain *brain, struct group *group, msec now_ms)
 
 void claim_orphans(struct brain *brain, msec now_ms)
 {
-    if (!brain->pods_are_listed || brain->sweeps_digested == 0) {
+    if (!brain->pods_are_listed || brain->sweeps_digested == 0 || MUTANT(22)) {
         return;
     }
     for (handle h = pool_first(&brain->groups); !handle_is_none(h);
@@ -132,13 +170,43 @@ void claim_orphans(struct brain *brain, msec now_ms)
     brain->brake_is_stale = true;
 }
 
+/* The group that counted is gone, but a twin or a later attempt of another gateway's lives. */
+static struct group *living_twin(const struct brain *brain, const struct pod *pod, uint32_t attempt)
+{
+    uint32_t at = INDEX_START;
+    handle h;
+    struct group *best = NULL;
+    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
+        struct group *group = brain_group(brain, h);
+        bool may = group != NULL && !group->is_foreign && is_alive(group) &&
+                   group->attempt >= attempt && str_eq(str_of(group->uid), str_of(pod->uid));
+        best = may && (best == NULL || counts_more(group, best)) ? group : best;
+    }
+    return best;
+}
+
+bool pod_has_any_group(const struct brain *brain, const struct pod *pod)
+{
+    uint32_t at = INDEX_START;
+    handle h;
+    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
+        const struct group *group = brain_group(brain, h);
+        if (group != NULL && eci_status_is_live(group->status) &&
+            str_eq(str_of(group->uid), str_of(pod->uid))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the end of a group ---------------------------------------------------------------------- */
 
 /* Its pod lives on, and nobody asked for the group to go. */
 static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status last_status,
-                           const char *id, msec now_ms)
+                           uint32_t attempt, const char *id, msec now_ms)
 {
     brain->counters.lost++;
+    pod->lost_attempt = attempt;
     pod->reported_row = 0;
     if (last_status == ECI_STATUS_SUCCEEDED) {
         (void)pod_say(brain, pod, SAY_SUCCEEDED, "Completed",
@@ -151,14 +219,26 @@ static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status
         (void)pod_say(
             brain, pod, SAY_LOST, "NotFound",
             S("The pod status was not found and may have been deleted from the provider"));
+        pod->object = OBJECT_MISSING; /* read afresh first: it may be leaving, and we never heard */
         brain_tell(brain, pod, true, "InstanceLost",
                    "container group %s is gone in the cloud although nobody here deleted it", id);
     } else {
-        pod->attempt++; /* it never ran: the next one is a new attempt with a new token */
+        pod_next_attempt(pod, attempt); /* it never ran: a new group with a new token */
         brain_tell(brain, pod, true, "InstanceLost",
                    "container group %s is gone in the cloud before it ran; creating another one",
                    id);
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
+    }
+}
+
+/* A pod that leaves soon after our start: the process before us may have tried again elsewhere, and
+ * that group may not be listed yet. */
+static void look_for_later_attempt(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    bool is_early = pod->is_older && now_ms - brain->started_ms < brain->config.young_ms;
+    if (is_early && pod->is_leaving && pod->phase < POD_PHASE_RUNNING && pod->doubt_ms == 0) {
+        pod->doubt_ms = brain->started_ms;
+        pod->doubt_sweeps = 0;
     }
 }
 
@@ -170,18 +250,25 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     bool counts = pod != NULL && handle_eq(pod->group, group_handle(brain, group));
     bool was_asked_for = group->delete_accepted_ms != 0;
     enum eci_status last_status = group->status;
+    uint32_t attempt = group->attempt;
     char id[GROUP_ID_BYTES];
     memcpy(id, group->id, sizeof id);
     group_forget(brain, group);
+    if (pod != NULL) {
+        pod_touch(brain, pod);
+    }
     if (!counts) {
         return;
     }
-    pod_touch(brain, pod);
-    if (was_asked_for) {
+    struct group *twin = living_twin(brain, pod, attempt);
+    if (twin != NULL && !MUTANT(26)) {
+        link_these(brain, pod, twin);
+    } else if (was_asked_for) {
+        look_for_later_attempt(brain, pod, now_ms);
         brain_tell(brain, pod, false, "ProviderDeleteSuccess", "container group %s is gone", id);
     } else if (pod->object == OBJECT_SEEN && !pod->is_leaving &&
                !pod_phase_is_terminal(pod->phase)) {
-        pod_lost_group(brain, pod, last_status, id, now_ms);
+        pod_lost_group(brain, pod, last_status, attempt, id, now_ms);
     }
 }
 

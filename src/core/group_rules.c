@@ -54,6 +54,18 @@ static bool is_extra(const struct look *l)
     return l->group->is_extra;
 }
 
+static bool must_date(const struct look *l)
+{
+    return l->group->must_date;
+}
+
+static bool twin_is_unconfirmed(const struct look *l)
+{
+    const struct group *twin = l->pod != NULL ? group_of_pod(l->brain, l->pod) : NULL;
+    return l->group->is_extra && twin != NULL && twin != l->group &&
+           (twin->must_date || twin->is_noted);
+}
+
 static bool is_unlinked(const struct look *l)
 {
     return l->pod == NULL;
@@ -68,7 +80,7 @@ static bool gone_under_brake(const struct look *l)
 
 static bool pod_is_gone(const struct look *l)
 {
-    return l->pod->object == OBJECT_GONE;
+    return MUTANT(9) ? l->pod->object != OBJECT_SEEN : l->pod->object == OBJECT_GONE;
 }
 
 static bool pod_is_unproven(const struct look *l)
@@ -78,7 +90,7 @@ static bool pod_is_unproven(const struct look *l)
 
 static bool pod_is_leaving(const struct look *l)
 {
-    return l->pod->is_leaving;
+    return l->pod->is_leaving && !MUTANT(28);
 }
 
 static bool runs_for_an_ended_pod(const struct look *l)
@@ -132,6 +144,9 @@ static const struct group_rule {
     {"a note on its pod names it; its tags must confirm that", is_noted, EFFECT_READ_DETAIL},
     {"being deleted; is it gone?", is_being_deleted, EFFECT_READ},
     {"missing from complete sweeps; is it gone?", is_suspect, EFFECT_READ},
+    {"it has a twin: which was made first?", must_date, EFFECT_READ_DETAIL},
+    {"it has a twin, of which a note or our own word is all we know yet", twin_is_unconfirmed,
+     EFFECT_NONE},
     {"an extra group beside the one that counts", is_extra, EFFECT_DELETE},
     {"its pod is not known yet", is_unlinked, EFFECT_NONE},
     {"its pod is gone, but too many are: the brake is on", gone_under_brake, EFFECT_NONE},

@@ -50,6 +50,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
     }
     pod->failures = 0;
     pod->say = SAY_NOTHING;
+    pod->is_older = false; /* its groups are ours from now on */
     brain_tell(brain, pod, false, "ProviderCreateSuccess",
                "created ECI container group %.*s (attempt %u)", STR_ARG(id), pod->attempt);
 }
@@ -61,15 +62,20 @@ static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err er
     if (!handle_is_none(pod->group)) {
         return; /* a reading was faster than the time-out: it did happen */
     }
+    if (MUTANT(1)) {
+        pod->attempt++;
+        return;
+    }
     pod->doubt_ms = now_ms;
     pod->doubt_sweeps = 0;
+    pod->unknown_ms = now_ms;
     brain->counters.doubts++;
     poll_soon(brain, now_ms);
     if (brain->sweep_at_ms > now_ms + RETRY_BASE_MS) {
         brain->sweep_at_ms = now_ms + RETRY_BASE_MS;
     }
     if (err == ERR_TOKEN_CLASH) {
-        pod->attempt++; /* the old token cannot be used any more; what it made must show first */
+        pod->token_clashed = true; /* what it made must show first */
         pod->doubt_ms = now_ms + brain->config.young_ms;
     }
     brain_tell(brain, pod, true, "ProviderCreateUnknown",
@@ -79,12 +85,12 @@ static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err er
 
 /* Tell once per message, in an event and in the status. */
 static void explain(struct brain *brain, struct pod *pod, enum say_kind kind, const char *reason,
-                    str message)
+                    const char *event_reason, str message)
 {
     uint64_t hash = str_hash(message);
     if (hash != pod->message_told) {
         pod->message_told = hash;
-        brain_tell(brain, pod, true, "ProviderCreateFailed", "%.*s", STR_ARG(message));
+        brain_tell(brain, pod, true, event_reason, "%.*s", STR_ARG(message));
     }
     (void)pod_say(brain, pod, kind, reason, message);
 }
@@ -92,9 +98,20 @@ static void explain(struct brain *brain, struct pod *pod, enum say_kind kind, co
 static void create_was_refused(struct brain *brain, struct pod *pod, str message)
 {
     pod->is_refused = true;
-    /* A controller would replace a Failed pod at once and for ever: such a pod waits, visibly. */
-    bool waits = pod->is_controlled && !pod->is_never_restarted;
-    explain(brain, pod, waits ? SAY_PENDING : SAY_FAILED, "ProviderFailed", message);
+    /* A controller would replace a Failed pod at once and for ever: such a pod waits, visibly,
+     * unless it asks to fail. */
+    bool waits = pod->is_controlled && !pod->is_never_restarted && !pod->fails_fast;
+    explain(brain, pod, waits ? SAY_PENDING : SAY_FAILED, "ProviderFailed", "ProviderCreateFailed",
+            message);
+}
+
+void brain_pod_policy(struct brain *brain, handle h, bool fails_fast, bool fails_unplaced)
+{
+    struct pod *pod = brain_pod(brain, h);
+    if (pod != NULL) {
+        pod->fails_fast = fails_fast;
+        pod->fails_unplaced = fails_unplaced;
+    }
 }
 
 void brain_create_done(struct brain *brain, handle h, enum create_outcome outcome, enum err err,
@@ -112,6 +129,9 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     trace_add(&brain->trace, now_ms, "create done", h.slot,
               (uint32_t)outcome << 16 | (uint32_t)err);
     pod_idle(brain, pod, EFFECT_CREATE);
+    if (outcome == CREATE_LATER && pod->fails_fast && (err == ERR_STOCK || err == ERR_QUOTA)) {
+        outcome = CREATE_REFUSED; /* the cloud's own no; throttling or silence are none */
+    }
     switch (outcome) {
     case CREATE_ACCEPTED:
         create_was_accepted(brain, pod, id, now_ms);
@@ -120,7 +140,7 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
         create_is_in_doubt(brain, pod, err, message, now_ms);
         break;
     case CREATE_LATER:
-        explain(brain, pod, SAY_PENDING, "ProviderFailed", message);
+        explain(brain, pod, SAY_PENDING, "ProviderFailed", "ProviderCreateFailed", message);
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         break;
     case CREATE_REFUSED:
@@ -134,6 +154,21 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
         pod_back_off(brain, pod, RETRY_BASE_MS, now_ms);
         break;
     }
+    pod_touch(brain, pod);
+}
+
+void brain_create_waits(struct brain *brain, handle h, const char *reason, str message, msec now_ms)
+{
+    count_outcome(brain, EFFECT_CREATE, ERR_BUSY);
+    struct pod *pod = brain_pod(brain, h);
+    if (pod == NULL) {
+        return;
+    }
+    trace_add(&brain->trace, now_ms, "create waits", h.slot, 0);
+    pod_idle(brain, pod, EFFECT_CREATE);
+    explain(brain, pod, SAY_PENDING, reason != NULL ? reason : "ProviderFailed",
+            reason != NULL ? reason : "ProviderCreateFailed", message);
+    pod_back_off(brain, pod, WAIT_CAP_MS, now_ms);
     pod_touch(brain, pod);
 }
 
@@ -161,6 +196,11 @@ void brain_delete_done(struct brain *brain, handle h, enum err err, msec now_ms)
     struct pod *pod = pod_of_group(brain, group);
     if (pod != NULL && !pod->was_seen) {
         brain->counters.orphans++;
+    }
+    if (MUTANT(18)) {
+        group->delete_accepted_ms = now_ms;
+        group_is_gone(brain, group, now_ms);
+        return;
     }
     group->delete_accepted_ms = now_ms;
     group->failures = 0;
@@ -198,7 +238,7 @@ void brain_finish_done(struct brain *brain, handle h, enum err err, msec now_ms)
     }
     trace_add(&brain->trace, now_ms, "finish done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_FINISH);
-    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+    if (err == ERR_OK || err == ERR_NOT_FOUND || MUTANT(17)) {
         object_is_gone(brain, pod, now_ms);
     } else if (err == ERR_CONFLICT) { /* another UID, or only a busy server */
         object_is_doubtful(brain, pod, now_ms);
@@ -216,7 +256,7 @@ void brain_prove_done(struct brain *brain, handle h, enum err err, msec now_ms)
     }
     trace_add(&brain->trace, now_ms, "prove done", h.slot, (uint32_t)err);
     pod_idle(brain, pod, EFFECT_PROVE);
-    if (err == ERR_NOT_FOUND) {
+    if (err == ERR_NOT_FOUND || (MUTANT(19) && err != ERR_OK)) {
         object_is_gone(brain, pod, now_ms);
     } else if (err != ERR_OK) {
         pod_back_off(brain, pod, RETRY_CAP_MS / 2, now_ms);
@@ -239,7 +279,7 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
         return;
     }
     bool is_end = pod->say != SAY_PENDING;
-    if (err != ERR_OK && (is_end || err_fate(err) != FATE_NEVER)) {
+    if (!MUTANT(16) && err != ERR_OK && (is_end || err_fate(err) != FATE_NEVER)) {
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
@@ -280,11 +320,11 @@ static void try_elsewhere(struct brain *brain, struct pod *pod, msec now_ms)
     }
     brain_tell(brain, pod, true, "FailedScheduling",
                "container group %s could not be scheduled; trying again (attempt %u)", group->id,
-               pod->attempt + 1);
+               group->attempt + 1);
+    pod_next_attempt(pod, group->attempt);
     unlink_group(brain, group);
     group->pod = pod_handle(brain, pod);
     group->is_extra = true;
-    pod->attempt++;
     pod->say = SAY_NOTHING;
     pod_back_off(brain, pod, STOCK_RETRY_CAP_MS, now_ms);
     group_touch(brain, group);
@@ -342,8 +382,16 @@ void brain_patch_done(struct brain *brain, handle h, enum err err,
         object_is_doubtful(brain, pod, now_ms);
         return;
     }
-    if (err != ERR_OK) {
+    if (err != ERR_OK && !MUTANT(15)) {
+        bool may_run = err_fate(err) == FATE_UNKNOWN && past != NULL && !is_init &&
+                       past->phase == POD_PHASE_RUNNING;
+        if (may_run && pod->phase < POD_PHASE_RUNNING) { /* it may stand there: never below it */
+            pod->phase = POD_PHASE_RUNNING;
+        }
         pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
+        return;
+    }
+    if (MUTANT(20)) {
         return;
     }
     pod->past = *past;

@@ -46,7 +46,7 @@ static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
 {
     const char *reason = rule != pod->rule ? pod_rule_tells(rule) : NULL;
     pod->rule = rule;
-    if (reason != NULL) {
+    if (reason != NULL && !MUTANT(25)) {
         char message[POD_MESSAGE_BYTES];
         (void)snprintf(message, sizeof message, "%s: %.150s", brain_pod_why(pod),
                        brain->cloud.message);
@@ -330,8 +330,8 @@ static bool next_object(struct brain *brain, msec now_ms, struct effect *out)
 
 static bool next_relist(struct brain *brain, msec now_ms, struct effect *out)
 {
-    if (!brain->pods_were_refused || brain->is_listing || now_ms < brain->relist_at_ms ||
-        brain->pods.count >= brain->config.pods_max) {
+    if (MUTANT(21) || !brain->pods_were_refused || brain->is_listing ||
+        now_ms < brain->relist_at_ms || brain->pods.count >= brain->config.pods_max) {
         return false;
     }
     brain->relist_at_ms = now_ms + RELIST_MS;

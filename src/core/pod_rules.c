@@ -52,12 +52,17 @@ static bool unproven(const struct look *l)
 
 static bool leaving_in_doubt(const struct look *l)
 {
-    return l->pod->is_leaving && l->pod->doubt_ms != 0;
+    return l->pod->is_leaving && l->pod->doubt_ms != 0 && !MUTANT(13);
 }
 
 static bool leaving_with_group(const struct look *l)
 {
-    return l->pod->is_leaving && l->has_group;
+    return l->pod->is_leaving && l->has_group && !MUTANT(7);
+}
+
+static bool leaving_with_twin(const struct look *l)
+{
+    return !MUTANT(7) && l->pod->is_leaving && pod_has_any_group(l->brain, l->pod);
 }
 
 static bool leaving_unread(const struct look *l)
@@ -72,7 +77,10 @@ static bool leaving(const struct look *l)
 
 static bool must_say(const struct look *l)
 {
-    return l->pod->say != SAY_NOTHING && !l->pod->was_said && !pod_phase_is_terminal(l->pod->phase);
+    /* Why it waited is no news once it has a group; its status may say more by then. */
+    bool is_late = l->pod->say == SAY_PENDING && l->has_group;
+    return l->pod->say != SAY_NOTHING && !l->pod->was_said && !is_late &&
+           !pod_phase_is_terminal(l->pod->phase);
 }
 
 static bool has_ended(const struct look *l)
@@ -92,7 +100,13 @@ static bool has_group(const struct look *l)
 
 static bool nothing_read_yet(const struct look *l)
 {
-    return !l->brain->pods_are_listed || l->brain->sweeps_digested == 0;
+    return MUTANT(6) ? false : !l->brain->pods_are_listed || l->brain->sweeps_digested == 0;
+}
+
+/* Who knows what happened meanwhile; another gateway may have created what this one wants to. */
+static bool not_read_again(const struct look *l)
+{
+    return l->brain->swept_ms < l->brain->cloud.away_ms && !MUTANT(27);
 }
 
 static bool in_doubt(const struct look *l)
@@ -135,6 +149,8 @@ static const struct pod_rule {
     {"leaving; whether a container group was created is not known yet", leaving_in_doubt,
      EFFECT_NONE, NULL},
     {"leaving; its container group is removed first", leaving_with_group, EFFECT_NONE, NULL},
+    {"leaving; another container group of it is removed first", leaving_with_twin, EFFECT_NONE,
+     NULL},
     {"leaving; the cloud has not been read completely yet", leaving_unread, EFFECT_NONE, NULL},
     {"its container group is gone, the object may go", leaving, EFFECT_FINISH, NULL},
     {"its status must be written", must_say, EFFECT_SAY, NULL},
@@ -144,6 +160,8 @@ static const struct pod_rule {
     {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
      EFFECT_NONE, NULL},
+    {"the cloud answers again; waiting for a complete reading of it", not_read_again, EFFECT_NONE,
+     NULL},
     {"it may have a container group that is not visible yet; waiting for complete sweeps", in_doubt,
      EFFECT_NONE, NULL},
     {"it was Running before, and its container group is not to be found", ran_elsewhere,

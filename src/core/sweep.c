@@ -8,8 +8,9 @@
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void group_is_there(struct group *group, msec read_ms)
+static void group_is_there(struct group *group, msec read_ms, msec now_ms)
 {
+    group->shown_ms = now_ms;
     group->was_seen = true;
     group->is_hidden = false;
     if (read_ms > group->seen_at_ms) {
@@ -41,7 +42,7 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
         return group; /* an older reading: what we know is newer */
     }
     bool was_away = group->is_suspect || group->is_hidden;
-    group_is_there(group, read_ms);
+    group_is_there(group, read_ms, now_ms);
     /* What has ended stays ended: a late row of an eventually consistent service changes nothing.
      */
     bool is_news = group->row_hash != row_hash &&
@@ -88,6 +89,9 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
             note_is_refuted(brain, group, now_ms);
         }
     }
+    if (group->must_date) {
+        group_is_dated(brain, group, tags->created_unix_s, now_ms);
+    }
     if (group->has_tags) {
         return;
     }
@@ -117,8 +121,13 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
 /* ---- complete sweeps ------------------------------------------------------------------------- */
 
 /* Enough complete sweeps did not show a group for this pod: it has none. */
-static void doubt_is_settled(struct brain *brain, struct pod *pod, msec now_ms)
+static void doubt_is_settled(struct brain *brain, struct pod *pod, bool is_empty, msec now_ms)
 {
+    if (pod->token_clashed &&
+        (!is_empty || MUTANT(12))) { /* without permission everything looks empty */
+        pod->token_clashed = false;
+        pod->attempt++;
+    }
     trace_add(&brain->trace, now_ms, "doubt settled", pod_handle(brain, pod).slot, 0);
     pod->doubt_ms = 0;
     pod->doubt_sweeps = 0;
@@ -138,7 +147,7 @@ static msec doubt_lasts_ms(const struct brain *brain, const struct pod *pod)
 {
     msec absence_ms = brain->config.absence_ms, young_ms = brain->config.young_ms;
     bool goes = pod->is_leaving || pod->object != OBJECT_SEEN;
-    return goes && young_ms > absence_ms ? young_ms : absence_ms;
+    return goes && young_ms > absence_ms && !MUTANT(8) ? young_ms : absence_ms;
 }
 
 static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
@@ -152,7 +161,7 @@ static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty
         pod->doubt_sweeps++;
         if (pod->doubt_sweeps >= brain->config.absence_sweeps &&
             started_ms - pod->doubt_ms >= doubt_lasts_ms(brain, pod)) {
-            doubt_is_settled(brain, pod, now_ms);
+            doubt_is_settled(brain, pod, is_empty, now_ms);
         }
     }
 }
@@ -205,15 +214,17 @@ void sweep_digest(struct brain *brain, msec now_ms)
     msec started_ms = brain->sweep_digesting_ms;
     bool is_empty = brain->sweep_was_empty;
     brain->sweep_digesting_ms = 0;
+    bool is_after_outage = brain->swept_ms < brain->cloud.away_ms;
+    brain->swept_ms = started_ms;
     bool is_first = brain->sweeps_digested++ == 0;
     trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
     watch_empty_sweeps(brain, is_empty);
     pods_after_sweep(brain, started_ms, is_empty, now_ms);
-    if (!is_empty) { /* an empty listing is what a missing permission looks like */
+    if (!is_empty || MUTANT(14)) { /* an empty listing is what a missing permission looks like */
         groups_after_sweep(brain, started_ms, now_ms);
     }
     claim_orphans(brain, now_ms);
-    if (is_first) {
+    if (is_first || is_after_outage) {
         for (handle h = pool_first(&brain->pods); !handle_is_none(h);
              h = pool_after(&brain->pods, h)) {
             pod_touch(brain, brain_pod(brain, h));
@@ -263,7 +274,7 @@ void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint3
     CHECK(brain->in_flight[EFFECT_SWEEP] > 0);
     brain->in_flight[EFFECT_SWEEP]--;
     budget_slow(brain, EFFECT_SWEEP, err, now_ms);
-    if (err != ERR_OK || !is_complete) {
+    if ((err != ERR_OK && !MUTANT(4)) || (!is_complete && !MUTANT(5))) {
         tell_full(brain);
         brain->sweep_failures++;
         brain->sweep_at_ms =
@@ -306,15 +317,23 @@ void brain_delta_done(struct brain *brain, enum err err, msec started_ms, msec n
 static bool absence_is_believed(const struct brain *brain, const struct group *group, msec now_ms)
 {
     bool is_young = !group->was_seen && now_ms - group->known_since_ms < brain->config.young_ms;
+    is_young = is_young && !MUTANT(23);
+    if (MUTANT(30) && group->delete_accepted_ms == 0 && group->was_seen) {
+        return group->missing_sweeps > 0;
+    }
     if (group->delete_accepted_ms != 0) { /* by id, after the cloud took the delete: proof */
         return !is_young || now_ms - group->delete_accepted_ms >= DELETED_YOUNG_MS;
     }
-    return !is_young && (group->is_suspect || !group->has_tags);
+    return MUTANT(2) || (!is_young && (group->is_suspect || !group->has_tags));
 }
 
 static void group_was_read(struct brain *brain, struct group *group, bool was_found,
                            msec started_ms, msec now_ms)
 {
+    if (!was_found && started_ms < group->shown_ms) { /* a reading that may be newer showed it */
+        group_back_off(brain, group, RETRY_BASE_MS, GONE_POLL_CAP_MS, now_ms);
+        return;
+    }
     if (!was_found) {
         group->is_hidden = true;
         if (absence_is_believed(brain, group, now_ms)) {
@@ -324,7 +343,7 @@ static void group_was_read(struct brain *brain, struct group *group, bool was_fo
         }
         return;
     }
-    group_is_there(group, started_ms);
+    group_is_there(group, started_ms, now_ms);
     if (group->delete_accepted_ms == 0) {
         group->failures = 0;
         return;
@@ -450,6 +469,7 @@ static void cloud_is_away(struct brain *brain, msec now_ms)
     struct cloud_state *cloud = &brain->cloud;
     cloud->is_reachable = false;
     cloud->changed_at_ms = now_ms;
+    cloud->away_ms = now_ms;
     brain_tell(brain, NULL, true, "ECIUnreachable",
                "the ECI API does not answer (%s); running pods are untouched, new ones wait",
                cloud->message);

@@ -73,6 +73,30 @@ void params_add_at(struct params *params, str value, const char *name_format, ..
     add(params, buf_str(&name), value, false);
 }
 
+void params_set(struct params *params, str name, str value)
+{
+    for (uint32_t i = 0; i < params->count; i++) {
+        if (str_eq(params->items[i].name, name)) {
+            str copy = arena_copy(params->arena, value);
+            params->has_failed = params->has_failed || copy.ptr == NULL;
+            params->items[i].value = copy;
+            return;
+        }
+    }
+    add(params, name, value, false);
+}
+
+void params_drop(struct params *params, str prefix)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < params->count; i++) {
+        if (!str_starts(params->items[i].name, prefix)) {
+            params->items[kept++] = params->items[i];
+        }
+    }
+    params->count = kept;
+}
+
 str params_find(const struct params *params, str name)
 {
     for (uint32_t i = 0; i < params->count; i++) {

@@ -37,6 +37,11 @@ void params_add_bool(struct params *params, str name, bool value);
 void params_add_at(struct params *params, str value, const char *name_format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Replaces the value of a name, in its place; adds it when there is none. Linear. */
+void params_set(struct params *params, str name, str value);
+/* Takes out every parameter whose name starts so; the others keep their order. */
+void params_drop(struct params *params, str prefix);
+
 /* The value of a name, or STR_NONE. Linear. */
 str params_find(const struct params *params, str name);
 

@@ -36,6 +36,7 @@ struct converter {
     size_t alias_bytes;
     const struct fy_mark *mark; /* where we are, may be NULL */
     struct yaml_fault *fault;
+    struct yaml_lines *lines; /* NULL: not wanted */
 };
 
 _Static_assert(YAML_DEPTH_MAX <= JSON_WRITE_DEPTH_MAX, "what is read must be writable");
@@ -395,9 +396,26 @@ static enum err on_end(struct converter *converter)
     return ERR_OK;
 }
 
+/* A member is noted at its key, an item of a list, and the root, at itself. */
+static void note_line(struct converter *converter, const struct fy_event *event)
+{
+    struct yaml_lines *lines = converter->lines;
+    bool is_start = event->type == FYET_SCALAR || event->type == FYET_ALIAS ||
+                    event->type == FYET_MAPPING_START || event->type == FYET_SEQUENCE_START;
+    bool is_value = converter->depth > 0 && converter->levels[converter->depth - 1].is_mapping &&
+                    converter->levels[converter->depth - 1].has_key;
+
+    if (lines != NULL && is_start && !is_value && converter->mark != NULL &&
+        lines->count < lines->count_max) {
+        lines->items[lines->count++] = (struct yaml_line){(uint32_t)converter->out->bytes,
+                                                          (uint32_t)converter->mark->line + 1};
+    }
+}
+
 static enum err on_event(struct converter *converter, struct fy_event *event)
 {
     converter->mark = fy_event_start_mark(event);
+    note_line(converter, event);
     switch (event->type) {
     case FYET_SCALAR:
         return on_scalar(converter, event);
@@ -489,9 +507,10 @@ static enum err convert_document(struct fy_parser *parser, struct fy_diag *diag,
 }
 
 static enum err convert(struct fy_parser *parser, struct fy_diag *diag, uint32_t index,
-                        struct buf *out, uint32_t *first_line, struct yaml_fault *fault)
+                        struct buf *out, uint32_t *first_line, struct yaml_lines *lines,
+                        struct yaml_fault *fault)
 {
-    struct converter converter = {.out = out, .fault = fault};
+    struct converter converter = {.out = out, .fault = fault, .lines = lines};
     json_write_init(&converter.writer, out);
     enum err err = find_document(parser, diag, index, first_line, fault);
     return err == ERR_OK ? convert_document(parser, diag, &converter) : err;
@@ -520,8 +539,8 @@ static struct fy_diag *create_diag(void)
     return diag;
 }
 
-enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
-                      struct yaml_fault *fault)
+static enum err to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
+                        struct yaml_lines *lines, struct yaml_fault *fault)
 {
     size_t before = out->bytes;
     enum err err = ERR_NO_MEMORY;
@@ -538,7 +557,7 @@ enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first
     struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_PARSE, .diag = diag};
     struct fy_parser *parser = diag != NULL ? fy_parser_create(&config) : NULL;
     if (parser != NULL && fy_parser_set_string(parser, text.ptr, text.bytes) == 0) {
-        err = convert(parser, diag, index, out, first_line, fault);
+        err = convert(parser, diag, index, out, first_line, lines, fault);
     }
     fy_parser_destroy(parser);
     fy_diag_destroy(diag);
@@ -546,4 +565,31 @@ enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first
         out->bytes = before;
     }
     return err;
+}
+
+enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
+                      struct yaml_fault *fault)
+{
+    return to_json(text, index, out, first_line, NULL, fault);
+}
+
+enum err yaml_to_json_lines(str text, uint32_t index, struct buf *out, struct yaml_lines *lines,
+                            struct yaml_fault *fault)
+{
+    lines->count = 0;
+    return to_json(text, index, out, NULL, lines, fault);
+}
+
+uint32_t yaml_line_at(const struct yaml_lines *lines, size_t at)
+{
+    uint32_t low = 0, high = lines->count;
+    while (low < high) { /* items before low are at or before `at` */
+        uint32_t middle = low + (high - low) / 2;
+        if (lines->items[middle].at <= at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 ? lines->items[low - 1].line : 1;
 }

@@ -38,4 +38,24 @@ struct yaml_fault {
 MUST_USE enum err yaml_to_json(str text, uint32_t index, struct buf *out, uint32_t *first_line,
                                struct yaml_fault *fault);
 
+/* Where in the YAML each member (its key) and each item of a list starts, in order. */
+struct yaml_line {
+    uint32_t at;   /* bytes from the start of out's memory: at or just before the JSON of it */
+    uint32_t line; /* from 1 */
+};
+
+struct yaml_lines {
+    struct yaml_line *items; /* the caller's */
+    uint32_t count;
+    uint32_t count_max; /* more are not noted: what follows counts to the last noted line */
+};
+
+/* The same, and notes the lines (emptied first). */
+MUST_USE enum err yaml_to_json_lines(str text, uint32_t index, struct buf *out,
+                                     struct yaml_lines *lines, struct yaml_fault *fault);
+
+/* The line of the value whose JSON starts `at` bytes from the start of out's memory; 1 when nothing
+ * was noted before it. */
+uint32_t yaml_line_at(const struct yaml_lines *lines, size_t at);
+
 #endif

@@ -43,6 +43,7 @@ struct generation {
     struct tls_trust trust;
     struct tls_identity identity;
     bool has_identity;
+    bool has_own_ca;               /* trust is the cluster's authority, not the system's bundle */
     char host[RESOLVE_HOST_BYTES]; /* to dial; target.host may be another (tls-server-name) */
     char user[128];                /* for messages */
     char token[KUBE_TOKEN_BYTES_MAX + 1];
@@ -72,6 +73,17 @@ struct loading {
     struct buf why;
     enum err err;
 };
+
+str kube_auth_host(const struct kube_auth *auth)
+{
+    return str_of(auth->files->generations[auth->files->current].host);
+}
+
+const struct tls_trust *kube_auth_cluster_ca(const struct kube_auth *auth)
+{
+    const struct generation *now = &auth->files->generations[auth->files->current];
+    return now->has_own_ca ? &now->trust : NULL;
+}
 
 void kube_wipe(void *memory, size_t bytes)
 {
@@ -161,8 +173,9 @@ static void load_trust(struct loading *l)
         return;
     }
     str pem = found->ca_pem;
+    bool has_file = !str_is_empty(found->ca_file);
+    l->to->has_own_ca = has_file || !str_is_empty(pem);
     if (str_is_empty(pem)) {
-        bool has_file = !str_is_empty(found->ca_file);
         pem = read_file(l, FILE_CA, has_file ? found->ca_file : S(SYSTEM_BUNDLE));
     }
     if (l->err == ERR_OK &&

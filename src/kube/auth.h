@@ -69,6 +69,13 @@ struct kube_auth {
     str agent;
 };
 
+/* The API server's name or address, as it is dialled. */
+str kube_auth_host(const struct kube_auth *auth);
+/* The cluster's own certificate authority as the kubeconfig gives it; NULL when it gives none (then
+ * the API server is judged by the system's bundle, which vouches for nobody's client). May change
+ * with a reload. */
+const struct tls_trust *kube_auth_cluster_ca(const struct kube_auth *auth);
+
 /*
  * Carves its memory (no file is touched; runs in the planning pass too).
  *

@@ -19,6 +19,7 @@ struct entry {
     enum kube_kind kind;
     bool is_warning;
     bool is_posted; /* the server has the event: repetitions are patches */
+    bool is_named;  /* counted by somebody else, under a name of its own */
     uint32_t count, count_sent;
     int64_t first_unix_s, last_unix_s;
     msec sent_at_ms;     /* start of the newest write */
@@ -29,6 +30,7 @@ struct entry {
     char uid[KUBE_NAME_BYTES_MAX + 1]; /* a Node's is its name */
     char event_name[KUBE_NAME_BYTES_MAX + 1];
     char reason[KUBE_EVENT_REASON_BYTES_MAX + 1];
+    char component[KUBE_EVENT_REASON_BYTES_MAX + 1]; /* empty: ours */
     char message[KUBE_EVENT_MESSAGE_BYTES_MAX + 1];
 };
 
@@ -109,7 +111,15 @@ static uint64_t key_of(const struct kube_event *event, str message)
     key = key * 31 + str_hash(event->name);
     key = key * 31 + str_hash(event->reason);
     key = key * 31 + str_hash(message);
+    key = key * 31 + str_hash(event->own_name);
     return key * 31 + event->is_warning;
+}
+
+static bool is_same_name(const struct entry *entry, const struct kube_event *event)
+{
+    bool is_named = !str_is_empty(event->own_name);
+    return entry->is_named == is_named &&
+           (!is_named || str_eq(str_of(entry->event_name), event->own_name));
 }
 
 static struct entry *find_entry(struct kube_events *events, uint64_t key,
@@ -122,7 +132,7 @@ static struct entry *find_entry(struct kube_events *events, uint64_t key,
         if (entry->is_warning == event->is_warning && entry->kind == event->kind &&
             str_eq(str_of(entry->uid), event->uid) && str_eq(str_of(entry->name), event->name) &&
             str_eq(str_of(entry->reason), event->reason) &&
-            str_eq(str_of(entry->message), message)) {
+            str_eq(str_of(entry->message), message) && is_same_name(entry, event)) {
             return entry;
         }
     }
@@ -179,10 +189,12 @@ static void put_new(struct kube_events *events, const struct entry *entry, struc
     json_member_time(w, "firstTimestamp", entry->first_unix_s);
     json_member_time(w, "lastTimestamp", entry->last_unix_s);
     json_member_object(w, "source");
-    json_member_text(w, "component", events->config.component);
+    str component =
+        entry->component[0] != '\0' ? str_of(entry->component) : events->config.component;
+    json_member_text(w, "component", component);
     json_member_text(w, "host", events->config.host);
     json_end(w);
-    json_member_text(w, "reportingComponent", events->config.component);
+    json_member_text(w, "reportingComponent", component);
     json_member_text(w, "reportingInstance", events->config.host);
     json_end(w);
 }
@@ -275,13 +287,18 @@ static void on_done(void *owner, const struct kube_reply *reply)
     events->is_busy = false;
     /* A name of ours that exists already: the write that was believed lost had landed. */
     bool is_there = !entry->is_posted && reply->err == ERR_CONFLICT;
+    if (is_there && entry->is_named && entry->count > 1) {
+        entry->count_sent = 0; /* posted by a process before us: its count may have grown since */
+    }
     if (reply->err == ERR_OK || is_there) {
         events->posted += !entry->is_posted;
         events->patched += entry->is_posted;
         after_success(events, entry);
     } else if (entry->is_posted && reply->err == ERR_NOT_FOUND) {
         entry->is_posted = false; /* events live for an hour: a new one goes on counting */
-        make_name(events, entry);
+        if (!entry->is_named) {
+            make_name(events, entry);
+        }
         write_at(events, entry, events->loop->now_ms);
     } else {
         after_failure(events, entry, reply->err);
@@ -343,13 +360,30 @@ static void on_timer(struct loop_timer *timer)
 
 /* ---- from outside ---------------------------------------------------------------------------- */
 
-static void repeat(struct kube_events *events, struct entry *entry)
+/* False: an event that was seen before, and nothing happened since. */
+static bool count_again(struct entry *entry, const struct kube_event *event)
+{
+    if (!entry->is_named) {
+        entry->count += entry->count < UINT32_MAX / 2;
+        entry->last_unix_s = os_wall_ms() / 1000;
+        return true;
+    }
+    if (event->count <= entry->count) {
+        return false;
+    }
+    entry->count = event->count;
+    entry->last_unix_s = event->last_unix_s;
+    return true;
+}
+
+static void repeat(struct kube_events *events, struct entry *entry, const struct kube_event *event)
 {
     msec now_ms = events->loop->now_ms;
     bool is_being_written = !due_is_set(&entry->due) && !list_has(&entry->recent);
+    if (!count_again(entry, event)) {
+        return;
+    }
     events->repeated++;
-    entry->count += entry->count < UINT32_MAX / 2;
-    entry->last_unix_s = os_wall_ms() / 1000;
     if (!due_is_set(&entry->due) && !is_being_written) {
         msec next_ms = entry->sent_at_ms + KUBE_EVENT_SPREAD_MS;
         entry->waits_since_ms = now_ms;
@@ -365,7 +399,15 @@ static bool fill_entry(struct kube_events *events, struct entry *entry,
     entry->count = 1;
     entry->first_unix_s = entry->last_unix_s = os_wall_ms() / 1000;
     entry->waits_since_ms = events->loop->now_ms;
-    return str_copy(entry->name_space, sizeof entry->name_space, event->name_space) &&
+    entry->is_named = !str_is_empty(event->own_name);
+    if (entry->is_named) {
+        entry->count = event->count > 0 ? event->count : 1;
+        entry->first_unix_s = event->first_unix_s;
+        entry->last_unix_s = event->last_unix_s;
+    }
+    (void)str_copy(entry->component, sizeof entry->component, event->component);
+    return str_copy(entry->event_name, sizeof entry->event_name, event->own_name) &&
+           str_copy(entry->name_space, sizeof entry->name_space, event->name_space) &&
            str_copy(entry->name, sizeof entry->name, event->name) &&
            str_copy(entry->uid, sizeof entry->uid, event->uid) &&
            str_copy(entry->reason, sizeof entry->reason, event->reason) &&
@@ -390,7 +432,9 @@ static bool add(struct kube_events *events, uint64_t key, const struct kube_even
         return false;
     }
     entry->key = key;
-    make_name(events, entry);
+    if (!entry->is_named) {
+        make_name(events, entry);
+    }
     object_charge(events, event->uid);
     write_at(events, entry, events->loop->now_ms);
     return true;
@@ -402,11 +446,16 @@ void kube_event_post(struct kube_events *events, const struct kube_event *event)
     uint64_t key = key_of(event, message);
     struct entry *entry = find_entry(events, key, event, message);
     if (entry != NULL) {
-        repeat(events, entry);
+        repeat(events, entry, event);
     } else if (!add(events, key, event, message)) {
         events->dropped++;
     }
     pump(events);
+}
+
+bool kube_events_has_room(const struct kube_events *events)
+{
+    return kube_events_waiting(events) < events->config.entries_max * 3 / 4;
 }
 
 uint32_t kube_events_waiting(const struct kube_events *events)

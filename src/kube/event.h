@@ -5,6 +5,10 @@
  * reason, type, message) again is a PATCH of count and lastTimestamp of the first one's event. A
  * table of fixed size remembers them, least recently used out first.
  *
+ * Events that somebody else has counted (the cloud's) come with a name of their own: then count and
+ * times are theirs, seeing the same once more changes nothing, and an event that is on the server
+ * already (a process before us has posted it) is not posted again.
+ *
  * Limits, all by dropping (counted): the table (only entries not waiting to be written are
  * replaced), a budget per object (25 at once, then 1 each 5 minutes, as client-go), a global rate,
  * one write per entry in KUBE_EVENT_SPREAD_MS, one request under way. An event that cannot be
@@ -34,6 +38,11 @@ struct kube_event {
     bool is_warning; /* else Normal */
     str reason;      /* "ProviderCreateFailed" */
     str message;     /* cut to KUBE_EVENT_MESSAGE_BYTES_MAX; never a secret */
+    /* Of an event that somebody else has counted; all empty for one of ours. */
+    str own_name;  /* of the Event object: the same whenever it is seen; valid as such a name */
+    str component; /* source.component; empty: ours. Cut to KUBE_EVENT_REASON_BYTES_MAX */
+    uint32_t count;
+    int64_t first_unix_s, last_unix_s;
 };
 
 struct kube_events_config {
@@ -71,6 +80,9 @@ void kube_events_init(struct kube_events *events, struct loop *loop, struct regi
 
 /* Never fails and never waits: what does not fit is dropped and counted. */
 void kube_event_post(struct kube_events *events, const struct kube_event *event);
+
+/* Would another event find a place? The last quarter of the table is for those of our own. */
+bool kube_events_has_room(const struct kube_events *events);
 
 /* How many wait to be written (tests, end of the process). */
 uint32_t kube_events_waiting(const struct kube_events *events);

@@ -13,14 +13,23 @@
  *                exactly once for each exchange whose on_request came, as its last handler
  *
  * Limits (all counted; see struct http_server_counters): connections in all and from one address
- * (more: the oldest idle one is closed, else the new one is refused), handshakes under way,
- * HTTP_SERVER_HEAD_BYTES for a head (431), body_bytes_max (413), and the deadlines below. A peer
- * that is slow, silent or hostile costs its slot and nothing else. When descriptors run out,
- * accepting pauses for HTTP_SERVER_PAUSE_MS.
+ * (more: the oldest idle one is closed, else one that has not brought a whole request for
+ * HTTP_SERVER_YOUNG_MS, else the new one is refused), HTTP_SERVER_HEAD_BYTES for a head (431),
+ * body_bytes_max (413), bodies_max (503), and the deadlines below. A peer that is slow, silent or
+ * hostile costs its slot and nothing else: in one turn of the loop so many connections are accepted
+ * and so many steps of handshakes are taken, the rest wait for the next turn. When descriptors run
+ * out, accepting pauses for HTTP_SERVER_PAUSE_MS.
+ *
+ * Handlers may call anything here but http_server_stop and http_server_refresh. No handler is
+ * called from inside a call of its owner (but for on_gone by http_server_stop).
+ *
+ * TLS as we speak it has no half-close: when the peer ends its side of an upgraded stream, what it
+ * sent before is still delivered, then on_data tells of the end and on_gone follows.
  */
 #ifndef ECILET_NET_HTTP_SERVER_H
 #define ECILET_NET_HTTP_SERVER_H
 
+#include "base/list.h"
 #include "net/http_parse.h"
 #include "net/link.h"
 #include "os/sock.h"
@@ -31,9 +40,14 @@
 #define HTTP_SERVER_BODY_MS 30000      /* ... until its body is complete */
 #define HTTP_SERVER_IDLE_MS 60000      /* between requests */
 #define HTTP_SERVER_STALL_MS 60000     /* a peer that does not take what is written to it */
+#define HTTP_SERVER_LINGER_MS 2000     /* our last words until the peer closes too */
+#define HTTP_SERVER_YOUNG_MS 2000      /* an unfinished request may not be evicted before */
 #define HTTP_SERVER_PAUSE_MS 1000
+#define HTTP_SERVER_ACCEPTS 16 /* in one turn of the loop */
+#define HTTP_SERVER_SHAKES 4   /* steps of handshakes in one turn: 1 or 2 ms of sums each */
 
 struct http_server;
+struct http_conn;
 struct http_exchange;
 
 struct http_server_handlers {
@@ -81,13 +95,37 @@ struct http_server_counters {
     uint64_t requests, bad_requests, deadlines, bytes_in, bytes_out;
 };
 
-/* Carves connections and buffers (about 40 KiB each, touched only in use). */
+/* The server's own; the owner only keeps the memory. */
+struct http_server {
+    struct loop *loop;
+    struct http_server_config config;
+    struct http_conn *conns;
+    char *outs;   /* what is to be sent, one for each connection */
+    char *bodies; /* of requests: bodies_max of body_bytes_max */
+    bool *bodies_taken;
+    int listener; /* -1: not listening */
+    struct loop_watch watch;
+    struct loop_timer pause; /* accepting goes on then */
+    struct loop_timer kick;  /* connections that want a turn */
+    struct list kicked;
+    uint64_t shakes_turn; /* the turn of the loop that shakes_left belongs to */
+    uint32_t shakes_left;
+    uint32_t open_count;
+    struct http_server_counters counters;
+};
+
+/* Carves connections and buffers (about 100 KiB each, touched only in use, and a body's room for
+ * each of bodies_max). The loop must have room for HTTP_SERVER_TIMERS timers. */
+#define HTTP_SERVER_TIMERS(conns_max) ((conns_max) + 2)
 void http_server_init(struct http_server *server, struct loop *loop, struct region *region,
                       const struct http_server_config *config);
 /* Listens. Port 0 chooses. *bound (may be NULL) receives the address. Errors: ERR_SYSTEM. */
 MUST_USE enum err http_server_start(struct http_server *server, struct sock_addr *bound);
 /* Closes the listener and all connections (on_gone for each exchange). */
 void http_server_stop(struct http_server *server);
+/* Identity or trust are about to be replaced in place: handshakes under way, which look at them,
+ * are cut. Connections that are open go on. */
+void http_server_refresh(struct http_server *server);
 uint32_t http_server_open(const struct http_server *server);
 const struct http_server_counters *http_server_counters(const struct http_server *server);
 
@@ -96,8 +134,8 @@ bool http_exchange_header(const struct http_exchange *exchange, str name, str *v
 
 /* ---- answers: exactly one of these per exchange ---------------------------------------------- */
 
-/* A whole reply, copied. type: "application/json" ... May be larger than the connection's buffer:
- * up to body room of HTTP_SERVER_REPLY_BYTES; a larger one must go in pieces. */
+/* A whole reply, copied. type: "application/json" ... Up to HTTP_SERVER_REPLY_BYTES; a larger one
+ * must go in pieces (else the peer gets a 500 instead). */
 #define HTTP_SERVER_REPLY_BYTES (64 * 1024)
 void http_reply(struct http_exchange *exchange, int status, str type, str body);
 
@@ -110,13 +148,14 @@ void http_reply_end(struct http_exchange *exchange);
 /* 101: headers are lines "Name: value\r\n" besides Upgrade and Connection, e.g. the sub-protocol.
  */
 void http_upgrade(struct http_exchange *exchange, str protocol, str headers);
-/* Received bytes, valid until the next call on this exchange; *is_over: and no more will come. */
+/* Received bytes, valid until the next call on this exchange; *is_over: and no more will come.
+ * on_data comes again when all that was shown is taken and more has arrived. */
 str http_stream_ready(struct http_exchange *exchange, bool *is_over);
 void http_stream_taken(struct http_exchange *exchange, size_t bytes);
 /* As http_reply_put. Reading pauses while received bytes are not taken: that is the back-pressure.
  */
 size_t http_stream_put(struct http_exchange *exchange, str text);
-/* Room that a put would find now, in bytes. */
+/* Room that a put would find now, in bytes; when it is scarce, on_room comes later. */
 size_t http_stream_room(struct http_exchange *exchange);
 /* What was put is sent, then the connection is closed. on_gone follows. */
 void http_stream_close(struct http_exchange *exchange);

@@ -255,6 +255,25 @@ enum err sock_accept(int listener, int *fd, struct sock_addr *peer)
     return ERR_OK;
 }
 
+enum err sock_own_address(const struct sock_addr *to, char out[static 64])
+{
+    union kernel_addr there, here;
+    socklen_t there_bytes = to_kernel(to, &there), here_bytes = sizeof here;
+    int fd = socket(there.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memset(&here, 0, sizeof here);
+    bool is_known = fd >= 0 && connect(fd, &there.any, there_bytes) == 0 &&
+                    getsockname(fd, &here.any, &here_bytes) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (!is_known) {
+        return ERR_UNREACHABLE;
+    }
+    const void *bytes = here.any.sa_family == AF_INET ? (const void *)&here.v4.sin_addr
+                                                      : (const void *)&here.v6.sin6_addr;
+    return inet_ntop(here.any.sa_family, bytes, out, 64) != NULL ? ERR_OK : ERR_UNREACHABLE;
+}
+
 /* ---- moving bytes ---------------------------------------------------------------------------- */
 
 static enum err err_of_transfer(int number)

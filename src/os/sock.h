@@ -29,6 +29,9 @@ MUST_USE enum err sock_listen(const struct sock_addr *addr, int backlog, int *fd
 /* ERR_AGAIN when none waits; ERR_FULL when descriptors are exhausted. */
 MUST_USE enum err sock_accept(int listener, int *fd, struct sock_addr *peer);
 
+/* This machine's own address on the way to another one (nothing is sent). out is as for
+ * sock_addr_text(), without the port. Errors: ERR_UNREACHABLE. */
+MUST_USE enum err sock_own_address(const struct sock_addr *to, char out[static 64]);
 /* local_sock.c: a socket in the file system, for this user only (mode 0600). A file left behind by
  * a dead process is replaced. Errors: ERR_TOO_BIG (path), ERR_BUSY (somebody listens there),
  * ERR_SYSTEM. sock_accept() works on it; the address is then empty. */

@@ -5,34 +5,29 @@
  */
 #include "spec/container_read.h"
 
-#include "spec/expand.h"
+#include "spec/action_read.h"
+#include "spec/env_read.h"
 #include "spec/pod_fields.h"
 #include "spec/quantity.h"
+#include "spec/security_read.h"
 
-#define ENV_IGNORES_SIZE "__ECI_RESOURCE_IGNORE__" /* eci-api 4.3, 6.4 */
 #define TEXT_BYTES_SHOWN 100
 
-static void read_env(struct spec_read *read, json object, str path, struct spec_container *out);
-static void add_env(struct spec_read *read, json one, str path, struct spec_env *env,
-                    uint32_t *count);
 static void read_ports(struct spec_read *read, json object, str path, struct spec_container *out);
 static void read_mounts(struct spec_read *read, json object, str path, struct spec_container *out);
-static void read_resources(struct spec_read *read, json object, str path,
-                           struct spec_container *out);
-static const str *read_expanded(struct spec_read *read, json object, const char *key, str path,
-                                const struct spec_container *out, uint32_t *count);
-static bool expand_or_refuse(struct spec_read *read, str text, const struct spec_env *env,
-                             uint32_t env_count, str path, str *out);
+static str read_sub_path(struct spec_read *read, json mount, str path,
+                         const struct spec_container *out);
+static str read_propagation(struct spec_read *read, json mount, str path);
+static bool is_read_only_volume(const struct spec_read *read, str name);
 
 void container_read(struct spec_read *read, json object, bool is_init, str path,
                     struct spec_container *out)
 {
-    str security_path = spec_path_key(read, path, "securityContext");
-
     fields_check(is_init ? FIELD_SCOPE_INIT : FIELD_SCOPE_CONTAINER, object, path, read->verdict);
-    fields_check(FIELD_SCOPE_SECURITY, json_get(object, "securityContext"), security_path,
-                 read->verdict);
-    out->name = spec_read_text(read, object, "name", path);
+    security_read(read, json_get(object, "securityContext"), is_init,
+                  spec_path_key(read, path, "securityContext"), &out->security);
+    read->container = out;
+    read->has_secret_texts = false;
     out->image = spec_read_text(read, object, "image", path);
     out->working_dir = spec_read_text(read, object, "workingDir", path);
     out->pull_policy = spec_read_text(read, object, "imagePullPolicy", path);
@@ -41,14 +36,15 @@ void container_read(struct spec_read *read, json object, bool is_init, str path,
     out->has_stdin = spec_read_bool(read, object, "stdin", path);
     out->has_stdin_once = spec_read_bool(read, object, "stdinOnce", path);
     out->has_tty = spec_read_bool(read, object, "tty", path);
-    read_env(read, object, path, out);
+    env_read(read, object, path, out);
     read_ports(read, object, path, out);
     read_mounts(read, object, path, out);
-    read_resources(read, json_get(object, "resources"), spec_path_key(read, path, "resources"),
-                   out);
-    out->command = read_expanded(read, object, "command", path, out, &out->command_count);
-    out->args = read_expanded(read, object, "args", path, out, &out->args_count);
-
+    out->command = container_read_expanded(read, object, "command", path, out, &out->command_count);
+    out->args = container_read_expanded(read, object, "args", path, out, &out->args_count);
+    if (!is_init) { /* refused for init containers */
+        actions_read(read, object, path, out);
+    }
+    out->has_secret_texts = read->has_secret_texts;
     if (str_is_empty(out->name)) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "name"), "is missing");
     }
@@ -58,52 +54,6 @@ void container_read(struct spec_read *read, json object, bool is_init, str path,
     if (str_is_empty(out->pull_policy)) {
         out->pull_policy = pod_spec_pull_policy(out->image);
     }
-}
-
-/* In order, because a value may refer to the variables before it; the last of one name wins. */
-static void read_env(struct spec_read *read, json object, str path, struct spec_container *out)
-{
-    json list = spec_read_list(read, object, "env", path);
-    uint32_t count = json_count(list), at = 0;
-
-    if (count > SPEC_ENV_MAX - read->env_count) {
-        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "env"),
-                       "the pod has more than %u variables", SPEC_ENV_MAX);
-        return;
-    }
-    read->env_count += count;
-    struct spec_env *env = count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_env) : NULL;
-    if (env == NULL) {
-        return;
-    }
-    for (json one = json_first(list); json_is_there(one); one = json_next(one)) {
-        add_env(read, one, spec_path_at(read, path, "env", at++), env, &out->env_count);
-    }
-    out->env = env;
-    const struct spec_env *unsized = expand_find(env, out->env_count, S(ENV_IGNORES_SIZE));
-    out->is_unsized = unsized != NULL && str_eq_nocase(unsized->value, S("true"));
-}
-
-static void add_env(struct spec_read *read, json one, str path, struct spec_env *env,
-                    uint32_t *count)
-{
-    struct spec_env variable = {.name = spec_read_text(read, one, "name", path)};
-
-    fields_check(FIELD_SCOPE_ENV, one, path, read->verdict);
-    if (str_is_empty(variable.name)) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path, "a variable needs a name");
-        return;
-    }
-    if (!expand_or_refuse(read, spec_read_text(read, one, "value", path), env, *count, path,
-                          &variable.value)) {
-        return;
-    }
-    const struct spec_env *same = expand_find(env, *count, variable.name);
-    if (same != NULL) {
-        env[same - env] = variable;
-        return;
-    }
-    env[(*count)++] = variable;
 }
 
 static void read_ports(struct spec_read *read, json object, str path, struct spec_container *out)
@@ -149,25 +99,72 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
         struct spec_mount mount = {
             .volume = spec_read_text(read, one, "name", here),
             .path = spec_read_text(read, one, "mountPath", here),
-            .sub_path = spec_read_text(read, one, "subPath", here),
             .is_read_only = spec_read_bool(read, one, "readOnly", here),
         };
-        bool is_token =
-            !str_is_empty(read->token_volume) && str_eq(mount.volume, read->token_volume);
 
-        if (is_token && str_eq(mount.path, S(TOKEN_MOUNT_PATH))) {
+        if (!str_is_empty(read->token_volume) && str_eq(mount.volume, read->token_volume)) {
             continue; /* left out with its volume, which has been warned about */
         }
         fields_check(FIELD_SCOPE_MOUNT, one, here, read->verdict);
-        if (is_token) {
-            verdict_refuse(read->verdict, SPEC_NEVER, here,
-                           "the service account token is not provided");
-        } else if (str_is_empty(mount.volume) || str_is_empty(mount.path)) {
+        mount.sub_path = read_sub_path(read, one, here, out);
+        mount.propagation = read_propagation(read, one, here);
+        mount.is_read_only |= is_read_only_volume(read, mount.volume);
+        if (str_is_empty(mount.volume) || str_is_empty(mount.path)) {
             verdict_refuse(read->verdict, SPEC_NEVER, here, "a mount needs a name and a mountPath");
         }
         mounts[out->mounts_count++] = mount;
     }
     out->mounts = mounts;
+}
+
+/* subPath, or subPathExpr with the variables of the container in it. */
+static str read_sub_path(struct spec_read *read, json mount, str path,
+                         const struct spec_container *out)
+{
+    str sub_path = spec_read_text(read, mount, "subPath", path);
+    str expression = spec_read_text(read, mount, "subPathExpr", path);
+
+    if (!str_is_empty(expression)) {
+        if (!str_is_empty(sub_path)) {
+            verdict_refuse(read->verdict, SPEC_NEVER, path,
+                           "subPath and subPathExpr exclude each other");
+        }
+        (void)env_expand(read, expression, out->env, out->env_count, path, &sub_path);
+        if (str_find(sub_path, S("$(")) >= 0) {
+            verdict_refuse(read->verdict, SPEC_NEVER, path,
+                           "subPathExpr names a variable that has no value");
+        }
+    }
+    if (!str_is_empty(sub_path) && !spec_is_inner_path(sub_path)) {
+        verdict_refuse(read->verdict, SPEC_NEVER, path,
+                       "the path inside of a volume must be relative and without \"..\"");
+    }
+    return sub_path;
+}
+
+/* Empty for None, which is the default. */
+static str read_propagation(struct spec_read *read, json mount, str path)
+{
+    str text = spec_read_text(read, mount, "mountPropagation", path);
+
+    if (str_is_empty(text) || str_eq(text, S("None"))) {
+        return STR_NONE;
+    }
+    if (!str_eq(text, S("HostToContainer")) && !str_eq(text, S("Bidirectional"))) {
+        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "mountPropagation"),
+                       "must be None, HostToContainer or Bidirectional");
+    }
+    return text;
+}
+
+static bool is_read_only_volume(const struct spec_read *read, str name)
+{
+    for (uint32_t i = 0; i < read->pod->volumes_count; i++) {
+        if (str_eq(read->pod->volumes[i].name, name)) {
+            return read->pod->volumes[i].is_read_only;
+        }
+    }
+    return false;
 }
 
 static void read_amount(struct spec_read *read, json list, const char *resource, str path,
@@ -195,15 +192,18 @@ static void read_amount(struct spec_read *read, json list, const char *resource,
     }
 }
 
-static void read_resources(struct spec_read *read, json object, str path,
-                           struct spec_container *out)
+void container_read_size(struct spec_read *read, json container, str container_path,
+                         struct spec_container *out)
 {
+    json object = json_get(container, "resources");
+    str path = spec_path_key(read, container_path, "resources");
     static const char *const names[] = {"cpu", "memory", "ephemeral-storage"};
     struct spec_amount *const amounts[] = {&out->cpu, &out->memory, &out->ephemeral};
     json requests = json_get(object, "requests"), limits = json_get(object, "limits");
     str requests_path = spec_path_key(read, path, "requests");
     str limits_path = spec_path_key(read, path, "limits");
 
+    out->name = spec_read_text(read, container, "name", container_path);
     fields_check(FIELD_SCOPE_RESOURCES, object, path, read->verdict);
     fields_check(FIELD_SCOPE_RESOURCE, requests, requests_path, read->verdict);
     fields_check(FIELD_SCOPE_RESOURCE, limits, limits_path, read->verdict);
@@ -215,8 +215,8 @@ static void read_resources(struct spec_read *read, json object, str path,
     }
 }
 
-static const str *read_expanded(struct spec_read *read, json object, const char *key, str path,
-                                const struct spec_container *out, uint32_t *count)
+const str *container_read_expanded(struct spec_read *read, json object, const char *key, str path,
+                                   const struct spec_container *out, uint32_t *count)
 {
     const str *texts = spec_read_texts(read, object, key, path, count);
     str *expanded = *count > 0 ? ARENA_ARRAY(read->arena, *count, str) : NULL;
@@ -226,20 +226,9 @@ static const str *read_expanded(struct spec_read *read, json object, const char 
         return NULL;
     }
     for (uint32_t i = 0; i < *count; i++) {
-        (void)expand_or_refuse(read, texts[i], out->env, out->env_count,
-                               spec_path_at(read, path, key, i), &expanded[i]);
+        (void)env_expand(read, texts[i], out->env, out->env_count, spec_path_at(read, path, key, i),
+                         &expanded[i]);
+        read->has_secret_texts |= env_names_secret(texts[i], out->env, out->env_count);
     }
     return expanded;
-}
-
-static bool expand_or_refuse(struct spec_read *read, str text, const struct spec_env *env,
-                             uint32_t env_count, str path, str *out)
-{
-    enum err err = expand_text(text, env, env_count, read->arena, out);
-
-    if (err == ERR_TOO_BIG) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path,
-                       "more than %u bytes when its variables are replaced", EXPAND_BYTES_MAX);
-    }
-    return err == ERR_OK;
 }

@@ -6,6 +6,8 @@
  */
 #include "spec/container_to_eci.h"
 
+#include "spec/action_to_eci.h"
+
 struct ways {
     const struct container_to_eci *one;
     struct params *params;
@@ -20,6 +22,8 @@ static void add_commands(const struct ways *to);
 static void add_env(const struct ways *to);
 static void add_ports(const struct ways *to);
 static void add_mounts(const struct ways *to);
+static void add_secret(struct params *params, str name, str value);
+static void add_item(const struct ways *to, str value, const char *name, uint32_t number);
 static bool is_eci_env_name(str name);
 static size_t count_chars(str text);
 
@@ -43,6 +47,10 @@ void container_to_eci(const struct container_to_eci *one, const struct spec_conf
         add_flag(&to, "StdinOnce", from->has_stdin_once);
         add_flag(&to, "Tty", from->has_tty);
     }
+    if (!one->is_init) { /* refused too */
+        actions_to_eci(from, one->prefix, params);
+    }
+    security_to_eci(&from->security, one->prefix, one->is_init, params);
     add_text(&to, "TerminationMessagePath", from->termination_path);
     add_text(&to, "TerminationMessagePolicy", from->termination_policy);
 }
@@ -107,13 +115,31 @@ static void add_commands(const struct ways *to)
     }
     for (uint32_t i = 0; i < from->command_count + moved; i++) {
         bool is_command = i < from->command_count;
-        params_add_at(to->params,
-                      is_command ? from->command[i] : from->args[i - from->command_count],
-                      "%.*s.Command.%u", STR_ARG(to->one->prefix), i + 1);
+        add_item(to, is_command ? from->command[i] : from->args[i - from->command_count], "Command",
+                 i + 1);
     }
     for (uint32_t i = moved; i < from->args_count; i++) {
-        params_add_at(to->params, from->args[i], "%.*s.Arg.%u", STR_ARG(to->one->prefix),
-                      i - moved + 1);
+        add_item(to, from->args[i], "Arg", i - moved + 1);
+    }
+}
+
+/* A name that is empty did not fit into the arena, which says so itself. */
+static void add_secret(struct params *params, str name, str value)
+{
+    if (!str_is_empty(name)) {
+        params_add_secret(params, name, value);
+    }
+}
+
+/* One item of a list of texts, in which variables were replaced. */
+static void add_item(const struct ways *to, str value, const char *name, uint32_t number)
+{
+    str whole = arena_fmt(to->params->arena, "%.*s.%s.%u", STR_ARG(to->one->prefix), name, number);
+
+    if (to->one->from->has_secret_texts) {
+        add_secret(to->params, whole, value);
+    } else if (!str_is_empty(whole)) {
+        params_add(to->params, whole, value);
     }
 }
 
@@ -148,11 +174,21 @@ static void add_env(const struct ways *to)
     const struct spec_container *from = to->one->from;
 
     for (uint32_t i = 0; i < from->env_count; i++) {
-        check_env(to, &from->env[i]);
-        params_add_at(to->params, from->env[i].name, "%.*s.EnvironmentVar.%u.Key",
-                      STR_ARG(to->one->prefix), i + 1);
-        params_add_at(to->params, from->env[i].value, "%.*s.EnvironmentVar.%u.Value",
-                      STR_ARG(to->one->prefix), i + 1);
+        const struct spec_env *env = &from->env[i];
+        str prefix =
+            arena_fmt(to->params->arena, "%.*s.EnvironmentVar.%u", STR_ARG(to->one->prefix), i + 1);
+
+        check_env(to, env);
+        params_add_at(to->params, env->name, "%.*s.Key", STR_ARG(prefix));
+        if (env->is_pod_ip) {
+            params_add_at(to->params, S("status.podIP"), "%.*s.FieldRef.FieldPath",
+                          STR_ARG(prefix));
+        } else if (env->is_secret) {
+            add_secret(to->params, arena_fmt(to->params->arena, "%.*s.Value", STR_ARG(prefix)),
+                       env->value);
+        } else {
+            params_add_at(to->params, env->value, "%.*s.Value", STR_ARG(prefix));
+        }
     }
 }
 
@@ -193,6 +229,9 @@ static void add_mounts(const struct ways *to)
         }
         if (mount->is_read_only) {
             params_add_at(to->params, S("true"), "%.*s.ReadOnly", STR_ARG(prefix));
+        }
+        if (!str_is_empty(mount->propagation)) {
+            params_add_at(to->params, mount->propagation, "%.*s.MountPropagation", STR_ARG(prefix));
         }
     }
 }

@@ -58,7 +58,7 @@ static size_t expand_one(str rest, bool *has_close, const struct spec_env *env, 
     str reference = str_sub(rest, 0, (size_t)close + 1);
     const struct spec_env *found =
         expand_find(env, env_count, str_sub(reference, 2, reference.bytes - 3));
-    buf_put(out, found != NULL ? found->value : reference);
+    buf_put(out, found != NULL && !found->is_pod_ip ? found->value : reference);
     return reference.bytes;
 }
 

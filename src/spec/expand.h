@@ -1,7 +1,8 @@
 /*
  * expand.h - $(NAME) in commands, arguments and variables, as the kubelet replaces it
  * (k8s.io/kubernetes third_party/forked/golang/expansion): $(NAME) becomes the variable's value, or
- * stays as it is when there is no such variable; $$ becomes $, so $$(NAME) means the text $(NAME).
+ * stays as it is when there is no such variable (or the cloud puts its value in, is_pod_ip); $$
+ * becomes $, so $$(NAME) means the text $(NAME).
  */
 #ifndef ECILET_SPEC_EXPAND_H
 #define ECILET_SPEC_EXPAND_H

@@ -35,21 +35,9 @@ static const struct scope {
 #undef FIELD
 };
 
-static const struct annotation {
-    const char *key;
-    enum treatment treatment;
-    const char *passes;
-    const char *text;
-} annotations[] = {
-#define ANNOTATION(key, treatment, passes, text) {key, treatment, passes, text},
-#include "spec/annotations.def"
-#undef ANNOTATION
-};
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct field *find_field(enum field_scope scope, json member);
-static const struct annotation *find_annotation(json member);
 static bool asks_nothing(const struct field *field, json value);
 static bool is_among(const char *passes, str value);
 static str shown_path(str path, json member, struct arena *arena);
@@ -94,34 +82,6 @@ static const struct field *find_field(enum field_scope scope, json member)
         }
     }
     return scope == FIELD_SCOPE_INIT ? find_field(FIELD_SCOPE_CONTAINER, member) : NULL;
-}
-
-void fields_check_annotations(json object, struct spec_verdict *verdict)
-{
-    for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
-        const struct annotation *row = find_annotation(one);
-        bool is_empty = fields_is_empty(one) || json_text_is(one, "false");
-        str path = S("metadata.annotations");
-
-        if (row != NULL && row->treatment == REFUSED && !is_empty &&
-            !is_among(row->passes, json_text(one, verdict->arena))) {
-            verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
-                           row->text);
-        } else if (row == NULL && str_starts(json_key(one, verdict->arena), S("k8s.aliyun.com/"))) {
-            verdict_warn(verdict, shown_path(path, one, verdict->arena),
-                         "not known to this version of ecilet, ignored");
-        }
-    }
-}
-
-static const struct annotation *find_annotation(json member)
-{
-    for (size_t i = 0; i < COUNT(annotations); i++) {
-        if (json_key_is(member, annotations[i].key)) {
-            return &annotations[i];
-        }
-    }
-    return NULL;
 }
 
 bool fields_is_empty(json value)
@@ -181,9 +141,5 @@ void fields_print(struct buf *out)
     for (size_t i = 0; i < COUNT(fields); i++) {
         buf_put_fmt(out, "%s | %s | %s | %s\n", scopes[fields[i].scope].title, fields[i].key,
                     treatment_name(fields[i].treatment), fields[i].text);
-    }
-    for (size_t i = 0; i < COUNT(annotations); i++) {
-        buf_put_fmt(out, "annotation | %s | %s | %s\n", annotations[i].key,
-                    treatment_name(annotations[i].treatment), annotations[i].text);
     }
 }

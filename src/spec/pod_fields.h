@@ -1,6 +1,6 @@
 /*
- * pod_fields.h - the tables pod_fields.def and annotations.def at work: nothing that a pod asks
- * for is dropped in silence.
+ * pod_fields.h - the table pod_fields.def at work: nothing that a pod asks for is dropped in
+ * silence.
  */
 #ifndef ECILET_SPEC_POD_FIELDS_H
 #define ECILET_SPEC_POD_FIELDS_H
@@ -26,13 +26,10 @@ enum field_scope {
  */
 void fields_check(enum field_scope scope, json object, str path, struct spec_verdict *verdict);
 
-/* The same for metadata.annotations (annotations.def). */
-void fields_check_annotations(json annotations, struct spec_verdict *verdict);
-
 /* null, false, 0, "", [] and {}: what a Go client leaves out or writes without meaning anything. */
 bool fields_is_empty(json value);
 
-/* The tables for people: one line "kind | field | what becomes of it | text" per row. */
+/* The table for people: one line "kind | field | what becomes of it | text" per row. */
 void fields_print(struct buf *out);
 
 #endif

@@ -1,27 +1,34 @@
 /* pod_spec.c - see pod_spec.h */
 #include "spec/pod_spec.h"
 
+#include "base/check.h"
 #include "spec/container_read.h"
+#include "spec/network_read.h"
 #include "spec/pod_fields.h"
-#include "spec/quantity.h"
+#include "spec/pod_to_eci.h"
+#include "spec/security_read.h"
+#include "spec/service_env.h"
+#include "spec/volume_read.h"
 
 #define CONTAINERS_READ_MAX 20 /* the cloud's limit; more are refused, so they need no reading */
 #define HOST_NAME_BYTES_MAX 63
 
 static void check_owner(struct spec_read *read, const struct pod_facts *facts);
 static void read_pod_level(struct spec_read *read, json spec, struct pod_spec *out);
+static void read_parts(struct spec_read *read, json spec, struct pod_spec *out);
 static str kubelet_host_name(str pod_name);
-static void read_volumes(struct spec_read *read, json spec, struct pod_spec *out);
-static bool is_token_volume(json volume, str name, struct arena *arena);
-static bool read_volume(struct spec_read *read, json object, str path, struct spec_volume *out);
-static const struct spec_container *read_containers(struct spec_read *read, json spec,
-                                                    const char *key, uint32_t *count);
+static struct spec_container *begin_containers(struct spec_read *read, json spec, const char *key,
+                                               uint32_t *count);
+static struct sizing instance_size(const struct spec_read *read);
+static void read_containers(struct spec_read *read, json spec, const char *key, bool is_init,
+                            struct spec_container *containers, uint32_t count);
 static void read_host_aliases(struct spec_read *read, json spec, struct pod_spec *out);
 
-enum err pod_spec_read(json pod, struct arena *arena, struct pod_spec *out,
-                       struct spec_verdict *verdict)
+enum err pod_spec_read(json pod, const struct spec_refs *refs, const struct spec_config *config,
+                       struct arena *arena, struct pod_spec *out, struct spec_verdict *verdict)
 {
-    struct spec_read read = {.arena = arena, .verdict = verdict};
+    struct spec_read read = {
+        .arena = arena, .verdict = verdict, .refs = refs, .config = config, .pod = out};
     json metadata = json_get(pod, "metadata"), spec = json_get(pod, "spec");
 
     *out = (struct pod_spec){0};
@@ -32,16 +39,29 @@ enum err pod_spec_read(json pod, struct arena *arena, struct pod_spec *out,
     out->labels = json_get(metadata, "labels");
     out->annotations = json_get(metadata, "annotations");
     check_owner(&read, &out->facts);
-    fields_check_annotations(out->annotations, verdict);
     read_pod_level(&read, spec, out);
-    read_volumes(&read, spec, out);
-    out->init_containers =
-        read_containers(&read, spec, "initContainers", &out->init_containers_count);
-    out->containers = read_containers(&read, spec, "containers", &out->containers_count);
+    read_parts(&read, spec, out);
     if (json_count(json_get(spec, "containers")) == 0) {
         verdict_refuse(verdict, SPEC_NEVER, S("spec.containers"), "there are no containers");
     }
     return arena->has_failed ? ERR_FULL : ERR_OK;
+}
+
+/* In this order: the sizes of all containers, what variables and files may name, then all else. */
+static void read_parts(struct spec_read *read, json spec, struct pod_spec *out)
+{
+    struct spec_container *init =
+        begin_containers(read, spec, "initContainers", &out->init_containers_count);
+    struct spec_container *apps =
+        begin_containers(read, spec, "containers", &out->containers_count);
+
+    out->init_containers = init;
+    out->containers = apps;
+    read->instance = instance_size(read);
+    service_env_read(read, spec, out->containers_count + out->init_containers_count);
+    volumes_read(read, spec);
+    read_containers(read, spec, "initContainers", true, init, out->init_containers_count);
+    read_containers(read, spec, "containers", false, apps, out->containers_count);
 }
 
 /* Pods that must stay Pending whatever is in them: their makers would replace a failed one at once,
@@ -66,8 +86,16 @@ static void read_pod_level(struct spec_read *read, json spec, struct pod_spec *o
     str host_name = spec_read_text(read, spec, "hostname", path);
 
     fields_check(FIELD_SCOPE_POD, spec, path, read->verdict);
-    fields_check(FIELD_SCOPE_POD_SECURITY, json_get(spec, "securityContext"),
-                 S("spec.securityContext"), read->verdict);
+    read->pod_security = json_get(spec, "securityContext");
+    fields_check(FIELD_SCOPE_POD_SECURITY, read->pod_security, S("spec.securityContext"),
+                 read->verdict);
+    sysctls_read(read);
+    read->account = spec_read_text(read, spec, "serviceAccountName", path);
+    if (str_is_empty(read->account)) {
+        read->account = S("default");
+    }
+    dns_read(read, spec);
+    logins_read(read, spec);
     if (!str_is_empty(policy) && !restart_policy_parse(policy, &out->facts.restart_policy)) {
         verdict_refuse(read->verdict, SPEC_NEVER, S("spec.restartPolicy"),
                        "must be Always, OnFailure or Never");
@@ -115,82 +143,15 @@ static void read_host_aliases(struct spec_read *read, json spec, struct pod_spec
     out->host_aliases_count = count;
 }
 
-static void read_volumes(struct spec_read *read, json spec, struct pod_spec *out)
-{
-    json list = spec_read_list(read, spec, "volumes", S("spec"));
-    uint32_t count = json_count(list), at = 0;
-    struct spec_volume *volumes =
-        count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_volume) : NULL;
-
-    if (volumes == NULL) {
-        return;
-    }
-    for (json one = json_first(list); json_is_there(one); one = json_next(one), at++) {
-        str path = spec_path_at(read, S("spec"), "volumes", at);
-
-        if (read_volume(read, one, path, &volumes[out->volumes_count])) {
-            out->volumes_count++;
-        }
-    }
-    out->volumes = volumes;
-}
-
-/* False when the volume is left out. */
-static bool read_volume(struct spec_read *read, json object, str path, struct spec_volume *out)
-{
-    json source = json_get(object, "emptyDir");
-    str source_path = spec_path_key(read, path, "emptyDir");
-    int64_t milli = 0;
-
-    *out = (struct spec_volume){.name = spec_read_text(read, object, "name", path)};
-    if (str_is_empty(read->token_volume) && is_token_volume(object, out->name, read->arena)) {
-        read->token_volume = out->name;
-        verdict_warn(read->verdict, path,
-                     "the service account token is not provided to the instance; "
-                     "automountServiceAccountToken: false says that it is not needed");
-        return false;
-    }
-    fields_check(FIELD_SCOPE_VOLUME, object, path, read->verdict);
-    fields_check(FIELD_SCOPE_EMPTY_DIR, source, source_path, read->verdict);
-    out->medium = spec_read_text(read, source, "medium", source_path);
-    out->size_limit = spec_read_text(read, source, "sizeLimit", source_path);
-    if (str_is_empty(out->name)) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path, "a volume needs a name");
-    }
-    if (!str_is_empty(out->size_limit) &&
-        (quantity_parse_milli(out->size_limit, &milli) != ERR_OK || milli < 0)) {
-        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, source_path, "sizeLimit"),
-                       "is not a quantity, or too large");
-    }
-    return true;
-}
-
-/*
- * The volume that the admission plugin ServiceAccount puts into every pod: since 1.21 a projected
- * "kube-api-access-xxxxx", before that the secret "<account>-token-xxxxx" under its own name. Only
- * the shape tells it from a volume of the user's; a mount of it elsewhere than at
- * TOKEN_MOUNT_PATH is refused, so a mistaken guess cannot drop anything in silence.
- */
-static bool is_token_volume(json volume, str name, struct arena *arena)
-{
-    json secret = json_get(volume, "secret");
-
-    if (json_is_there(json_get(volume, "projected"))) {
-        return str_starts(name, S("kube-api-access-"));
-    }
-    return str_find(name, S("-token-")) > 0 &&
-           str_eq(json_text(json_get(secret, "secretName"), arena), name);
-}
-
-static const struct spec_container *read_containers(struct spec_read *read, json spec,
-                                                    const char *key, uint32_t *count)
+/* Names and sizes of the containers of one list, before all else (container_read.h). */
+static struct spec_container *begin_containers(struct spec_read *read, json spec, const char *key,
+                                               uint32_t *count)
 {
     json list = spec_read_list(read, spec, key, S("spec"));
     uint32_t listed = json_count(list);
     uint32_t most = listed < CONTAINERS_READ_MAX ? listed : CONTAINERS_READ_MAX;
     struct spec_container *containers =
         most > 0 ? ARENA_ARRAY(read->arena, most, struct spec_container) : NULL;
-    bool is_init = strcmp(key, "initContainers") == 0;
 
     *count = 0;
     if (containers == NULL) {
@@ -201,11 +162,53 @@ static const struct spec_container *read_containers(struct spec_read *read, json
                        "%u containers; an instance has at most %u", listed, CONTAINERS_READ_MAX);
     }
     for (json one = json_first(list); *count < most; one = json_next(one)) {
-        container_read(read, one, is_init, spec_path_at(read, S("spec"), key, *count),
-                       &containers[*count]);
+        container_read_size(read, one, spec_path_at(read, S("spec"), key, *count),
+                            &containers[*count]);
         (*count)++;
     }
     return containers;
+}
+
+/* What the numbers of the containers buy: what one without limits may use. */
+static struct sizing instance_size(const struct spec_read *read)
+{
+    const struct pod_spec *pod = read->pod;
+    struct sizing_sum sum = {0};
+    struct sizing size = {SIZING_CPU_MILLI_DEFAULT, SIZING_MEMORY_GIB_DEFAULT * SIZING_GIB};
+
+    for (uint32_t i = 0; i < pod->containers_count; i++) {
+        sizing_add_app(&sum, pod_spec_container_size(&pod->containers[i]));
+    }
+    for (uint32_t i = 0; i < pod->init_containers_count; i++) {
+        sizing_add_init(&sum, pod_spec_container_size(&pod->init_containers[i]));
+    }
+    /* One that is too large is refused by pod_to_eci; it stays at the default here. */
+    enum err err = sizing_round(sizing_total(&sum), read->config->region_id, &size);
+    CHECK(err == ERR_OK || err == ERR_TOO_BIG);
+    return size;
+}
+
+static void read_containers(struct spec_read *read, json spec, const char *key, bool is_init,
+                            struct spec_container *containers, uint32_t count)
+{
+    json one = json_first(json_get(spec, key));
+
+    for (uint32_t i = 0; i < count; i++, one = json_next(one)) {
+        container_read(read, one, is_init, spec_path_at(read, S("spec"), key, i), &containers[i]);
+    }
+}
+
+static int64_t amount_milli(const struct spec_amount *amount)
+{
+    return amount->has_limit ? amount->limit_milli : amount->request_milli;
+}
+
+struct sizing pod_spec_container_size(const struct spec_container *one)
+{
+    int64_t memory_milli = amount_milli(&one->memory);
+
+    return (struct sizing){amount_milli(&one->cpu),
+                           memory_milli / 1000 + (memory_milli % 1000 > 0)};
 }
 
 str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena)

@@ -6,9 +6,12 @@
 #include "spec/pod_to_eci.h"
 
 #include "base/check.h"
+#include "spec/annotation.h"
 #include "spec/container_to_eci.h"
 #include "spec/identity.h"
+#include "spec/settings_to_eci.h"
 #include "spec/tags.h"
+#include "spec/volume_to_eci.h"
 
 struct ways {
     const struct pod_spec *pod;
@@ -16,36 +19,44 @@ struct ways {
     uint32_t attempt;
     struct params *params;
     struct spec_verdict *verdict;
+    struct annotations *asked;
+    struct annotation_size *chosen;
 };
 
 static void check_counts(const struct ways *to);
 static void add_group(const struct ways *to);
-static bool add_size(const struct ways *to, struct sizing *size);
-static struct sizing container_size(const struct spec_container *one);
+static bool add_size(const struct ways *to);
 static void add_ephemeral(const struct ways *to);
 static void add_tags(const struct ways *to);
-static void add_containers(const struct ways *to, struct sizing size);
-static void add_volumes(const struct ways *to);
+static void add_containers(const struct ways *to);
 static void add_host_aliases(const struct ways *to);
 
 enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config, uint32_t attempt,
                     struct params *params, struct sizing *size, struct spec_verdict *verdict)
 {
-    const struct ways to = {pod, config, attempt, params, verdict};
-    struct sizing bought = {0};
+    struct annotation_size chosen = {0};
+    const struct ways to = {
+        pod, config, attempt, params, verdict, ARENA_NEW(verdict->arena, struct annotations),
+        &chosen};
 
     CHECK(spec_config_fault(config) == NULL && attempt > 0);
+    if (to.asked == NULL) {
+        return ERR_FULL;
+    }
+    annotations_read(pod->annotations, config->effects, config->effects_count, to.asked, verdict);
     check_counts(&to);
     add_group(&to);
-    if (add_size(&to, &bought)) {
+    if (add_size(&to)) {
         add_ephemeral(&to);
         add_tags(&to);
-        add_containers(&to, bought);
-        add_volumes(&to);
+        add_containers(&to);
+        volumes_to_eci(pod, params, verdict);
         add_host_aliases(&to);
+        settings_to_eci(pod, params);
+        annotations_put(to.asked, config, params, verdict);
     }
     if (size != NULL) {
-        *size = bought;
+        *size = chosen.size;
     }
     if (params->has_failed && params->count >= PARAMS_MAX) {
         verdict_refuse(verdict, SPEC_NEVER, S("spec"), "needs more than %u parameters", PARAMS_MAX);
@@ -55,14 +66,20 @@ enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config
     return verdict_err(verdict);
 }
 
-enum err pod_json_to_eci(json pod, const struct spec_config *config, uint32_t attempt,
-                         struct params *params, struct sizing *size, struct spec_verdict *verdict)
+enum err pod_json_to_eci(json pod, const struct spec_refs *refs, const struct spec_config *config,
+                         uint32_t attempt, struct params *params, struct sizing *size,
+                         struct spec_verdict *verdict)
 {
     struct pod_spec spec;
-    enum err err = pod_spec_read(pod, verdict->arena, &spec, verdict);
+    enum err err = pod_spec_read(pod, refs, config, verdict->arena, &spec, verdict);
 
     if (err == ERR_OK) {
         err = verdict_err(verdict);
+    }
+    struct annotations *asked =
+        err == ERR_UNSUPPORTED ? ARENA_NEW(verdict->arena, struct annotations) : NULL;
+    if (asked != NULL) { /* whoever has to change the pod sees all that is wrong at once */
+        annotations_read(spec.annotations, config->effects, config->effects_count, asked, verdict);
     }
     return err == ERR_OK ? pod_to_eci(&spec, config, attempt, params, size, verdict) : err;
 }
@@ -142,22 +159,23 @@ static void add_group(const struct ways *to)
 }
 
 /* False when no instance is that large. */
-static bool add_size(const struct ways *to, struct sizing *size)
+static bool add_size(const struct ways *to)
 {
     struct sizing_sum sum = {0};
 
     for (uint32_t i = 0; i < to->pod->containers_count; i++) {
         if (!to->pod->containers[i].is_unsized) {
-            sizing_add_app(&sum, container_size(&to->pod->containers[i]));
+            sizing_add_app(&sum, pod_spec_container_size(&to->pod->containers[i]));
         }
     }
     for (uint32_t i = 0; i < to->pod->init_containers_count; i++) {
         if (!to->pod->init_containers[i].is_unsized) {
-            sizing_add_init(&sum, container_size(&to->pod->init_containers[i]));
+            sizing_add_init(&sum, pod_spec_container_size(&to->pod->init_containers[i]));
         }
     }
     struct sizing wanted = sizing_total(&sum);
-    if (sizing_round(wanted, to->config->region_id, size) != ERR_OK) {
+    if (annotations_size(to->asked, wanted, to->config->region_id, to->params->arena, to->chosen) !=
+        ERR_OK) {
         str cpu = sizing_cpu_text(to->verdict->arena, wanted.cpu_milli);
         str gib = sizing_gib_text(to->verdict->arena, wanted.memory_bytes);
         verdict_refuse(to->verdict, SPEC_NEVER, S("spec.containers"),
@@ -167,25 +185,19 @@ static bool add_size(const struct ways *to, struct sizing *size)
                        SIZING_MEMORY_GIB_MAX);
         return false;
     }
+    if (!str_is_empty(to->chosen->types)) {
+        params_add(to->params, S("InstanceType"), to->chosen->types);
+        return true;
+    }
+    const struct sizing *size = &to->chosen->size;
     params_add(to->params, S("Cpu"), sizing_cpu_text(to->params->arena, size->cpu_milli));
     params_add(to->params, S("Memory"), sizing_gib_text(to->params->arena, size->memory_bytes));
     return true;
 }
 
-static int64_t amount_milli(const struct spec_amount *amount)
-{
-    return amount->has_limit ? amount->limit_milli : amount->request_milli;
-}
-
 static int64_t milli_to_whole(int64_t milli)
 {
     return milli / 1000 + (milli % 1000 > 0);
-}
-
-/* Limits count, else requests (eci-api 4.3). */
-static struct sizing container_size(const struct spec_container *one)
-{
-    return (struct sizing){amount_milli(&one->cpu), milli_to_whole(amount_milli(&one->memory))};
 }
 
 /* Containers' ephemeral-storage above what every instance has is bought in whole GiB (eci-api 6.1,
@@ -241,53 +253,42 @@ static void add_tags(const struct ways *to)
 
 /*
  * Container limits are sent unless together they exceed the instance, which the cloud refuses
- * (eci-api 4.3): that happens when containers are left out of its size. Then those are not limited.
+ * (eci-api 4.3): that happens when containers are left out of its size, or when an annotation gave
+ * the size. Then those, or all, are not limited.
  */
-static void add_containers(const struct ways *to, struct sizing size)
+static void add_containers(const struct ways *to)
 {
+    struct sizing room = to->chosen->room;
     struct sizing_sum all = {0};
     struct container_to_eci one;
 
     for (uint32_t i = 0; i < to->pod->containers_count; i++) {
-        sizing_add_app(&all, container_size(&to->pod->containers[i]));
+        sizing_add_app(&all, pod_spec_container_size(&to->pod->containers[i]));
     }
-    bool fits = all.apps.cpu_milli <= size.cpu_milli && all.apps.memory_bytes <= size.memory_bytes;
+    bool fits = all.apps.cpu_milli <= room.cpu_milli && all.apps.memory_bytes <= room.memory_bytes;
 
     for (uint32_t i = 0; i < to->pod->containers_count; i++) {
         one = (struct container_to_eci){
             .from = &to->pod->containers[i],
             .prefix = arena_fmt(to->params->arena, "Container.%u", i + 1),
             .path = arena_fmt(to->verdict->arena, "spec.containers[%u]", i),
-            .sends_limits = fits || !to->pod->containers[i].is_unsized,
+            .sends_limits = fits || (!to->chosen->is_chosen && !to->pod->containers[i].is_unsized),
         };
         container_to_eci(&one, to->config, to->params, to->verdict);
     }
     for (uint32_t i = 0; i < to->pod->init_containers_count; i++) {
+        struct sizing own = pod_spec_container_size(&to->pod->init_containers[i]);
+        bool fits_own = own.cpu_milli <= room.cpu_milli && own.memory_bytes <= room.memory_bytes;
+
         one = (struct container_to_eci){
             .from = &to->pod->init_containers[i],
             .prefix = arena_fmt(to->params->arena, "InitContainer.%u", i + 1),
             .path = arena_fmt(to->verdict->arena, "spec.initContainers[%u]", i),
             .is_init = true,
-            .sends_limits = !to->pod->init_containers[i].is_unsized,
+            .sends_limits =
+                to->chosen->is_chosen ? fits_own : !to->pod->init_containers[i].is_unsized,
         };
         container_to_eci(&one, to->config, to->params, to->verdict);
-    }
-}
-
-static void add_volumes(const struct ways *to)
-{
-    for (uint32_t i = 0; i < to->pod->volumes_count; i++) {
-        const struct spec_volume *volume = &to->pod->volumes[i];
-
-        params_add_at(to->params, volume->name, "Volume.%u.Name", i + 1);
-        params_add_at(to->params, S("EmptyDirVolume"), "Volume.%u.Type", i + 1);
-        if (!str_is_empty(volume->medium)) {
-            params_add_at(to->params, volume->medium, "Volume.%u.EmptyDirVolume.Medium", i + 1);
-        }
-        if (!str_is_empty(volume->size_limit)) {
-            params_add_at(to->params, volume->size_limit, "Volume.%u.EmptyDirVolume.SizeLimit",
-                          i + 1);
-        }
     }
 }
 

@@ -17,6 +17,10 @@
 #define ECI_ENV_NAME_BYTES_MAX 128
 #define ECI_ENV_VALUE_CHARS_MAX 256
 #define ECI_VSWITCHES_MAX 10
+#define ECI_DISKS_MAX 6
+#define ECI_FILE_BYTES_MAX (32 * 1024)         /* of one file of a ConfigFileVolume */
+#define ECI_VOLUME_FILES_BYTES_MAX (60 * 1024) /* of all its files, before base64 */
+#define ECI_LOGINS_MAX 11
 #define ECI_EPHEMERAL_FREE_GIB 30 /* included in the price; more is added in whole GiB */
 
 struct spec_pair {
@@ -34,6 +38,10 @@ struct spec_config {
     str vswitch_ids; /* up to 10, comma-separated */
     str security_group_id;
     str resource_group_id;
+    str node_address; /* status.hostIP of pods; empty: pods that ask for it wait */
+    /* hostPath volumes that the account may use (by ticket): comma-separated paths, what is below
+     * them included. Empty: none. */
+    str host_paths;
     /* Refuse what exceeds a documented limit that the service is known to be lenient about (A-7:
      * ten args, 256 characters per variable). Else such a pod is sent as it is, with a warning. */
     bool is_strict;
@@ -67,7 +75,8 @@ MUST_USE enum err pod_to_eci(const struct pod_spec *pod, const struct spec_confi
                              struct spec_verdict *verdict);
 
 /* Reading and translating in one go: pod_spec_read, then pod_to_eci if nothing was refused. */
-MUST_USE enum err pod_json_to_eci(json pod, const struct spec_config *config, uint32_t attempt,
+MUST_USE enum err pod_json_to_eci(json pod, const struct spec_refs *refs,
+                                  const struct spec_config *config, uint32_t attempt,
                                   struct params *params, struct sizing *size,
                                   struct spec_verdict *verdict);
 

@@ -77,6 +77,18 @@ const str *spec_read_texts(struct spec_read *read, json object, const char *key,
     return texts;
 }
 
+bool spec_is_inner_path(str path)
+{
+    str rest = path, part;
+
+    while (str_cut(&rest, '/', &part)) {
+        if (str_eq(part, S(".."))) {
+            return false;
+        }
+    }
+    return !str_is_empty(path) && !str_starts(path, S("/"));
+}
+
 str spec_path_key(struct spec_read *read, str path, const char *key)
 {
     return arena_fmt(read->arena, "%.*s.%s", STR_ARG(path), key);

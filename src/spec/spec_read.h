@@ -5,7 +5,7 @@
 #define ECILET_SPEC_SPEC_READ_H
 
 #include "data/json_read.h"
-#include "spec/verdict.h"
+#include "spec/pod_spec.h"
 
 /* Variables of all containers together; each costs two of PARAMS_MAX parameters. */
 #define SPEC_ENV_MAX 1500
@@ -17,8 +17,18 @@
 struct spec_read {
     struct arena *arena;
     struct spec_verdict *verdict;
-    str token_volume;   /* name of the volume of the API server's own making, which is left out */
-    uint32_t env_count; /* so far, of SPEC_ENV_MAX */
+    const struct spec_refs *refs; /* may be NULL */
+    const struct spec_config *config;
+    struct pod_spec *pod; /* as far as it was read; resources of all containers come first */
+    const struct spec_container *container; /* that is being read */
+    bool has_secret_texts;                  /* of that container, so far */
+    json pod_security;                      /* spec.securityContext */
+    str account;                            /* spec.serviceAccountName */
+    str token_volume;                       /* name of the one that is left out (token_volume.h) */
+    const struct spec_env *services;        /* variables of services (service_env.h) */
+    uint32_t services_count;
+    uint32_t env_count;     /* so far, of SPEC_ENV_MAX */
+    struct sizing instance; /* what a container without limits may use */
 };
 
 /* Typed members, for all readers of specs. A member of another type is refused by name; absent,
@@ -33,6 +43,8 @@ json spec_read_list(struct spec_read *read, json object, const char *key, str pa
 /* A list of texts; *count receives how many. */
 const str *spec_read_texts(struct spec_read *read, json object, const char *key, str path,
                            uint32_t *count);
+/* Relative, not empty, and without ".." among its parts. */
+bool spec_is_inner_path(str path);
 /* "path.key" and "path.key[at]". */
 str spec_path_key(struct spec_read *read, str path, const char *key);
 str spec_path_at(struct spec_read *read, str path, const char *key, uint32_t at);

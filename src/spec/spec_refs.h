@@ -7,14 +7,20 @@
 #ifndef ECILET_SPEC_SPEC_REFS_H
 #define ECILET_SPEC_SPEC_REFS_H
 
+#include "base/buf.h"
 #include "data/json_read.h"
 
 #define SPEC_REFS_MAX 64 /* of one pod; more: the pod is refused, with the number */
 
+/* Lifetime of a projected token when the pod names none, in seconds
+ * (SetDefaults_..TokenProjection). */
+#define SPEC_TOKEN_EXPIRY_S 3600
+
 enum spec_ref_kind {
     SPEC_REF_CONFIG_MAP, /* v1 ConfigMap name_space/name */
     SPEC_REF_SECRET,     /* v1 Secret */
-    SPEC_REF_SERVICES,   /* v1 ServiceList of name_space; only when service variables are wanted */
+    SPEC_REF_SERVICES,   /* v1 ServiceList of name_space, or with a name that one v1 Service; only
+                            when service variables are wanted. Always optional */
     SPEC_REF_CLAIM,      /* v1 PersistentVolumeClaim */
     SPEC_REF_VOLUME,     /* v1 PersistentVolume, cluster-wide; known once its claim was read */
     SPEC_REF_TOKEN,      /* TokenRequest of ServiceAccount name: audience, expiry_s */
@@ -47,7 +53,12 @@ struct spec_refs {
 
 /*
  * Adds what is needed and not in the list yet; called again after a round of reading, because a
- * claim that was found names a volume. Nothing in state WANTED afterwards: all is there.
+ * claim that was found names a volume, and a volume may name a Secret: three rounds at most.
+ * Nothing in state WANTED afterwards: all is there.
+ *
+ * Optional besides what the pod calls so: pull secrets (the kubelet pulls without those that are
+ * not there) and services. The token volume that every pod gets is not collected
+ * (token_volume.h).
  *
  * pod    as given by the API server
  * Errors: ERR_TOO_BIG (more than SPEC_REFS_MAX), ERR_FULL (arena).
@@ -57,6 +68,10 @@ MUST_USE enum err spec_refs_collect(json pod, struct arena *arena, struct spec_r
 /* NULL when not in the list. */
 const struct spec_ref *spec_refs_find(const struct spec_refs *refs, enum spec_ref_kind kind,
                                       str name_space, str name);
+
+/* A token of this ServiceAccount for this audience and expiry; NULL when not in the list. */
+const struct spec_ref *spec_refs_find_token(const struct spec_refs *refs, str name_space, str name,
+                                            str audience, int64_t expiry_s);
 
 /* REST path of a reference's GET (TOKEN: of its POST), for whoever reads it. */
 void spec_ref_put_path(const struct spec_ref *ref, struct buf *out);

@@ -4,7 +4,13 @@
 #include <stdarg.h>
 
 #include "base/check.h"
+#include "base/codec.h"
 
+static void refuse(struct spec_verdict *verdict, enum spec_answer answer, const char *reason,
+                   str where, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
+static void warn(struct spec_verdict *verdict, const char *reason, str where, const char *format,
+                 va_list args) __attribute__((format(printf, 4, 0)));
 static str format_text(struct arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
@@ -13,8 +19,8 @@ void verdict_init(struct spec_verdict *verdict, struct arena *arena)
     *verdict = (struct spec_verdict){.arena = arena};
 }
 
-void verdict_refuse(struct spec_verdict *verdict, enum spec_answer answer, str where,
-                    const char *format, ...)
+static void refuse(struct spec_verdict *verdict, enum spec_answer answer, const char *reason,
+                   str where, const char *format, va_list args)
 {
     CHECK(answer != SPEC_GO);
     if (answer > verdict->answer) {
@@ -24,24 +30,58 @@ void verdict_refuse(struct spec_verdict *verdict, enum spec_answer answer, str w
         verdict->refusals_lost++;
         return;
     }
-    va_list args;
-    va_start(args, format);
     str what = format_text(verdict->arena, format, args);
-    va_end(args);
-    verdict->refusals[verdict->refusals_count++] = (struct spec_remark){where, what};
+    verdict->refusals[verdict->refusals_count++] = (struct spec_remark){where, what, reason};
 }
 
-void verdict_warn(struct spec_verdict *verdict, str where, const char *format, ...)
+static void warn(struct spec_verdict *verdict, const char *reason, str where, const char *format,
+                 va_list args)
 {
     if (verdict->warnings_count == SPEC_WARNINGS_MAX) {
         verdict->warnings_lost++;
         return;
     }
-    va_list args;
-    va_start(args, format);
     str what = format_text(verdict->arena, format, args);
+    verdict->warnings[verdict->warnings_count++] = (struct spec_remark){where, what, reason};
+}
+
+void verdict_refuse(struct spec_verdict *verdict, enum spec_answer answer, str where,
+                    const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    refuse(verdict, answer, NULL, where, format, args);
     va_end(args);
-    verdict->warnings[verdict->warnings_count++] = (struct spec_remark){where, what};
+}
+
+void verdict_refuse_as(struct spec_verdict *verdict, enum spec_answer answer, const char *reason,
+                       str where, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    refuse(verdict, answer, reason, where, format, args);
+    va_end(args);
+}
+
+void verdict_warn(struct spec_verdict *verdict, str where, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    warn(verdict, NULL, where, format, args);
+    va_end(args);
+}
+
+void verdict_warn_as(struct spec_verdict *verdict, const char *reason, str where,
+                     const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    warn(verdict, reason, where, format, args);
+    va_end(args);
 }
 
 /* Straight into the free end of the arena; a text that does not fit fails the arena as any take. */
@@ -60,12 +100,33 @@ static str format_text(struct arena *arena, const char *format, va_list args)
     return buf_str(&text);
 }
 
+/* Only what waits has reasons of its own. */
+const char *verdict_reason(const struct spec_verdict *verdict)
+{
+    for (uint32_t i = 0; i < verdict->refusals_count && verdict->answer == SPEC_WAIT; i++) {
+        if (verdict->refusals[i].reason != NULL) {
+            return verdict->refusals[i].reason;
+        }
+    }
+    return NULL;
+}
+
 enum err verdict_err(const struct spec_verdict *verdict)
 {
     static const enum err answers[] = {
         [SPEC_GO] = ERR_OK, [SPEC_WAIT] = ERR_BUSY, [SPEC_NEVER] = ERR_UNSUPPORTED};
 
     return verdict->arena->has_failed ? ERR_FULL : answers[verdict->answer];
+}
+
+/* As much of it as there is room for: the beginning of a sentence says more than nothing. */
+static void put_cut(str text, struct buf *out)
+{
+    size_t room = out->bytes_max - out->bytes;
+    if (buf_ok(out) && text.bytes > room) {
+        buf_put(out, codec_utf8_prefix(text, room));
+    }
+    buf_put(out, text);
 }
 
 static void put_remarks(const struct spec_remark *remarks, uint32_t count, uint32_t lost,
@@ -75,7 +136,7 @@ static void put_remarks(const struct spec_remark *remarks, uint32_t count, uint3
         buf_put_text(out, i > 0 ? "; " : "");
         buf_put(out, remarks[i].where);
         buf_put_text(out, ": ");
-        buf_put(out, remarks[i].what);
+        put_cut(remarks[i].what, out);
     }
     if (lost > 0) {
         buf_put_fmt(out, "; and %u more", lost);

@@ -27,6 +27,7 @@ enum spec_answer {
 struct spec_remark {
     str where;
     str what;
+    const char *reason; /* of the event about it, static; NULL: the caller's usual one */
 };
 
 struct spec_verdict {
@@ -48,6 +49,16 @@ void verdict_refuse(struct spec_verdict *verdict, enum spec_answer answer, str w
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 void verdict_warn(struct spec_verdict *verdict, str where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same with the reason of the event that tells it, e.g. "MandatorySecretNotFound". */
+void verdict_refuse_as(struct spec_verdict *verdict, enum spec_answer answer, const char *reason,
+                       str where, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void verdict_warn_as(struct spec_verdict *verdict, const char *reason, str where,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The reason of the first refusal that has one and the answer of the verdict (a pod that is refused
+ * for good is not said to wait); NULL when there is none. */
+const char *verdict_reason(const struct spec_verdict *verdict);
 
 /* ERR_OK for SPEC_GO, ERR_BUSY (fate later) for SPEC_WAIT, ERR_UNSUPPORTED (fate never) for
  * SPEC_NEVER; before all of them ERR_FULL when the arena has failed: then nothing is decided. */

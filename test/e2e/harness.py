@@ -23,6 +23,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -538,8 +539,12 @@ class Ecisim(Program):
     def reachable(self):
         self.control("DELETE", "unreachable")
 
+    def parameters(self, group_id):
+        """What the instance was created with: flat names and texts."""
+        return self.control("GET", f"group/{group_id}")
+
     def order(self, group_id, verb, **members):
-        """kill, expire, fail, vanish."""
+        """kill, expire, fail, vanish, event."""
         self.control("POST", f"group/{group_id}/{verb}", members)
 
 
@@ -547,6 +552,11 @@ class Ecisim(Program):
 
 
 _numbers = itertools.count()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 class Ecilet(Program):
@@ -572,6 +582,7 @@ class Ecilet(Program):
             "KUBECONFIG": kubeconfig,
             "POLL_FAST_MS": "400",
             "SWEEP_SECONDS": "10",
+            "KUBELET_PORT": str(free_port()),
             "STATUS_SOCKET": f"/run/ecilet-e2e-{os.getpid()}-{next(_numbers)}.sock",
             **(config or {}),
         }

@@ -8,16 +8,16 @@ NO_TOKEN = {"automountServiceAccountToken": False}
 
 # What is asked for, and the field that the event must name.
 REFUSED = {
-    "liveness-probe": (pod_spec(container(livenessProbe=PROBE)), "spec.containers[0].livenessProbe"),
+    "startup-probe": (pod_spec(container(startupProbe=PROBE)), "spec.containers[0].startupProbe"),
     "host-network": (pod_spec(hostNetwork=True), "spec.hostNetwork"),
     "host-path": (pod_spec(volumes=[{"name": "v", "hostPath": {"path": "/"}}], **NO_TOKEN), "spec.volumes[0].hostPath"),
-    "config-map": (
-        pod_spec(volumes=[{"name": "v", "configMap": {"name": "c"}}], **NO_TOKEN),
-        "spec.volumes[0].configMap",
+    "local-volume": (
+        pod_spec(volumes=[{"name": "v", "csi": {"driver": "csi.example.com"}}], **NO_TOKEN),
+        "spec.volumes[0].csi",
     ),
-    "secret-in-env": (
-        pod_spec(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])),
-        "spec.containers[0].env[0].valueFrom",
+    "dropped-capability": (
+        pod_spec(container(securityContext={"capabilities": {"drop": ["ALL"]}})),
+        "spec.containers[0].securityContext.capabilities.drop",
     ),
     "privileged": (
         pod_spec(container(securityContext={"privileged": True})),
@@ -48,16 +48,17 @@ class RefusalsTest(E2ETest):
         self.assertEqual(self.groups_here(), [])
 
     def test_all_refused_fields_are_told_at_once(self):
-        both = pod("both", container(livenessProbe=PROBE, readinessProbe=PROBE), hostNetwork=True)
+        elsewhere = {"httpGet": {"port": 80, "host": "example.com"}}
+        both = pod("both", container(startupProbe=PROBE, livenessProbe=elsewhere), hostNetwork=True)
         self.apply(both)
         message = self.wait_event("both", "ProviderCreateFailed")["message"]
-        for field in "spec.hostNetwork", "livenessProbe", "readinessProbe":
+        for field in "spec.hostNetwork", "livenessProbe.httpGet.host", "startupProbe":
             self.assertIn(field, message)
 
     def test_refused_pod_of_a_controller_waits(self):
         """A Failed pod would be replaced at once and for ever."""
         before = self.creates()
-        self.apply(workload("ReplicaSet", "storm", pod_spec(container(livenessProbe=PROBE)), replicas=2))
+        self.apply(workload("ReplicaSet", "storm", pod_spec(container(startupProbe=PROBE)), replicas=2))
         wait_for(lambda: len(self.events(reason="ProviderCreateFailed")) == 2, 20, "both pods got their event")
         time.sleep(3)
         self.assertEqual([phase(p) for p in self.pods()], ["Pending", "Pending"])

@@ -226,6 +226,7 @@ const struct runtime runtime_box = {
     .exec_sync = box_exec_sync,
     .exec_start = box_exec_start,
     .exec_input = box_exec_input,
+    .exec_input_end = box_exec_input_end,
     .exec_resize = box_exec_resize,
     .exec_cancel = box_exec_cancel,
     .usage = box_usage,

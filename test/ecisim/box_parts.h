@@ -118,6 +118,7 @@ bool hook_exists(const struct node *spec, const char *prefix);
 /* box_session.c */
 void box_exec_start(struct session *session, struct container *container);
 void box_exec_input(struct session *session, const char *data, size_t bytes);
+void box_exec_input_end(struct session *session);
 void box_exec_resize(struct session *session, int width, int height);
 void box_exec_cancel(struct session *session);
 

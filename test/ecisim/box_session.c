@@ -39,6 +39,7 @@ struct shell {
     struct timer pause; /* the peer is slow */
     int job_fds[3];     /* the command's ends, in the job */
     char id[RUNC_ID_BYTES];
+    bool is_input_over;
     bool has_ended;
     int exit_code;
 };
@@ -193,6 +194,9 @@ static void write_input(struct shell *shell)
             buf_clear(&shell->input);
         }
     }
+    if (shell->is_input_over && shell->input.used == 0 && !shell->session->has_tty) {
+        close_watch(&shell->in); /* the command reads an end of file */
+    }
     if (shell->in.fd >= 0) {
         watch_change(&shell->in, shell->input.used > 0 ? EPOLLOUT : 0);
     }
@@ -212,6 +216,13 @@ void box_exec_input(struct session *session, const char *data, size_t bytes)
 {
     struct shell *shell = session->run;
     buf_add(&shell->input, data, bytes);
+    write_input(shell);
+}
+
+void box_exec_input_end(struct session *session)
+{
+    struct shell *shell = session->run;
+    shell->is_input_over = true;
     write_input(shell);
 }
 

@@ -178,6 +178,49 @@ static void delete_unreachable(struct order *order)
 
 /* ---- single groups --------------------------------------------------------------------------- */
 
+/* "Container.1.Name": "web" */
+static void write_flat(struct jw *jw, const struct node *node, const char *path)
+{
+    for (const struct node *item = node->first; item != NULL; item = item->next) {
+        struct buf name = {0};
+        buf_fmt(&name, "%s%s%s", path, path[0] == '\0' ? "" : ".", item->name);
+        if (item->value != NULL) {
+            jw_ktext(jw, buf_string(&name), item->value);
+        }
+        write_flat(jw, item, buf_string(&name));
+        buf_free(&name);
+    }
+}
+
+/* /_sim/group/ID */
+static void get_group(struct order *order)
+{
+    const char *id = order->exchange->path + strlen("/_sim/group/");
+    struct group *group = group_find(id);
+    if (group == NULL) {
+        refuse(order, 404, id, "no such group");
+        return;
+    }
+    jw_open(&order->reply, '{');
+    write_flat(&order->reply, group->params, "");
+    jw_close(&order->reply, '}');
+}
+
+/* An event lives as long as its group, so do its words. */
+static void tell(struct order *order, struct group *group)
+{
+    static const char *const names[] = {"component", "type", "reason", "message"};
+    static const char *const otherwise[] = {"EciService", "Warning", "UnknownError", ""};
+    const char *words[4];
+    for (size_t at = 0; at < 4; at++) {
+        const char *word = tree_text(order->params, names[at]);
+        word = word == NULL ? otherwise[at] : word;
+        words[at] = arena_copy(&group->arena, word, strlen(word));
+    }
+    group_event(group, words[0], words[1], words[2], "%s", words[3]);
+    say_ok(order);
+}
+
 /* /_sim/group/ID/VERB */
 static void post_group(struct order *order)
 {
@@ -197,6 +240,8 @@ static void post_group(struct order *order)
         life_kill(group, tree_text(order->params, "container"),
                   (int)tree_long(order->params, "exit_code", 137), is_oom ? "OOMKilled" : "Error");
         say_ok(order);
+    } else if (text_is(verb, "event")) {
+        tell(order, group);
     } else if (text_is(verb, "expire")) {
         life_expire(group);
         say_ok(order);
@@ -259,6 +304,7 @@ static const struct {
     {"DELETE", "/_sim/fault", delete_faults},
     {"POST", "/_sim/unreachable", post_unreachable},
     {"DELETE", "/_sim/unreachable", delete_unreachable},
+    {"GET", "/_sim/group/", get_group},
     {"POST", "/_sim/group/", post_group},
     {"POST", "/_sim/reset", post_reset},
 };

@@ -106,6 +106,7 @@ static void write_record(struct jw *jw, const struct record *record)
     jw_ktext(jw, "end", record->end);
     jw_ktext(jw, "token", record->token);
     jw_ktext(jw, "ip", record->group == NULL ? "" : record->group->ip);
+    jw_ktext(jw, "vswitch", record->group == NULL ? "" : record->group->vswitch);
     jw_kopen(jw, "tags", '{');
     for (const struct node *tag = first_tag(record); tag != NULL; tag = tag->next) {
         jw_ktext(jw, tree_text(tag, "Key"), tree_text(tag, "Value"));

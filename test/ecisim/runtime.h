@@ -45,6 +45,7 @@ struct runtime {
      */
     void (*exec_start)(struct session *session, struct container *container);
     void (*exec_input)(struct session *session, const char *data, size_t bytes);
+    void (*exec_input_end)(struct session *session); /* no more will come */
     void (*exec_resize)(struct session *session, int width, int height);
     void (*exec_cancel)(struct session *session);
     /* What a container or the network of a group has used so far; zero when nothing is known. */

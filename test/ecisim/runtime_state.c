@@ -198,6 +198,11 @@ static void state_exec_input(struct session *session, const char *data, size_t b
     }
 }
 
+static void state_exec_input_end(struct session *session)
+{
+    session_ended(session, 0);
+}
+
 static void state_exec_resize(struct session *session, int width, int height)
 {
     char text[64];
@@ -233,6 +238,7 @@ const struct runtime runtime_state = {
     .exec_sync = state_exec,
     .exec_start = state_exec_start,
     .exec_input = state_exec_input,
+    .exec_input_end = state_exec_input_end,
     .exec_resize = state_exec_resize,
     .exec_cancel = state_exec_cancel,
     .usage = state_usage,

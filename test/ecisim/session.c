@@ -165,6 +165,9 @@ static void take_stream(struct session *session, int stream, const char *data, s
         runtime->exec_input(session, data, bytes);
     } else if (stream == STREAM_RESIZE) {
         take_resize(session, data);
+    } else if (stream == STREAM_CLOSE && bytes > 0 && data[0] == STREAM_STDIN &&
+               session->run != NULL) {
+        runtime->exec_input_end(session);
     }
 }
 
@@ -181,7 +184,7 @@ static void take_message(struct session *session, struct buf *message)
         }
         free(data);
     } else if (message->used > 0) {
-        take_stream(session, message->data[0], message->data + 1, message->used - 1);
+        take_stream(session, (unsigned char)message->data[0], message->data + 1, message->used - 1);
     }
 }
 
@@ -246,7 +249,7 @@ static void set_framing(struct session *session, const char *protocol)
     session->has_channels = text_is(settings.exec_framing, "channel") ||
                             (protocol != NULL && !text_is(settings.exec_framing, "raw"));
     session->is_base64 = session->has_channels && text_starts(protocol, "base64.");
-    session->has_status_json = text_starts(protocol, "v4.") ||
+    session->has_status_json = text_starts(protocol, "v4.") || text_starts(protocol, "v5.") ||
                                (protocol == NULL && text_is(settings.exec_framing, "channel"));
 }
 

@@ -13,7 +13,14 @@
 #include "group.h"
 #include "ws.h"
 
-enum { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR, STREAM_STATUS, STREAM_RESIZE };
+enum {
+    STREAM_STDIN,
+    STREAM_STDOUT,
+    STREAM_STDERR,
+    STREAM_STATUS,
+    STREAM_RESIZE,
+    STREAM_CLOSE = 255 /* v5: the next byte is the stream that has ended */
+};
 
 struct session {
     char token[40];
@@ -28,7 +35,7 @@ struct session {
     struct ws ws;
     bool has_channels; /* the first byte tells the stream */
     bool is_base64;
-    bool has_status_json; /* v4: the status is JSON */
+    bool has_status_json; /* v4, v5: the status is JSON */
     bool is_over;
     void *run; /* of the runtime */
     struct session *next;

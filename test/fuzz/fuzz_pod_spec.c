@@ -13,6 +13,34 @@ static char body[1 << 20];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+static struct spec_refs refs;
+
+/*
+ * What the pod needs is taken from its member "objects", one after the other, and the next byte of
+ * `states` says in which state it is. Rounds as in the app.
+ */
+static bool find_objects(json pod, struct arena *arena, uint8_t states)
+{
+    json objects = json_get(pod, "objects"), next = json_first(objects);
+
+    refs.count = 0;
+    for (uint32_t round = 0, at = 0; round < 4; round++) {
+        if (spec_refs_collect(pod, arena, &refs) != ERR_OK) {
+            return false;
+        }
+        for (; at < refs.count; at++) {
+            static const enum spec_ref_state rare[] = {SPEC_REF_WANTED, SPEC_REF_ABSENT,
+                                                       SPEC_REF_DENIED, SPEC_REF_FAILED};
+            bool is_found = json_is_there(next) && (states & 4) == 0;
+            refs.items[at].state = is_found ? SPEC_REF_FOUND : rare[states & 3];
+            refs.items[at].why = S("why");
+            refs.items[at].object = is_found ? next : JSON_NONE;
+            next = json_is_there(next) ? json_next(next) : next;
+        }
+    }
+    return true;
+}
+
 static void use_status(json pod, struct arena *arena, const struct pod_facts *facts)
 {
     struct pod_status status;
@@ -54,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (bytes < 1) {
         return 0;
     }
+    config.node_address = S("10.0.0.1");
+    config.host_paths = S("/a,/b/");
     config.is_strict = data[0] & 1;
     config.deadline_is_ours = data[0] & 2;
     arena_init(&pod_arena, pod_memory, sizeof pod_memory);
@@ -66,7 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (params_init(&params, &arena) != ERR_OK) {
         return 0;
     }
-    enum err err = pod_json_to_eci(pod, &config, 1, &params, NULL, &verdict);
+    bool has_refs = find_objects(pod, &pod_arena, (uint8_t)(data[0] >> 2));
+    enum err err =
+        pod_json_to_eci(pod, has_refs ? &refs : NULL, &config, 1, &params, NULL, &verdict);
     if (err != ERR_OK && err != ERR_UNSUPPORTED && err != ERR_BUSY && err != ERR_FULL) {
         abort();
     }

@@ -1,80 +1,178 @@
-/* checkers.c - what must hold in every world (reliability.md section 1). Looks at the truth, never
- * at the brain's beliefs.
+/*
+ * checkers.c - what must hold in every world (the invariants of world.h). Looks at the truth, never
+ * at the brain's beliefs. Each is checked where the truth changes, so no step can slip by.
+ *
+ * Three worlds break a promise that nobody could keep, and are judged a little milder:
+ *   forgetful   the cloud knows no client tokens: a second group may be made, also after its pod
+ * has gone; it must go again blind       listings without permission look empty: a pod that leaves
+ * may be finished before its group (an orphan, and removed when the permission is back) split two
+ * gateways: one may finish a pod while a group of the other's is on its way (it is an orphan, and
+ * removed), or write a status that is older than the other's A status write that was still on its
+ * way when its process died may land after one of the next process's: for that moment a phase may
+ * go back too.
  */
 #include "world.h"
 
-/* I1: at most one live group per pod, at any instant. */
-static void check_doubles(struct world *world)
+#define EXPLAINED_MS 1800000 /* a pod that waits for so long has been told why */
+
+#define TWIN_SHOWS_MS 120000 /* one that a forgetful cloud made is known by then */
+
+static bool is_forgetful(const struct world *world)
 {
-    static uint8_t live[WORLD_PODS_MAX];
-    memset(live, 0, sizeof live);
-    for (uint32_t i = 0; i < world->groups_count; i++) {
-        const struct world_group *group = &world->groups[i];
-        bool counts = !group->is_gone && eci_status_is_live(group->status) &&
-                      group->status != ECI_STATUS_TERMINATING;
-        if (counts && ++live[group->pod] > 1) {
-            world_broken(world, "I1: pod %s has two live groups, the second is %s",
-                         world->pods[group->pod].uid, group->id);
+    return world->options.token_memory_ms == 0;
+}
+
+static bool is_split(const struct world *world)
+{
+    return world->options.agents > 1;
+}
+
+/* I1: at most one live group per pod, at any instant. */
+void check_live(struct world *world, const struct world_group *group)
+{
+    struct world_pod *pod = &world->pods[group->pod];
+    if (pod->live < 2) {
+        return;
+    }
+    world->figures.twins += pod->was_twin ? 0 : 1;
+    pod->was_twin = true;
+    if (!is_forgetful(world)) {
+        world_broken(world, "I1: pod %s has two live groups, the second is %s", pod->uid,
+                     group->id);
+    }
+}
+
+/* I3: in the truth of this moment, is there a reason to remove this group? */
+void check_deletion(struct world *world, const struct world_group *group)
+{
+    const struct world_pod *pod = &world->pods[group->pod];
+    const struct world_object *object = &pod->object;
+    bool is_just = !object->exists || object->is_leaving || pod_phase_is_terminal(object->phase) ||
+                   pod->live > 1 || eci_status_is_terminal(group->status) ||
+                   group->status == ECI_STATUS_TERMINATING;
+    if (!is_just) {
+        world_broken(world, "I3: group %s was deleted although its pod %s lives", group->id,
+                     pod->uid);
+    }
+}
+
+/* I5: an object is finalised only when somebody deleted it and its group is gone. */
+void check_finish(struct world *world, const struct world_pod *pod)
+{
+    if (!pod->object.is_leaving) {
+        world_broken(world, "I5: pod %s was finished although nobody deleted it", pod->uid);
+    }
+    bool is_blind = (world->options.phases >> PHASE_NO_PERMISSION & 1u) != 0;
+    for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
+        const struct world_group *group = &world->groups[i - 1];
+        bool is_new = is_forgetful(world) && world->now_ms - group->created_ms < TWIN_SHOWS_MS;
+        if (!group->is_gone && !group->has_ended && !is_blind && !is_split(world) && !is_new) {
+            world_broken(world, "I5: pod %s was finished before its group %s was gone", pod->uid,
+                         group->id);
         }
     }
 }
 
-/* I7: the brain's own pools never hold more than what exists or existed. */
-static void check_bounds(struct world *world)
+/* I4 and I5: an end needs a cause and is the end; a phase never goes back. */
+void check_status(struct world *world, const struct world_pod *pod, enum pod_phase phase,
+                  uint64_t writer)
 {
-    if (world->is_alive && world->brain->pods.count > world->brain->pods.count_max) {
-        world_broken(world, "I7: more pods than slots");
+    enum pod_phase before = pod->object.phase;
+    bool is_others = is_split(world) || (pod->writer != 0 && pod->writer != writer);
+    if (pod_phase_is_terminal(before) && phase != before && !is_others) {
+        world_broken(world, "I5: pod %s went from %s to %s", pod->uid, pod_phase_name(before),
+                     pod_phase_name(phase));
+    }
+    if (phase < before && !is_others) {
+        world_broken(world, "I5: a phase went back: pod %s from %s to %s", pod->uid,
+                     pod_phase_name(before), pod_phase_name(phase));
+    }
+    bool was_deleted = is_split(world) && pod->object.is_leaving; /* by the other one */
+    if (pod_phase_is_terminal(phase) && !pod->cause_seen && !was_deleted) {
+        world_broken(world, "I4: pod %s became %s without a cause", pod->uid,
+                     pod_phase_name(phase));
     }
 }
 
-void check_invariants(struct world *world)
+/* I12: whoever waits has been told why, if its process could tell. */
+void check_explained(struct world *world)
 {
-    check_doubles(world);
-    check_bounds(world);
+    const struct world_agent *agent = &world->agents[0];
+    bool can_tell = agent->is_alive && agent->api_cut == CUT_NONE &&
+                    agent->stalled_until_ms + EXPLAINED_MS < world->now_ms &&
+                    agent->born_ms + EXPLAINED_MS < world->now_ms &&
+                    agent->api_up_ms + EXPLAINED_MS < world->now_ms;
+    if (!can_tell || world->is_healed) {
+        return;
+    }
+    for (uint32_t i = 0; i < world->pods_count; i++) {
+        const struct world_pod *pod = &world->pods[i];
+        bool waits = pod->object.exists && !pod->object.is_leaving &&
+                     pod->object.phase == POD_PHASE_PENDING && pod->told_ms == 0 &&
+                     pod->created_ms + EXPLAINED_MS < world->now_ms;
+        /* One that a full pool turns away is told by others. */
+        const struct pod *known = waits ? brain_find_pod(agent->brain, str_of(pod->uid)) : NULL;
+        if (known != NULL && known->seen_at_ms + EXPLAINED_MS < agent_now(world, agent)) {
+            world_broken(world, "I12: pod %s waits and nobody was told why (%s)", pod->uid,
+                         brain_pod_why(known));
+        }
+    }
+}
+
+/* ---- after healing --------------------------------------------------------------------------- */
+
+/* More orphans than the brake allows are left alone by design, and told. */
+static bool brake_holds(const struct world *world)
+{
+    return world->agents[0].brain->brake_is_on;
+}
+
+static void check_group_converged(struct world *world, const struct world_group *group)
+{
+    const struct world_pod *pod = &world->pods[group->pod];
+    if (group->is_gone || eci_status_is_terminal(group->status)) {
+        return;
+    }
+    if (!pod->object.exists && !brake_holds(world)) {
+        world_broken(world, "I3: group %s is leaked: pod %s is gone", group->id, pod->uid);
+    } else if (pod->object.exists && pod_phase_is_terminal(pod->object.phase)) {
+        world_broken(world, "I3: group %s lives although pod %s has ended", group->id, pod->uid);
+    }
+}
+
+static void check_pod_converged(struct world *world, const struct world_pod *pod,
+                                bool lists_nothing)
+{
+    enum pod_phase phase = pod->object.phase;
+    if (pod->object.is_leaving) {
+        world_broken(world, "I2: pod %s is still leaving", pod->uid);
+    } else if (pod_phase_is_terminal(phase) || (lists_nothing && pod->newest_group != 0)) {
+        return; /* a cloud that lists nothing looks like a missing permission: it proves nothing */
+    } else if (pod->is_bad && pod->newest_group == 0 && is_split(world)) {
+        return; /* the other's older status may stand last: writes carry no version */
+    } else if (pod->is_bad && pod->newest_group == 0) {
+        world_broken(world, "I2: pod %s cannot run and is still %s", pod->uid,
+                     pod_phase_name(phase));
+    } else if (pod->live != 1) {
+        world_broken(world, "I2: pod %s (%s) has %u groups", pod->uid, pod_phase_name(phase),
+                     pod->live);
+    } else if (phase != POD_PHASE_RUNNING) {
+        world_broken(world, "I2: pod %s is %s although its group runs", pod->uid,
+                     pod_phase_name(phase));
+    }
 }
 
 void check_converged(struct world *world)
 {
-    static uint8_t live[WORLD_PODS_MAX];
-    bool lists_nothing =
-        true; /* what a missing permission looks like: it fails no pod, by design */
-    memset(live, 0, sizeof live);
+    bool lists_nothing = true;
     for (uint32_t i = 0; i < world->groups_count; i++) {
-        const struct world_group *group = &world->groups[i];
-        lists_nothing = lists_nothing && group->is_gone;
-        if (group->is_gone || eci_status_is_terminal(group->status)) {
-            continue;
-        }
-        live[group->pod]++;
-        const struct world_pod *pod = &world->pods[group->pod];
-        if (!pod->exists) {
-            world_broken(world, "I3: group %s is leaked: pod %s is gone", group->id, pod->uid);
-        } else if (pod_phase_is_terminal(pod->phase)) {
-            world_broken(world, "I3: group %s lives although pod %s has ended", group->id,
-                         pod->uid);
-        }
+        check_group_converged(world, &world->groups[i]);
+        lists_nothing = lists_nothing && world->groups[i].is_gone;
     }
-    uint32_t existing = 0;
-    for (uint32_t i = 0; i < world->pods_count; i++) {
-        existing += world->pods[i].exists ? 1 : 0;
-    }
-    bool is_over_full = existing > world->options.pods_limit; /* some were turned away, and told */
-    for (uint32_t i = 0; i < world->pods_count && !is_over_full; i++) {
-        const struct world_pod *pod = &world->pods[i];
-        if (!pod->exists) {
-            continue;
-        }
-        bool keeps_status = lists_nothing && pod->phase == POD_PHASE_RUNNING;
-        if (pod->is_leaving) {
-            world_broken(world, "I2: pod %s is still leaving", pod->uid);
-        } else if (keeps_status) {
-            continue;
-        } else if (!pod_phase_is_terminal(pod->phase) && live[i] != 1) {
-            world_broken(world, "I2: pod %s (%s) has %u groups", pod->uid,
-                         pod_phase_name(pod->phase), live[i]);
-        } else if (!pod_phase_is_terminal(pod->phase) && pod->phase != POD_PHASE_RUNNING) {
-            world_broken(world, "I2: pod %s is %s although its group runs", pod->uid,
-                         pod_phase_name(pod->phase));
+    /* Where the brake holds orphans, they hold slots that others wait for. */
+    for (uint32_t i = 0; i < world->pods_count && !brake_holds(world); i++) {
+        if (world->pods[i].object.exists) {
+            check_pod_converged(world, &world->pods[i], lists_nothing);
         }
     }
 }

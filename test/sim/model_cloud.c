@@ -1,112 +1,160 @@
 /*
- * model_cloud.c - the cloud as far as the brain can tell: groups with tags and tokens, listings
- * that lag, state machines that move by themselves (eci-api 3.1).
+ * model_cloud.c - the ECI calls as far as the brain can tell: groups with tags and tokens, listings
+ * that lag, omit rows and lose pages, quotas, refusals, missing permissions.
  */
-#include "world.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct world_group *group_of_id(struct world *world, const char *id)
+#include "world.h"
+
+#define PAGE_ROWS 20
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+static const struct world_group *group_of_token(struct world *world,
+                                                const struct world_step *request)
 {
-    for (uint32_t i = 0; i < world->groups_count; i++) {
-        if (strcmp(world->groups[i].id, id) == 0) {
-            return &world->groups[i];
+    const struct world_pod *pod = &world->pods[request->a];
+    for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
+        const struct world_group *group = &world->groups[i - 1];
+        if (group->attempt == request->attempt &&
+            world->now_ms - group->created_ms < world->options.token_memory_ms) {
+            return group;
         }
     }
     return NULL;
 }
 
-static void set_status(struct world *world, struct world_group *group, enum eci_status status,
-                       msec next_ms)
+static uint32_t count_live(const struct world *world)
 {
-    group->status = status;
-    group->version++;
-    group->changed_ms = world->now_ms;
-    group->next_ms = next_ms > 0 ? world->now_ms + next_ms : 0;
-    if (status == ECI_STATUS_SUCCEEDED || status == ECI_STATUS_FAILED ||
-        status == ECI_STATUS_EXPIRED) {
-        world->pods[group->pod].cause_seen = true;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->present_count; i++) {
+        const struct world_group *group = &world->groups[world->present[i]];
+        count += !group->is_gone && eci_status_is_live(group->status) ? 1 : 0;
     }
+    return count;
 }
 
-static void create(struct world *world, struct world_step *request, struct world_step *reply)
+static void make_group(struct world *world, struct world_step *request, struct world_step *reply)
 {
-    for (uint32_t i = 0; i < world->groups_count; i++) { /* the client token */
-        struct world_group *group = &world->groups[i];
-        if (group->pod == request->a && group->attempt == request->attempt &&
-            world->now_ms - group->created_ms < world->options.token_memory_ms) {
-            memcpy(reply->id, group->id, sizeof reply->id);
-            reply->outcome = CREATE_ACCEPTED;
-            return;
-        }
-    }
-    if (world->groups_count == WORLD_GROUPS_MAX) {
-        reply->err = ERR_QUOTA;
-        return;
-    }
-    struct world_group *group = &world->groups[world->groups_count++];
+    struct world_pod *pod = &world->pods[request->a];
+    int64_t wrong_s = world->options.drift > 0 ? (int64_t)prng_below(&world->prng, 5) : 0;
+    uint32_t slot = world->groups_count++;
+    struct world_group *group = &world->groups[slot];
     *group = (struct world_group){.pod = request->a,
                                   .attempt = request->attempt,
                                   .created_ms = world->now_ms,
-                                  .version = (uint64_t)world->groups_count << 16};
+                                  .created_unix_s = 1700000000 + world->now_ms / 1000 + wrong_s,
+                                  .version = (uint64_t)world->groups_count << 16,
+                                  .before = pod->newest_group};
     (void)snprintf(group->id, sizeof group->id, "eci-%06u", world->groups_count);
-    set_status(world, group, ECI_STATUS_SCHEDULING, 500 + world_delay(world));
-    world->pods[request->a].creates++;
+    pod->newest_group = slot + 1;
+    world->present[world->present_count++] = slot;
     world->figures.groups++;
+    group->is_gone = true; /* till it enters its first status */
+    group_enters(world, group, ECI_STATUS_SCHEDULING, 500 + world_delay(world));
     memcpy(reply->id, group->id, sizeof reply->id);
     reply->outcome = CREATE_ACCEPTED;
 }
 
-/* In the truth of this moment, was there a reason to remove this group? */
-static bool is_just(const struct world *world, const struct world_group *group)
+static void create(struct world *world, struct world_step *request, struct world_step *reply)
 {
-    const struct world_pod *pod = &world->pods[group->pod];
-    bool is_extra = false;
-    for (uint32_t i = 0; i < world->groups_count; i++) {
-        const struct world_group *other = &world->groups[i];
-        is_extra = is_extra || (other != group && other->pod == group->pod && !other->is_gone);
+    const struct world_options *options = &world->options;
+    const struct world_group *known = group_of_token(world, request);
+    reply->outcome = CREATE_LATER;
+    if (known != NULL && world_chance(world, options->clash)) {
+        reply->err = ERR_TOKEN_CLASH;
+        reply->outcome = CREATE_REFUSED;
+    } else if (known != NULL) {
+        memcpy(reply->id, known->id, sizeof reply->id);
+        reply->outcome = CREATE_ACCEPTED;
+    } else if (world->pods[request->a].is_bad) {
+        world->pods[request->a].cause_seen = true;
+        reply->err = ERR_INVALID;
+        reply->outcome = CREATE_REFUSED;
+    } else if (world->phase == PHASE_NO_STOCK && world_chance(world, 900)) {
+        reply->err = ERR_STOCK;
+    } else if (world->groups_count == WORLD_GROUPS_MAX ||
+               (!world->is_healed && options->quota > 0 && count_live(world) >= options->quota)) {
+        reply->err = ERR_QUOTA;
+    } else {
+        make_group(world, request, reply);
     }
-    return !pod->exists || pod->is_leaving || pod_phase_is_terminal(pod->phase) || is_extra ||
-           eci_status_is_terminal(group->status);
 }
+
+/* ---- delete ---------------------------------------------------------------------------------- */
 
 static void delete_group(struct world *world, const struct world_step *request,
                          struct world_step *reply)
 {
-    /* The id travels with the request in the real protocol; here by the brain's own record, which
-     * may be of an earlier life: then nothing happens. */
-    struct world_group *group = group_of_id(world, request->id);
+    uint32_t slot = (uint32_t)strtoul(request->id + strlen("eci-"), NULL, 10) - 1;
+    struct world_group *group = slot < world->groups_count ? &world->groups[slot] : NULL;
     if (group == NULL || group->is_gone) {
         return; /* eci-api A-9: success for an unknown id */
     }
-    if (!is_just(world, group)) {
-        world_broken(world, "I3: group %s was deleted although its pod %s lives", group->id,
-                     world->pods[group->pod].uid);
+    if (world_chance(world, world->options.busy)) {
+        reply->err = ERR_BUSY;
+        return;
     }
-    (void)reply;
-    group->deletion_was_just = true;
-    set_status(world, group, ECI_STATUS_TERMINATING,
-               request->effect.is_forced ? 200 : 1000 + world_delay(world));
+    check_deletion(world, group);
+    group_enters(world, group, ECI_STATUS_TERMINATING,
+                 request->effect.is_forced ? 200 : 1000 + world_delay(world));
 }
 
-static bool is_listed(const struct world *world, const struct world_group *group)
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static bool is_shown(const struct world *world, const struct world_group *group)
 {
-    msec lag_ms = world->is_healed ? 0 : world->options.list_lag_ms;
-    return !group->is_gone && world->now_ms - group->created_ms >= lag_ms;
+    if (world->is_healed) {
+        return !group->is_gone;
+    }
+    return group->is_gone ? world->now_ms - group->changed_ms < world->options.ghost_ms
+                          : world->now_ms - group->created_ms >= world->options.list_lag_ms;
+}
+
+static void add_row(struct world *world, struct world_step *reply, uint32_t slot)
+{
+    const struct world_group *group = &world->groups[slot];
+    reply->rows[reply->rows_count++] =
+        (struct world_row){.group = slot, .status = group->status, .version = group->version};
+}
+
+/* Gone, and too long ago to be shown by mistake. */
+static void forget_ghosts(struct world *world)
+{
+    for (uint32_t i = world->present_count; i-- > 0;) {
+        const struct world_group *group = &world->groups[world->present[i]];
+        if (group->is_gone && !is_shown(world, group)) {
+            world->present[i] = world->present[--world->present_count];
+        }
+    }
 }
 
 static void list(struct world *world, const struct world_step *request, struct world_step *reply)
 {
-    reply->rows = calloc(world->groups_count + 1, sizeof *reply->rows);
+    forget_ghosts(world);
+    if (world->phase == PHASE_NO_PERMISSION) {
+        return;
+    }
+    bool is_sweep = request->effect.kind == EFFECT_SWEEP;
     msec since_ms = world->now_ms - (msec)request->effect.since_s * 1000;
-    for (uint32_t i = 0; i < world->groups_count; i++) {
-        const struct world_group *group = &world->groups[i];
-        if (is_listed(world, group) && !world_chance(world, world->options.omit_row) &&
-            (request->effect.kind == EFFECT_SWEEP || group->changed_ms >= since_ms)) {
-            reply->rows[reply->rows_count++] =
-                (struct world_row){.group = i, .status = group->status, .version = group->version};
+    bool breaks = world_chance(world, world->options.page_fails);
+    uint32_t pages = world->present_count / PAGE_ROWS + 1;
+    uint32_t lost_page = breaks ? (uint32_t)prng_below(&world->prng, pages) : pages;
+    reply->rows = calloc(world->present_count + 1, sizeof *reply->rows);
+    for (uint32_t i = 0; i < world->present_count; i++) {
+        const struct world_group *group = &world->groups[world->present[i]];
+        if (i / PAGE_ROWS >= lost_page) {
+            break;
         }
+        if (is_shown(world, group) && (is_sweep || group->changed_ms >= since_ms) &&
+            !world_chance(world, world->options.omit_row)) {
+            add_row(world, reply, world->present[i]);
+        }
+    }
+    if (breaks) {
+        reply->is_partial = true;
+        reply->err = world_chance(world, 500) ? ERR_SERVER : ERR_OK;
     }
 }
 
@@ -114,13 +162,9 @@ static void read_ids(struct world *world, const struct world_step *request,
                      struct world_step *reply)
 {
     reply->rows = calloc(READ_BATCH_MAX, sizeof *reply->rows);
-    for (uint32_t i = 0; i < request->rows_count; i++) {
-        uint32_t slot = request->rows[i].group;
-        if (is_listed(world, &world->groups[slot])) {
-            reply->rows[reply->rows_count++] =
-                (struct world_row){.group = slot,
-                                   .status = world->groups[slot].status,
-                                   .version = world->groups[slot].version};
+    for (uint32_t i = 0; i < request->rows_count && world->phase != PHASE_NO_PERMISSION; i++) {
+        if (is_shown(world, &world->groups[request->rows[i].group])) {
+            add_row(world, reply, request->rows[i].group);
         }
     }
 }
@@ -141,51 +185,5 @@ void cloud_arrive(struct world *world, struct world_step *request, struct world_
     default:
         read_ids(world, request, reply);
         break;
-    }
-}
-
-static void moves_on(struct world *world, struct world_group *group)
-{
-    switch (group->status) {
-    case ECI_STATUS_SCHEDULING:
-        if (world_chance(world, world->options.schedule_fails)) {
-            set_status(world, group, ECI_STATUS_SCHEDULE_FAILED, 0);
-        } else {
-            set_status(world, group, ECI_STATUS_PENDING, 1000 + world_delay(world));
-        }
-        break;
-    case ECI_STATUS_PENDING:
-        set_status(world, group, ECI_STATUS_RUNNING, 0);
-        break;
-    case ECI_STATUS_TERMINATING:
-        group->is_gone = true;
-        group->next_ms = 0;
-        break;
-    default:
-        group->next_ms = 0;
-        break;
-    }
-}
-
-void cloud_moves(struct world *world)
-{
-    for (uint32_t i = 0; i < world->groups_count; i++) {
-        struct world_group *group = &world->groups[i];
-        if (group->is_gone) {
-            continue;
-        }
-        if (group->next_ms != 0 && group->next_ms <= world->now_ms) {
-            moves_on(world, group);
-        } else if (group->status == ECI_STATUS_RUNNING &&
-                   world_chance(world, world->options.ends) && prng_below(&world->prng, 120) == 0) {
-            set_status(world, group,
-                       prng_below(&world->prng, 2) == 0 ? ECI_STATUS_SUCCEEDED : ECI_STATUS_FAILED,
-                       0);
-        } else if (world_chance(world, world->options.vanish) &&
-                   prng_below(&world->prng, 120) == 0) {
-            group->is_gone = true;
-            group->was_deleted_by_hand = true;
-            world->pods[group->pod].cause_seen = true;
-        }
     }
 }

@@ -28,6 +28,8 @@ static const struct spec_config case_config = {
     .region_id = S("cn-hangzhou"),
     .vswitch_ids = S("vsw-a,vsw-b"),
     .security_group_id = S("sg-a"),
+    .node_address = S("10.0.0.9"),
+    .host_paths = S("/allowed, /opt/x/"),
 };
 
 /* ' becomes ", in place; the text lives until the next call. */
@@ -68,6 +70,109 @@ __attribute__((unused)) static void case_begin(struct arena *arena, struct spec_
     verdict_init(verdict, arena);
 }
 
+/* One more object that was read for the pod; ' becomes ". The text NULL: there is none. */
+__attribute__((unused)) static struct spec_ref *case_ref(struct spec_refs *refs,
+                                                         struct arena *arena,
+                                                         enum spec_ref_kind kind,
+                                                         const char *name_space, const char *name,
+                                                         const char *text)
+{
+    struct spec_ref *ref = &refs->items[refs->count++];
+
+    *ref = (struct spec_ref){.kind = kind,
+                             .name_space = str_of(name_space),
+                             .name = str_of(name),
+                             .state = text != NULL ? SPEC_REF_FOUND : SPEC_REF_ABSENT};
+    if (text != NULL) {
+        str copy = arena_copy(arena, str_of(text));
+        struct json_fault fault = {0};
+        for (char *at = (char *)copy.ptr; at < copy.ptr + copy.bytes; at++) {
+            *at = *at == '\'' ? '"' : *at;
+        }
+        if (json_parse(copy, arena, &ref->object, &fault) != ERR_OK) {
+            fail_msg("bad JSON in a test, %u:%u %s: %s", fault.line, fault.column, fault.what,
+                     text);
+        }
+    }
+    return ref;
+}
+
+/*
+ * What the tables of tests have been read: a ConfigMap "map", a Secret "secret", one with pull
+ * credentials "pull", claims "nfs", "nas", "oss", "disk", "flex" and their volumes, services, a
+ * token. ConfigMap and Secret "none" are not there; "denied" may not be read.
+ */
+__attribute__((unused)) static void case_refs(struct spec_refs *refs, struct arena *arena)
+{
+#define CASE_CLAIM(name) \
+    "{'spec':{'volumeName':'pv-" name "'},'status':{'phase':'Bound'}}"
+#define CASE_CSI(driver, rest) "{'spec':{'csi':{'driver':'" driver "'" rest "}}"
+    static const struct {
+        enum spec_ref_kind kind;
+        const char *name_space;
+        const char *name;
+        const char *text;
+    } rows[] = {
+        {SPEC_REF_CONFIG_MAP, "default", "map",
+         "{'data':{'a':'one','b.conf':'two','7x':'three'},'binaryData':{'bin':'AAEC'}}"},
+        {SPEC_REF_CONFIG_MAP, "default", "none", NULL},
+        {SPEC_REF_SECRET, "default", "secret",
+         "{'data':{'user':'cm9vdA==','key':'aHVudGVyMg==','bad':'***'}}"},
+        {SPEC_REF_SECRET, "default", "good", "{'data':{'user':'cm9vdA=='}}"},
+        {SPEC_REF_SECRET, "default", "none", NULL},
+        {SPEC_REF_SECRET, "default", "pull",
+         /* {"auths":{"https://r.example.com/v1/":{"auth":"dTpwOnc="},
+                      "q.example.com":{"username":"n","password":"m"},"empty":{}}} */
+         "{'data':{'.dockerconfigjson':'"
+         "eyJhdXRocyI6eyJodHRwczovL3IuZXhhbXBsZS5jb20vdjEvIjp7ImF1dGgiOiJkVHB3T25jPSJ9LCJxLmV4YW1w"
+         "bGUuY29tIjp7InVzZXJuYW1lIjoibiIsInBhc3N3b3JkIjoibSJ9LCJlbXB0eSI6e319fQ=='}}"},
+        {SPEC_REF_SECRET, "default", "pull-old",
+         /* {"p.example.com":{"username":"o","password":"w"}} */
+         "{'data':{'.dockercfg':'eyJwLmV4YW1wbGUuY29tIjp7InVzZXJuYW1lIjoibyIsInBhc3N3b3JkIjoidyJ9f"
+         "Q=='}}"},
+        {SPEC_REF_SECRET, "default", "keys", "{'data':{'akId':'aWQ=','akSecret':'aHVudGVyMg=='}}"},
+        {SPEC_REF_CLAIM, "default", "nfs", CASE_CLAIM("nfs")},
+        {SPEC_REF_CLAIM, "default", "nas", CASE_CLAIM("nas")},
+        {SPEC_REF_CLAIM, "default", "oss", CASE_CLAIM("oss")},
+        {SPEC_REF_CLAIM, "default", "disk", CASE_CLAIM("disk")},
+        {SPEC_REF_CLAIM, "default", "flex", CASE_CLAIM("flex")},
+        {SPEC_REF_CLAIM, "default", "local", CASE_CLAIM("local")},
+        {SPEC_REF_CLAIM, "default", "block", CASE_CLAIM("block")},
+        {SPEC_REF_CLAIM, "default", "unbound", "{'spec':{},'status':{'phase':'Pending'}}"},
+        {SPEC_REF_VOLUME, "", "pv-nfs", "{'spec':{'nfs':{'server':'s','path':'/p'}}}"},
+        {SPEC_REF_VOLUME, "", "pv-nas",
+         "{'spec':{'csi':{'driver':'nasplugin.csi.alibabacloud.com','volumeAttributes':{'server':"
+         "'s','path':'/p','storage.kubernetes.io/x':'y'}},'mountOptions':['vers=3','nolock']}}"},
+        {SPEC_REF_VOLUME, "", "pv-oss",
+         CASE_CSI("ossplugin.csi.alibabacloud.com",
+                  ",'volumeAttributes':{'bucket':'b','url':'u'},'nodePublishSecretRef':{'name':"
+                  "'keys','namespace':'default'}") "}"},
+        {SPEC_REF_VOLUME, "", "pv-disk",
+         CASE_CSI("diskplugin.csi.alibabacloud.com", ",'volumeHandle':'d-1','fsType':'ext4'") "}"},
+        {SPEC_REF_VOLUME, "", "pv-flex",
+         "{'spec':{'flexVolume':{'driver':'alicloud/disk','fsType':'xfs','options':{'volumeId':"
+         "'d-2'}}}}"},
+        {SPEC_REF_VOLUME, "", "pv-local", "{'spec':{'local':{'path':'/x'}}}"},
+        {SPEC_REF_VOLUME, "", "pv-block", "{'spec':{'volumeMode':'Block','nfs':{'server':'s'}}}"},
+    };
+
+    refs->count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)case_ref(refs, arena, rows[i].kind, rows[i].name_space, rows[i].name, rows[i].text);
+    }
+    struct spec_ref *denied = case_ref(refs, arena, SPEC_REF_CONFIG_MAP, "default", "denied", NULL);
+    denied->state = SPEC_REF_DENIED;
+    denied->why = S("403: forbidden");
+    struct spec_ref *failed = case_ref(refs, arena, SPEC_REF_SECRET, "default", "failed", NULL);
+    failed->state = SPEC_REF_FAILED;
+    failed->why = S("no answer");
+    struct spec_ref *token =
+        case_ref(refs, arena, SPEC_REF_TOKEN, "default", "default",
+                 "{'status':{'token':'t.o.k','expirationTimestamp':'2024-01-02T03:04:05Z'}}");
+    token->audience = S("vault");
+    token->expiry_s = 7200;
+}
+
 /* The refusals, then the warnings, as verdict.h prints them. */
 __attribute__((unused)) static const char *case_remarks(const struct spec_verdict *verdict,
                                                         bool wants_warnings)
@@ -97,6 +202,33 @@ __attribute__((unused)) static const char *case_params(const struct params *para
     }
     assert_true(buf_ok(&out));
     return buf_cstr(&out);
+}
+
+/* wants: "Name=Value", each on its own line, must be there in this order; "!Name" must not be. */
+__attribute__((unused)) static void case_wants(const char *what, const char *wanted,
+                                               const struct params *params)
+{
+    const char *text = case_params(params), *from = text;
+    char wants[2048];
+
+    assert_true(str_copy(wants, sizeof wants, str_of(wanted)));
+    for (char *line = wants, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        char piece[1024];
+
+        *end = '\0';
+        if (line[0] == '!') {
+            snprintf(piece, sizeof piece, "\n%s=", line + 1);
+            if (strstr(text, piece) != NULL) {
+                fail_msg("%s: has %s\n%s", what, line + 1, text);
+            }
+            continue;
+        }
+        const char *found = strstr(from, line);
+        if (found == NULL || (found != text && found[-1] != '\n') || found[strlen(line)] != '\n') {
+            fail_msg("%s: no %s\n%s", what, line, text);
+        }
+        from = found;
+    }
 }
 
 #endif

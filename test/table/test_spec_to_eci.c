@@ -92,7 +92,7 @@ static void test_whole_pod(void **state)
     case_begin(&arena, &verdict);
     assert_int_equal(params_init(&params, &arena), ERR_OK);
     json pod = case_pod(&arena, whole_metadata, whole_spec);
-    enum err err = pod_json_to_eci(pod, &case_config, 1, &params, &size, &verdict);
+    enum err err = pod_json_to_eci(pod, NULL, &case_config, 1, &params, &size, &verdict);
     assert_string_equal(case_remarks(&verdict, false), "");
     assert_int_equal(err, ERR_OK);
     identity_token(token, S("c-test"), S("6c1f9a52-5b0e-4f0e-9d39-0d0f6a2f1c11"), 1);
@@ -277,31 +277,6 @@ static const struct field_case {
      "spec.containers[0]: args has 11 items, the cloud documents at most 10; sent as it is"},
 };
 
-static void check_wants(const struct field_case *row, const struct params *params)
-{
-    const char *text = case_params(params), *from = text;
-    char wants[2048];
-
-    assert_true(str_copy(wants, sizeof wants, str_of(row->wants)));
-    for (char *line = wants, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        char piece[1024];
-
-        *end = '\0';
-        if (line[0] == '!') {
-            snprintf(piece, sizeof piece, "\n%s=", line + 1);
-            if (strstr(text, piece) != NULL) {
-                fail_msg("%s: has %s\n%s", row->what, line + 1, text);
-            }
-            continue;
-        }
-        const char *found = strstr(from, line);
-        if (found == NULL || (found != text && found[-1] != '\n') || found[strlen(line)] != '\n') {
-            fail_msg("%s: no %s\n%s", row->what, line, text);
-        }
-        from = found;
-    }
-}
-
 static void test_field_table(void **state)
 {
     (void)state;
@@ -314,11 +289,11 @@ static void test_field_table(void **state)
         case_begin(&arena, &verdict);
         assert_int_equal(params_init(&params, &arena), ERR_OK);
         json pod = case_pod(&arena, row->metadata, row->spec);
-        enum err err = pod_json_to_eci(pod, &case_config, 1, &params, NULL, &verdict);
+        enum err err = pod_json_to_eci(pod, NULL, &case_config, 1, &params, NULL, &verdict);
         if (err != ERR_OK) {
             fail_msg("%s: %s %s", row->what, err_name(err), case_remarks(&verdict, false));
         }
-        check_wants(row, &params);
+        case_wants(row->what, row->wants, &params);
         const char *warnings = case_remarks(&verdict, true);
         if (row->warning == NULL ? warnings[0] != '\0'
                                  : strncmp(warnings, row->warning, strlen(row->warning)) != 0) {
@@ -341,7 +316,7 @@ static void test_config_fields(void **state)
     config.deadline_is_ours = true;
     assert_int_equal(params_init(&params, &arena), ERR_OK);
     json pod = case_pod(&arena, "", POD(",'activeDeadlineSeconds':600"));
-    assert_int_equal(pod_json_to_eci(pod, &config, 7, &params, NULL, &verdict), ERR_OK);
+    assert_int_equal(pod_json_to_eci(pod, NULL, &config, 7, &params, NULL, &verdict), ERR_OK);
     assert_true(str_eq(params_find(&params, S("ZoneId")), S("cn-hangzhou-k")));
     assert_true(str_eq(params_find(&params, S("ResourceGroupId")), S("rg-a")));
     assert_true(str_is_empty(params_find(&params, S("ActiveDeadlineSeconds"))));
@@ -384,8 +359,9 @@ static void test_repeats(void **state)
         case_begin(&arena, &verdict);
         assert_int_equal(params_init(&params, &arena), ERR_OK);
         json pod = case_pod(&arena, whole_metadata, whole_spec);
-        assert_int_equal(pod_json_to_eci(pod, &case_config, i < 2 ? 1 : 2, &params, NULL, &verdict),
-                         ERR_OK);
+        assert_int_equal(
+            pod_json_to_eci(pod, NULL, &case_config, i < 2 ? 1 : 2, &params, NULL, &verdict),
+            ERR_OK);
         const char *text = case_params(&params);
         if (i == 0) {
             memcpy(first, text, strlen(text) + 1);
@@ -407,7 +383,7 @@ static void test_every_take_can_fail(void **state)
         assert_int_equal(params_init(&params, &arena), ERR_OK);
         json pod = case_pod(&arena, whole_metadata, whole_spec);
         arena_fail_at(nth);
-        enum err err = pod_json_to_eci(pod, &case_config, 1, &params, NULL, &verdict);
+        enum err err = pod_json_to_eci(pod, NULL, &case_config, 1, &params, NULL, &verdict);
         arena_fail_at(0);
         if (err == ERR_OK) {
             assert_true(nth > 100);

@@ -176,8 +176,19 @@ static void test_cli_wrong_arguments(void **state)
 /* ---- help and version -------------------------------------------------------------------------
  */
 
-static const char *const command_names[] = {"run",        "check",   "manifests",
-                                            "config-doc", "version", "help"};
+static const char *const command_names[] = {"run",     "check",       "manifests", "config-doc",
+                                            "explain", "annotations", "version",   "help"};
+
+static void test_cli_annotations(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(ECILET(fixture, "annotations"), CLI_OK);
+    assert_out("k8s.aliyun.com/eci-imc-id  or  k8s.aliyun.com/eci-image-snapshot-id\n");
+    assert_int_equal(ECILET(fixture, "annotations", "markdown"), CLI_OK);
+    assert_out("| `k8s.aliyun.com/eci-with-eip` |");
+    assert_int_equal(ECILET(fixture, "annotations", "html"), CLI_USAGE);
+    assert_err("it is text or markdown");
+}
 
 static void test_cli_help(void **state)
 {
@@ -267,18 +278,22 @@ static void test_cli_manifests_are_least_privilege(void **state)
         assert_int_equal(count_of(out_memory, line), 1);
     }
     /* every rule has a reason, and all that can be bound to the node's name is */
-    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 10);
-    assert_int_equal(count_of(out_memory, "\n  # "), 10);
+    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 22);
+    assert_int_equal(count_of(out_memory, "\n  # "), 22);
     assert_int_equal(count_of(out_memory, "    resourceNames: [\"vk-7\"]\n"), 3);
     assert_out("    resourceNames: [\"ecilet-vk-7\"]\n");
-    static const char *const never[] = {"\"*\"",          "[*]",           "\"secrets\"",
-                                        "\"configmaps\"", "cluster-admin", "\"nodes/proxy\"",
-                                        "escalate",       "impersonate",   "virtual-kubelet"};
+    static const char *const never[] = {"\"*\"",           "[*]",      "cluster-admin",
+                                        "\"nodes/proxy\"", "escalate", "impersonate",
+                                        "virtual-kubelet"};
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
         assert_null(strstr(out_memory, never[i]));
     }
+    /* one Secret by its name, never all of them */
+    assert_out("resources: [\"secrets\"]\n    verbs: [get]\n");
+    assert_out("resources: [\"configmaps\"]\n    verbs: [get]\n");
     assert_int_equal(ECILET(fixture, "manifests"), CLI_OK);
     assert_out("resourceNames: [\"virtual-kubelet\"]");
+    assert_out("resources: [\"configmaps\"]\n    resourceNames: [\"eci-profile\"]\n");
 }
 
 /* ---- check ------------------------------------------------------------------------------------
@@ -437,6 +452,7 @@ int main(void)
         TEST(test_cli_run_options),
         TEST(test_cli_run_refuses_a_bad_configuration),
         TEST(test_cli_wrong_arguments),
+        TEST(test_cli_annotations),
         TEST(test_cli_help),
         TEST(test_cli_help_of_each_command),
         TEST(test_cli_version),

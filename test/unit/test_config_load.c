@@ -170,7 +170,7 @@ static void test_config_load_virtual_nodes_own_environment(void **state)
     assert_true(fixture->config.webhook);
     assert_true(fixture->config.eci_kube_proxy);
     assert_str(fixture->config.vkubelet_pod_ip, "10.0.0.7");
-    assert_reported(fixture, "warning: WEBHOOK: true has no effect yet");
+    assert_int_equal(fixture->config.webhook_port, 443);
     assert_reported(fixture, "warning: ECI_KUBE_PROXY: true has no effect yet");
     assert_reported(fixture, "warning: ECI_VSWITCH: not given");
 }
@@ -401,7 +401,10 @@ static void test_config_load_agreements(void **state)
         {"POLL_SLOW_MS=2000\n", NULL},
         {"ARENA_BYTES=8Mi\n", "error: ARENA_BYTES: is less than four times OBJECT_BYTES_MAX"},
         {"ARENA_BYTES=8Mi\nOBJECT_BYTES_MAX=2Mi\n", NULL},
-        {"WEBHOOK=true\n", "warning: WEBHOOK: true has no effect yet"},
+        {"WEBHOOK=true\n", "error: WEBHOOK: true needs VKUBELET_POD_IP or WEBHOOK_URL"},
+        {"WEBHOOK=true\nVKUBELET_POD_IP=192.0.2.1\n", NULL},
+        {"WEBHOOK=true\nWEBHOOK_URL=https://g.example:8443\n", NULL},
+        {"WEBHOOK_URL=http://g.example\n", "error: WEBHOOK_URL: must be https://"},
         {"ECI_KUBE_PROXY=true\n", "warning: ECI_KUBE_PROXY: true has no effect yet"},
         {"ECI_ENDPOINT=http://x\n", "warning: ECI_ENDPOINT: http:// is for rehearsals only"},
     };
@@ -681,9 +684,9 @@ static void test_config_reload_takes_new_secrets(void **state)
                    "ECI_VSWITCH=v\nECI_SECURITY_GROUP=s\nECI_CA_FILE=/c\n"
                    "ECI_ACCESS_KEY=OldId\nECI_SECRET_KEY_FILE=%s\n",
                    file);
-    strcat(text, "WEBHOOK=true\n"); /* a warning, told once */
+    strcat(text, "ECI_KUBE_PROXY=true\n"); /* a warning, told once */
     assert_int_equal(fixture_load_text(fixture, text, NULL), ERR_OK);
-    assert_reported(fixture, "warning: WEBHOOK");
+    assert_reported(fixture, "warning: ECI_KUBE_PROXY");
 
     assert_int_equal(reload(fixture, &changed), ERR_OK);
     assert_int_equal(changed, 0);

@@ -130,6 +130,21 @@ static void tag(struct scene *scene, const char *id, const char *uid, uint32_t a
     brain_tags_seen(&scene->brain, group, &tags, scene->now_ms);
 }
 
+/* With the time at which the cloud says it was made. */
+static void tag_made(struct scene *scene, const char *id, const char *uid, uint32_t attempt,
+                     int64_t made_s)
+{
+    const struct tag_facts tags = {.uid = str_of(uid),
+                                   .name_space = S("web"),
+                                   .name = str_of(uid),
+                                   .attempt = attempt,
+                                   .created_unix_s = made_s,
+                                   .is_ours = true};
+    struct group *group = brain_find_group(&scene->brain, str_of(id));
+    assert_non_null(group);
+    brain_tags_seen(&scene->brain, group, &tags, scene->now_ms);
+}
+
 /* A complete sweep that shows these groups (all Running), NULL at the end. */
 static void sweep(struct scene *scene, const char *const *ids)
 {
@@ -244,10 +259,96 @@ static void test_brain_used_token_means_another_attempt(void **state)
     brain_create_done(&scene.brain, effect.pod, CREATE_REFUSED, ERR_TOKEN_CLASH, STR_NONE,
                       S("token"), scene.now_ms);
     const struct pod *pod = brain_pod(&scene.brain, effect.pod);
-    assert_int_equal(pod->attempt, 2);
     assert_false(pod->is_refused);
     assert_true(pod->doubt_ms > 0);
+    for (int i = 0; i < 4; i++) { /* what is empty may only lack permission: the same token again */
+        pass(&scene, 60000);
+        sweep(&scene, nothing);
+    }
+    assert_int_equal(pod->attempt, 1);
+    effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_REFUSED, ERR_TOKEN_CLASH, STR_NONE,
+                      S("token"), scene.now_ms);
+    const char *const others[] = {"eci-other", NULL};
+    sweep(&scene, others);
+    effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-other", "b", 1);
+    give(&scene, "b", POD_PHASE_RUNNING, false);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    for (int i = 0; i < 4; i++) { /* a listing that shows others shows all */
+        pass(&scene, 60000);
+        sweep(&scene, others);
+    }
+    assert_int_equal(pod->attempt, 2);
     scene_close(&scene);
+}
+
+static uint32_t count_events(struct scene *scene, const char *reason)
+{
+    struct brain_event event;
+    uint32_t count = 0;
+    while (brain_take_event(&scene->brain, &event)) {
+        count += strcmp(event.reason, reason) == 0;
+    }
+    return count;
+}
+
+static void test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    uint32_t told = 0;
+    (void)count_events(&scene, "");
+    for (int look = 0; look < 10; look++) {
+        brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no Secret x"),
+                           scene.now_ms);
+        told += count_events(&scene, "MandatorySecretNotFound");
+        struct pod *pod = brain_pod(&scene.brain, effect.pod);
+        assert_int_equal(pod->say, SAY_PENDING);
+        assert_string_equal(pod->say_reason, "MandatorySecretNotFound");
+        assert_false(pod->is_refused);
+        assert_in_range(pod->retry_at_ms, scene.now_ms + 1, scene.now_ms + 10000);
+        pod->was_said = true;
+        scene.now_ms = pod->retry_at_ms;
+        effect = (struct effect){0};
+        while (effect.kind != EFFECT_CREATE) { /* polls are due, too */
+            assert_true(brain_next(&scene.brain, scene.now_ms, &effect));
+        }
+    }
+    assert_int_equal(told, 1);
+    scene_close(&scene);
+}
+
+static void test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now(void **state)
+{
+    static const struct {
+        bool fails_fast;
+        enum err err;
+        enum say_kind say;
+    } rows[] = {
+        {false, ERR_STOCK, SAY_PENDING},    {true, ERR_STOCK, SAY_FAILED},
+        {false, ERR_QUOTA, SAY_PENDING},    {true, ERR_QUOTA, SAY_FAILED},
+        {true, ERR_THROTTLED, SAY_PENDING}, {true, ERR_TIMEOUT, SAY_PENDING},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene scene;
+        open_running(&scene);
+        give(&scene, "a", POD_PHASE_PENDING, false);
+        struct effect effect = expect(&scene, EFFECT_CREATE);
+        struct pod *pod = brain_pod(&scene.brain, effect.pod);
+        pod->is_controlled =
+            true; /* its controller makes another one: that is what was asked for */
+        brain_pod_policy(&scene.brain, effect.pod, rows[i].fails_fast, rows[i].fails_fast);
+        brain_create_done(&scene.brain, effect.pod, CREATE_LATER, rows[i].err, STR_NONE,
+                          S("not now"), scene.now_ms);
+        assert_int_equal(pod->say, rows[i].say);
+        assert_string_equal(pod->say_reason, "ProviderFailed");
+        scene_close(&scene);
+    }
 }
 
 /* ---- absence --------------------------------------------------------------------------------- */
@@ -423,6 +524,7 @@ static void test_brain_conflict_on_finish_is_no_proof(void **state)
     (void)state;
     struct scene scene;
     open_running(&scene);
+    pass(&scene, 61000); /* before, it might have a group of an earlier process */
     give(&scene, "a", POD_PHASE_PENDING, true);
     struct effect effect = expect(&scene, EFFECT_FINISH);
     brain_finish_done(&scene.brain, effect.pod, ERR_CONFLICT, scene.now_ms);
@@ -522,11 +624,91 @@ static void test_brain_removes_the_twin_not_the_first(void **state)
     (void)brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_RUNNING, 9, scene.now_ms,
                          scene.now_ms);
     struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
-    tag(&scene, "eci-2", "a", 1);
+    tag_made(&scene, "eci-2", "a", 1, 500);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    effect = expect(&scene, EFFECT_READ_DETAIL); /* ours: only the cloud knows when it was made */
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    tag_made(&scene, "eci-1", "a", 1, 400);
     brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
     effect = expect(&scene, EFFECT_DELETE);
     assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
     assert_int_equal(scene.brain.counters.twins, 1);
+    scene_close(&scene);
+}
+
+/* The simulator found it with two gateways: each took its own for the first, and both were removed.
+ */
+static void open_with_twin(struct scene *scene)
+{
+    open_with_group(scene);
+    (void)brain_row_seen(&scene->brain, S("eci-2"), ECI_STATUS_RUNNING, 9, scene->now_ms,
+                         scene->now_ms);
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    tag_made(scene, "eci-2", "a", 1, 300);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene->now_ms);
+    effect = expect(scene, EFFECT_READ_DETAIL);
+    tag_made(scene, "eci-1", "a", 1, 400);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene->now_ms);
+}
+
+static void test_brain_gives_way_to_an_older_twin(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_twin(&scene);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    scene_close(&scene);
+}
+
+static void test_brain_leaving_pod_waits_for_its_twin_too(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_twin(&scene); /* eci-2 counts, eci-1 is the extra one */
+    give(&scene, "a", POD_PHASE_RUNNING, true);
+    for (int i = 0; i < 2; i++) {
+        struct effect effect = expect(&scene, EFFECT_DELETE);
+        brain_delete_done(&scene.brain, effect.groups[0], ERR_OK, scene.now_ms);
+    }
+    pass(&scene, 1000);
+    struct effect effect = expect(&scene, EFFECT_READ);
+    assert_int_equal(effect.groups_count, 2);
+    bool found[READ_BATCH_MAX] = {true, true};
+    handle counts = brain_find_pod(&scene.brain, S("a"))->group;
+    found[handle_eq(effect.groups[0], counts) ? 0 : 1] = false;
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    assert_null(brain_find_group(&scene.brain, S("eci-2")));
+    expect_silence(&scene); /* eci-1 is still there */
+    pass(&scene, 10000);
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
+/* The one that counted is gone, but a twin that somebody made lives: the pod is not lost. */
+static void test_brain_goes_on_with_the_twin_that_is_left(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_twin(&scene);
+    brain_find_pod(&scene.brain, S("a"))->reported_row = 9;
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
+    const char *const ids[] = {"eci-1", NULL}; /* eci-2 is deleted by hand */
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, ids);
+    }
+    effect = expect(&scene, EFFECT_DELETE); /* of eci-1, which is the lesser one still */
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
+    effect = expect(&scene, EFFECT_READ);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-1");
+    assert_int_equal(pod->say, SAY_NOTHING);
     scene_close(&scene);
 }
 
@@ -581,7 +763,9 @@ static void test_brain_waits_while_the_cloud_is_away(void **state)
     expect_silence(&scene);
     assert_int_equal(brain_find_pod(&scene.brain, S("a"))->phase, POD_PHASE_RUNNING);
     brain_cloud_answered(&scene.brain, ERR_OK, STR_NONE, scene.now_ms);
-    (void)expect(&scene, EFFECT_SWEEP);
+    assert_true(scene.brain.sweep_at_ms <= scene.now_ms); /* read first, then create */
+    const char *const ids[] = {"eci-1", NULL};
+    sweep(&scene, ids);
     (void)expect(&scene, EFFECT_CREATE);
     scene_close(&scene);
 }
@@ -771,6 +955,9 @@ static void test_brain_conflict_makes_no_ended_pod_run_again(void **state)
     }
     effect = expect(&scene, EFFECT_READ);
     brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    effect = expect(&scene, EFFECT_PROVE); /* or is it leaving, and we have not heard of it? */
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    brain_prove_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
     effect = expect(&scene, EFFECT_SAY); /* lost */
     brain_say_done(&scene.brain, effect.pod, ERR_CONFLICT, NULL, scene.now_ms);
     pass(&scene, 2000);
@@ -989,6 +1176,158 @@ static void test_brain_looks_no_further_at_what_the_cloud_does_not_show(void **s
     scene_close(&scene);
 }
 
+/* Settled after absence_ms for creating again, which has its token; going for good waits longer. */
+static void test_brain_leaving_soon_after_a_settled_doubt_waits(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    pass(&scene, 61000);
+    sweep(&scene, nothing);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    sweep(&scene, nothing);
+    pass(&scene, 20000);
+    sweep(&scene, nothing);
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->doubt_ms, 0);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    expect_silence(&scene);
+    pass(&scene, 60000);
+    sweep(&scene, nothing);
+    sweep(&scene, nothing);
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
+/* A list from a server that is behind: what is seen soon after it may be older than we are. */
+static void test_brain_first_minute_pods_may_have_groups_of_an_earlier_process(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    pass(&scene, 3000);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_pod_that_others_call_running_has_a_group_somewhere(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    pass(&scene, 61000);
+    sweep(&scene, nothing);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    (void)expect(&scene, EFFECT_CREATE); /* no reply yet */
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    assert_true(brain_find_pod(&scene.brain, S("a"))->doubt_ms > 0);
+    scene_close(&scene);
+}
+
+static void test_brain_follows_the_note_of_a_later_attempt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    const struct pod_news news = {.uid = S("a"),
+                                  .name_space = S("web"),
+                                  .name = S("a"),
+                                  .phase = POD_PHASE_RUNNING,
+                                  .instance_id = S("eci-7"),
+                                  .instance_attempt = 2};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL); /* its tags must confirm it */
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-7");
+    tag(&scene, "eci-7", "a", 2);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-7");
+    scene_close(&scene);
+}
+
+/* The fresh read before "lost" is said shows that another gateway went on. */
+static void test_brain_does_not_call_lost_what_has_a_later_group(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->say = SAY_LOST; /* as when its group was found gone */
+    pod->say_reason = "NotFound";
+    const struct pod_news news = {.uid = S("a"),
+                                  .name_space = S("web"),
+                                  .name = S("a"),
+                                  .phase = POD_PHASE_RUNNING,
+                                  .instance_id = S("eci-7"),
+                                  .instance_attempt = 2};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    assert_int_equal(pod->say, SAY_NOTHING);
+    (void)expect(&scene, EFFECT_READ_DETAIL);
+    scene_close(&scene);
+}
+
+/* Whoever saw the same group end goes on to the same attempt, and so to the same token. */
+static void test_brain_counts_attempts_from_the_group(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->attempt = 3; /* meanwhile another one failed */
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_SCHEDULE_FAILED, 5,
+                                         scene.now_ms, scene.now_ms);
+    assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+    struct pod_status_past past = {.phase = POD_PHASE_PENDING, .hash = 4711};
+    brain_patch_done(&scene.brain, group->pod, ERR_OK, &past, 5, false, scene.now_ms);
+    assert_int_equal(pod->attempt, 3);
+    assert_true(group->is_extra);
+    scene_close(&scene);
+}
+
+static void test_brain_says_no_pending_over_a_status_that_may_have_landed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->phase = POD_PHASE_PENDING;
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 78,
+                                         scene.now_ms, scene.now_ms);
+    assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+    struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    brain_patch_done(&scene.brain, group->pod, ERR_LOST_WRITE, &past, 78, false, scene.now_ms);
+    assert_int_equal(pod->phase, POD_PHASE_RUNNING);
+    pod->say = SAY_PENDING; /* from before it had a group */
+    pod->was_said = false;
+    pass(&scene, 20000);
+    struct effect effect =
+        expect(&scene, EFFECT_READ); /* the status again, and no word of waiting */
+    assert_int_equal(effect.groups_count, 1);
+    scene_close(&scene);
+}
+
+static void test_brain_believes_the_newer_of_two_readings(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, true);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_OK, scene.now_ms);
+    pass(&scene, 1000);
+    effect = expect(&scene, EFFECT_READ);
+    pass(&scene, 500); /* a listing that began later shows it; then the reply of the read comes */
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_TERMINATING, 79, scene.now_ms,
+                         scene.now_ms);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    assert_non_null(brain_find_group(&scene.brain, S("eci-1")));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -997,6 +1336,8 @@ int main(void)
         cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
         cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
         cmocka_unit_test(test_brain_used_token_means_another_attempt),
+        cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
+        cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
         cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
         cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
         cmocka_unit_test(test_brain_neither_fails_nor_doubles_a_strangers_pod),
@@ -1009,6 +1350,17 @@ int main(void)
         cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
         cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
         cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
+        cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
+        cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
+        cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
+        cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
+        cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
+        cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
+        cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
+        cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
+        cmocka_unit_test(test_brain_counts_attempts_from_the_group),
+        cmocka_unit_test(test_brain_says_no_pending_over_a_status_that_may_have_landed),
+        cmocka_unit_test(test_brain_believes_the_newer_of_two_readings),
         cmocka_unit_test(test_brain_asks_for_fewer_details_when_a_reply_is_too_big),
         cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
         cmocka_unit_test(test_brain_explains_waiting_for_a_cloud_that_never_answered),

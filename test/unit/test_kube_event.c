@@ -276,6 +276,102 @@ static void test_count_is_kept_while_the_budget_is_used_up(void **state)
     assert_int_equal(server.count, 40);
 }
 
+/* ---- events that somebody else has counted --------------------------------------------------- */
+
+static void post_named(uint32_t count, int64_t last_unix_s)
+{
+    const struct kube_event event = {.kind = KUBE_POD,
+                                     .name_space = S("web"),
+                                     .name = S("nginx-1"),
+                                     .uid = S("nginx-1"),
+                                     .is_warning = true,
+                                     .reason = S("NoStock"),
+                                     .message = S("out of stock"),
+                                     .own_name = S("nginx-1.0011223344556677"),
+                                     .component = S("EciService"),
+                                     .count = count,
+                                     .first_unix_s = 1600000000,
+                                     .last_unix_s = last_unix_s};
+    kube_event_post(&events, &event);
+}
+
+static void test_named_event_has_count_times_and_source_of_its_own(void **state)
+{
+    json root;
+    (void)state;
+    post_named(3, 1600000060);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    assert_string_equal(server.name, "nginx-1.0011223344556677");
+    assert_int_equal(json_parse(str_of(world.api.last_body), &world.arena, &root, NULL), ERR_OK);
+    assert_true(json_text_is(json_get(root, "firstTimestamp"), "2020-09-13T12:26:40Z"));
+    assert_true(json_text_is(json_get(root, "lastTimestamp"), "2020-09-13T12:27:40Z"));
+    assert_true(json_text_is(json_get(json_get(root, "source"), "component"), "EciService"));
+    assert_true(json_text_is(json_get(root, "reportingComponent"), "EciService"));
+    assert_int_equal(server.count, 3);
+    post("NoStock"); /* the same words from us are another event */
+    assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    assert_int_equal(server.creates, 2);
+}
+
+static void test_named_event_seen_again_is_silent_until_it_grows(void **state)
+{
+    (void)state;
+    post_named(1, 1600000000);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    post_named(1, 1600000000);
+    fake_pass(&world.loop, KUBE_EVENT_SPREAD_MS + 1000);
+    assert_int_equal(world.api.requests, 1);
+    post_named(4, 1600000090);
+    assert_true(FAKE_UNTIL(&world.loop, 20000, is_quiet()));
+    assert_int_equal(server.patches, 1);
+    assert_int_equal(server.count, 4);
+}
+
+/* A process before us has posted it. */
+static void test_named_event_that_is_there_is_not_doubled(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 2; count++) {
+        (void)stop(NULL);
+        start_with(16, 600);
+        server.faults = 1;
+        server.status = 409;
+        server.reason = "AlreadyExists";
+        post_named(count, 1600000000);
+        assert_true(FAKE_UNTIL(&world.loop, 20000, is_quiet()));
+        assert_int_equal(server.creates, 0);
+        assert_int_equal(server.patches, count - 1); /* its count may have grown meanwhile */
+        assert_int_equal(events.failed, 0);
+    }
+}
+
+static void test_named_event_gone_from_the_server_keeps_its_name(void **state)
+{
+    (void)state;
+    post_named(1, 1600000000);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    server.faults = 1;
+    server.status = 404;
+    server.reason = "NotFound";
+    post_named(2, 1600000001);
+    assert_true(FAKE_UNTIL(&world.loop, 20000, is_quiet()));
+    assert_int_equal(server.creates, 2);
+    assert_string_equal(server.name, "nginx-1.0011223344556677");
+}
+
+static void test_last_quarter_of_the_table_is_our_own(void **state)
+{
+    (void)state;
+    fake_api_stop(&world.api);
+    for (int i = 0; i < 12; i++) {
+        char name[16];
+        assert_true(kube_events_has_room(&events));
+        (void)snprintf(name, sizeof name, "pod-%d", i);
+        post_to(name, "A", S("x"));
+    }
+    assert_false(kube_events_has_room(&events));
+}
+
 static void test_global_rate_spreads_a_storm(void **state)
 {
     (void)state;
@@ -379,6 +475,11 @@ int main(void)
         TEST(test_refusals_are_final),
         TEST(test_one_object_has_a_budget),
         TEST(test_count_is_kept_while_the_budget_is_used_up),
+        TEST(test_named_event_has_count_times_and_source_of_its_own),
+        TEST(test_named_event_seen_again_is_silent_until_it_grows),
+        TEST(test_named_event_that_is_there_is_not_doubled),
+        TEST(test_named_event_gone_from_the_server_keeps_its_name),
+        TEST(test_last_quarter_of_the_table_is_our_own),
         TEST(test_global_rate_spreads_a_storm),
         TEST(test_full_table_drops_the_new_not_the_waiting),
         TEST(test_long_names_and_messages_stay_valid),

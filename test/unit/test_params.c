@@ -60,6 +60,30 @@ static void test_params_has_room_for_the_maximum(void **state)
     assert_int_equal(params.count, PARAMS_MAX);
 }
 
+static void test_params_are_replaced_and_dropped(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct params params;
+    arena_init(&arena, memory, sizeof(memory));
+    assert_int_equal(params_init(&params, &arena), ERR_OK);
+    params_set(&params, S("A"), S("1"));
+    params_add(&params, S("Dns.1"), S("x"));
+    params_add(&params, S("B"), S("2"));
+    params_add(&params, S("Dns.2"), S("y"));
+    params_set(&params, S("A"), S("3"));
+    assert_int_equal(params.count, 4);
+    params_drop(&params, S("Dns."));
+    assert_int_equal(params.count, 2);
+    assert_true(str_eq(params.items[0].value, S("3")) && str_eq(params.items[1].name, S("B")));
+    params_drop(&params, S("C"));
+    assert_int_equal(params.count, 2);
+    arena_fail_at(1);
+    params_set(&params, S("B"), S("4"));
+    arena_fail_at(0);
+    assert_true(params.has_failed);
+}
+
 static void test_params_name_too_long(void **state)
 {
     (void)state;
@@ -96,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_params_adds_in_order),
         cmocka_unit_test(test_params_has_room_for_the_maximum),
+        cmocka_unit_test(test_params_are_replaced_and_dropped),
         cmocka_unit_test(test_params_name_too_long),
         cmocka_unit_test(test_params_nth_take_fails),
     };

@@ -60,11 +60,59 @@ static void test_pod_note_reads_what_it_wrote(void **state)
     assert_int_equal(back.attempt, 12);
 }
 
+/* What a detail row says is written, what it does not say is left alone. */
+static void test_pod_note_of_a_detail_row(void **state)
+{
+    static char room[64 * 1024];
+    static char text[2048];
+    struct eci_group_row row = {.vpc_id = S("vpc-1"),
+                                .vswitch_id = S("vsw-1"),
+                                .zone_id = S("z-b"),
+                                .eni_id = S("eni-1"),
+                                .internet_ip = S("8.8.8.8"),
+                                .ipv6_address = S("fd00::1"),
+                                .compute_category = S("general"),
+                                .cpu_milli = 2000,
+                                .memory_mib = 4096};
+    struct pod_note note = {.instance_id = S("eci-x"), .attempt = 1};
+    struct arena arena;
+    struct json_write w;
+    struct buf out;
+
+    (void)state;
+    arena_init(&arena, room, sizeof room);
+    buf_init(&out, text, sizeof text);
+    json_write_init(&w, &out);
+    json_object(&w);
+    pod_note_see(&note, &row, &arena);
+    pod_note_put(&w, S("u"), &note);
+    json_end(&w);
+    assert_string_equal(
+        buf_cstr(&out),
+        "{\"annotations\":{\"k8s.aliyun.com/eci-instance-id\":\"eci-x\","
+        "\"ecilet/instance\":\"u/1/eci-x\",\"k8s.aliyun.com/eci-instance-spec\":\"2.0-4.0Gi\","
+        "\"k8s.aliyun.com/eci-instance-compute-category\":\"general\","
+        "\"k8s.aliyun.com/eci-vpc\":\"vpc-1\",\"ecilet/vswitch\":\"vsw-1\","
+        "\"ecilet/zone\":\"z-b\",\"k8s.aliyun.com/eni-instance-id\":\"eni-1\","
+        "\"k8s.aliyun.com/allocated-eipAddress\":\"8.8.8.8\","
+        "\"k8s.aliyun.com/allocated-ipv6Address\":\"fd00::1\"}}");
+    row = (struct eci_group_row){.cpu_milli = 250, .memory_mib = 512};
+    pod_note_see(&note, &row, &arena);
+    assert_true(str_eq(note.spec, S("0.25-0.5Gi")));
+    row.memory_mib = INT64_MAX;
+    pod_note_see(&note, &row, &arena);
+    assert_true(str_is_empty(note.spec) && str_is_empty(note.vpc_id));
+    row.instance_type = S("ecs.c6.large");
+    pod_note_see(&note, &row, &arena);
+    assert_true(str_eq(note.spec, S("ecs.c6.large")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pod_note_is_believed_on_its_own_pod_only),
         cmocka_unit_test(test_pod_note_reads_what_it_wrote),
+        cmocka_unit_test(test_pod_note_of_a_detail_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

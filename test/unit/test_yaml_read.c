@@ -144,6 +144,40 @@ static void test_yaml_read_documents(void **state)
     assert_int_equal(yaml_to_json(STR_NONE, 0, &out, NULL, NULL), ERR_END);
 }
 
+/* The line of a member is that of its key, of an item that of the item. */
+static void test_yaml_read_lines(void **state)
+{
+    static const char text[] = "first: 1\n---\na:\n  b: &x\n    c: 1\n"
+                               "  d:\n  - 1\n  -\n    e: 2\n  - *x\nf: 'two\n  lines'\ng: 1\n";
+    static const struct {
+        const char *json;
+        uint32_t line;
+    } places[] = {{"{\"b\"", 3},      {"{\"c\":1},\"d\"", 4}, {"1},\"d\"", 5},
+                  {"[1", 6},          {"1,{\"e\"", 7},        {"{\"e\"", 9},
+                  {"{\"c\":1}]", 10}, {"\"two", 11},          {"1}", 13}};
+    struct yaml_line items[32];
+    struct yaml_lines lines = {.items = items, .count_max = 32};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, memory, sizeof(memory));
+    buf_put_text(&out, "before"); /* offsets are those of the memory */
+    assert_int_equal(yaml_to_json_lines(str_of(text), 1, &out, &lines, NULL), ERR_OK);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        ptrdiff_t at = i + 1 == sizeof(places) / sizeof(places[0])
+                           ? (ptrdiff_t)out.bytes - 2
+                           : str_find(buf_str(&out), str_of(places[i].json));
+        assert_true(at > 0);
+        assert_int_equal(yaml_line_at(&lines, (size_t)at), places[i].line);
+    }
+    assert_int_equal(yaml_line_at(&lines, 0), 1);
+    lines.count_max = 2; /* what follows counts to the last that was noted */
+    buf_clear(&out);
+    assert_int_equal(yaml_to_json_lines(str_of(text), 1, &out, &lines, NULL), ERR_OK);
+    assert_int_equal(lines.count, 2);
+    assert_int_equal(yaml_line_at(&lines, out.bytes), 3);
+}
+
 static void test_yaml_read_limits(void **state)
 {
     (void)state;
@@ -236,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_yaml_read_refuses),
         cmocka_unit_test(test_yaml_read_says_where),
         cmocka_unit_test(test_yaml_read_documents),
+        cmocka_unit_test(test_yaml_read_lines),
         cmocka_unit_test(test_yaml_read_limits),
         cmocka_unit_test(test_yaml_read_full),
         cmocka_unit_test(test_yaml_read_cut_and_changed_samples),

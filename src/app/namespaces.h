@@ -1,0 +1,41 @@
+/*
+ * namespaces.h - the labels of the cluster's namespaces, as a watch shows them: the namespace
+ * selectors of the eci-profile need them, and an admission request does not carry them.
+ *
+ * Only labels are kept. A list that ends takes away what it did not show.
+ */
+#ifndef ECILET_APP_NAMESPACES_H
+#define ECILET_APP_NAMESPACES_H
+
+#include "base/index.h"
+#include "base/region.h"
+#include "spec/label_select.h"
+
+#define NAMESPACES_MAX 4096 /* 1 KiB each when in use. Full: the rest counts as without labels */
+#define NAMESPACE_LABEL_BYTES 944 /* keys and values. More: the later labels are left out */
+
+struct namespaces {
+    struct pool pool;
+    struct index index;
+    uint32_t list; /* number of the newest list */
+};
+
+void namespaces_init(struct namespaces *all, struct region *region);
+
+void namespaces_list_begin(struct namespaces *all);
+void namespaces_list_end(struct namespaces *all);
+
+/*
+ * What is now known of one. arena: scratch, rewound.
+ * Errors: ERR_FULL not taken; ERR_TOO_BIG taken, but without some labels; ERR_INVALID no name that
+ * a namespace could have.
+ */
+MUST_USE enum err namespaces_set(struct namespaces *all, str name, json labels,
+                                 struct arena *arena);
+void namespaces_remove(struct namespaces *all, str name);
+
+/* In the arena. Errors: ERR_NOT_FOUND; ERR_FULL (arena). */
+MUST_USE enum err namespaces_labels(const struct namespaces *all, str name, struct arena *arena,
+                                    struct label_set *out);
+
+#endif

@@ -1,0 +1,232 @@
+/* see wire_refs.h */
+#include "app/wire_refs.h"
+
+#include "base/check.h"
+#include "os/os.h"
+
+struct room {
+    struct arena arena; /* the pod, the replies, and what was parsed of both */
+    size_t bytes;       /* of replies so far, at most WIRE_REFS_BYTES */
+    json pod;
+    struct spec_refs refs;
+    uint32_t at; /* the reference under way */
+};
+
+void refs_init(struct wire *wire, struct region *region)
+{
+    pool_init(&wire->rooms, region, "reference rooms", WIRE_ROOMS, sizeof(struct room));
+    wire->room_memory = region_carve(region, "what pods refer to", WIRE_ROOMS, WIRE_ROOM_BYTES);
+}
+
+static struct room *room_of(struct wire *wire, const struct wire_job *job)
+{
+    struct room *room = pool_at(&wire->rooms, job->room);
+    CHECK(room != NULL);
+    return room;
+}
+
+void refs_give(struct wire *wire, handle h)
+{
+    struct room *room = pool_at(&wire->rooms, h);
+    if (room != NULL) {
+        kube_wipe(room->arena.ptr, room->arena.peak);
+        os_map_release_pages(room->arena.ptr, WIRE_ROOM_BYTES);
+        pool_give(&wire->rooms, h);
+    }
+}
+
+static void leave(struct wire *wire, struct wire_job *job)
+{
+    refs_give(wire, job->room);
+    job->room = HANDLE_NONE;
+}
+
+/* A room with the pod in it. */
+static enum err room_take(struct wire *wire, struct wire_job *job, json object)
+{
+    handle h;
+    if (pool_take(&wire->rooms, &h) != ERR_OK) {
+        return ERR_FULL;
+    }
+    struct room *room = pool_at(&wire->rooms, h);
+    job->room = h;
+    arena_init(&room->arena, wire->room_memory + (size_t)(h.slot - 1) * WIRE_ROOM_BYTES,
+               WIRE_ROOM_BYTES);
+    str text = arena_copy(&room->arena, json_raw(object));
+    enum err err =
+        str_is_empty(text) ? ERR_TOO_BIG : json_parse(text, &room->arena, &room->pod, NULL);
+    if (err == ERR_OK) {
+        err = spec_refs_collect(room->pod, &room->arena, &room->refs);
+    }
+    if (err != ERR_OK) {
+        leave(wire, job);
+    }
+    return err == ERR_OK ? ERR_OK : ERR_TOO_BIG;
+}
+
+/* ---- one reply ------------------------------------------------------------------------------- */
+
+static bool is_absent(const struct spec_ref *ref, const struct kube_reply *reply)
+{
+    static const enum kube_kind kinds[] = {
+        [SPEC_REF_CONFIG_MAP] = KUBE_CONFIG_MAP, [SPEC_REF_SECRET] = KUBE_SECRET,
+        [SPEC_REF_SERVICES] = KUBE_SERVICE,      [SPEC_REF_CLAIM] = KUBE_CLAIM,
+        [SPEC_REF_VOLUME] = KUBE_VOLUME,         [SPEC_REF_TOKEN] = KUBE_SERVICE_ACCOUNT,
+    };
+    return kube_is_absent(reply, kinds[ref->kind], ref->name);
+}
+
+/* Copies a reply into the room and reads it there. */
+static enum err keep(struct room *room, str body, json *object)
+{
+    if (body.bytes > WIRE_REFS_BYTES - room->bytes) {
+        return ERR_TOO_BIG;
+    }
+    size_t mark = arena_mark(&room->arena);
+    str text = arena_copy(&room->arena, body);
+    enum err err = str_is_empty(text) ? ERR_FULL : json_parse(text, &room->arena, object, NULL);
+    if (err != ERR_OK) {
+        arena_rewind(&room->arena, mark); /* forgets has_failed: only this object is not there */
+        return err == ERR_FULL ? ERR_TOO_BIG : ERR_BAD_REPLY;
+    }
+    room->bytes += body.bytes;
+    return ERR_OK;
+}
+
+static const char *why_not(enum err err)
+{
+    return err == ERR_TOO_BIG ? "it, or all that the pod refers to, is larger than this node reads"
+                              : err_text(err);
+}
+
+static void take_reply(struct room *room, struct spec_ref *ref, const struct kube_reply *reply)
+{
+    enum err err = reply->err;
+    str why = reply->why;
+    if (err == ERR_OK) {
+        err = keep(room, reply->body, &ref->object);
+        why = str_of(err == ERR_OK ? "" : why_not(err));
+    } else if (err == ERR_TOO_BIG) {
+        why = str_of(why_not(err));
+    }
+    if (err == ERR_OK) {
+        ref->state = SPEC_REF_FOUND;
+    } else if (is_absent(ref, reply)) {
+        ref->state = SPEC_REF_ABSENT;
+    } else {
+        bool is_denied = err == ERR_AUTH || err == ERR_FORBIDDEN;
+        ref->state = is_denied ? SPEC_REF_DENIED : SPEC_REF_FAILED;
+    }
+    ref->why = arena_copy(&room->arena, why);
+}
+
+/* ---- one after the other --------------------------------------------------------------------- */
+
+static void on_reply(void *owner, const struct kube_reply *reply);
+
+static enum err ask(struct wire *wire, struct wire_job *job, struct room *room)
+{
+    const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
+    const struct spec_ref *ref = &room->refs.items[room->at];
+    bool is_token = ref->kind == SPEC_REF_TOKEN;
+    /* Names in a pod are checked by the API server (253 bytes each), but an audience is any text:
+     * what is too long for these fails as a reference that cannot be read. */
+    char path_memory[2400], body_memory[4096];
+    struct buf path, body;
+    buf_init(&path, path_memory, sizeof path_memory);
+    buf_init(&body, body_memory, sizeof body_memory);
+    spec_ref_put_path(ref, &path);
+    if (is_token) {
+        spec_ref_put_token_request(ref, str_of(pod->name), str_of(pod->uid), &body);
+    }
+    if (!buf_ok(&path) || !buf_ok(&body)) {
+        return ERR_TOO_BIG;
+    }
+    const struct kube_request request = {
+        .verb = is_token ? KUBE_CREATE : KUBE_GET,
+        .rank = KUBE_RANK_NORMAL,
+        .path = buf_str(&path),
+        .body = buf_str(&body),
+        .reply_bytes = job->is_large ? WIRE_POD_BYTES_MAX : WIRE_POD_BYTES,
+        .on_done = on_reply,
+        .owner = wire,
+        .about = wire_job_handle(job),
+    };
+    return kube_call_send(&wire->calls, &request, NULL);
+}
+
+static bool find_wanted(struct room *room)
+{
+    for (uint32_t i = 0; i < room->refs.count; i++) {
+        if (room->refs.items[i].state == SPEC_REF_WANTED) {
+            room->at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Asks for the next object; *is_done when nothing is left to ask for. What was read may name more
+ * (a claim its volume), so the pod is looked at again before that is said. It ends: references are
+ * only ever added, up to SPEC_REFS_MAX, and each is asked for once.
+ */
+static enum err go_on(struct wire *wire, struct wire_job *job, bool *is_done)
+{
+    struct room *room = room_of(wire, job);
+    job->is_large = false;
+    for (;;) {
+        if (!find_wanted(room)) {
+            if (spec_refs_collect(room->pod, &room->arena, &room->refs) != ERR_OK) {
+                return ERR_TOO_BIG;
+            }
+            *is_done = !find_wanted(room);
+            if (*is_done) {
+                return ERR_OK;
+            }
+        }
+        enum err err = ask(wire, job, room);
+        if (err != ERR_TOO_BIG) {
+            return err;
+        }
+        room->refs.items[room->at].state = SPEC_REF_FAILED;
+        room->refs.items[room->at].why = S("its name or audience is too long");
+    }
+}
+
+static void on_reply(void *owner, const struct kube_reply *reply)
+{
+    struct wire *wire = owner;
+    struct wire_job *job = wire_job_at(wire, reply->about);
+    struct room *room = room_of(wire, job);
+    if (reply->err == ERR_TOO_BIG && !job->is_large) {
+        job->is_large = true;
+        enum err err = ask(wire, job, room);
+        if (err != ERR_OK) {
+            refs_done(wire, job, ERR_FULL, JSON_NONE, NULL);
+        }
+        return;
+    }
+    take_reply(room, &room->refs.items[room->at], reply);
+    bool is_done = false;
+    enum err err = go_on(wire, job, &is_done);
+    if (err != ERR_OK || is_done) {
+        refs_done(wire, job, err, room->pod, &room->refs);
+    }
+}
+
+enum err refs_start(struct wire *wire, struct wire_job *job, json object)
+{
+    enum err err = room_take(wire, job, object);
+    bool is_done = false;
+    if (err == ERR_OK) {
+        err = go_on(wire, job, &is_done);
+    }
+    if (err != ERR_OK) {
+        leave(wire, job);
+    } else if (is_done) {
+        struct room *room = room_of(wire, job);
+        refs_done(wire, job, ERR_OK, room->pod, &room->refs);
+    }
+    return err;
+}

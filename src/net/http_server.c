@@ -1,0 +1,264 @@
+/* see http_server.h. Here: the listener, who gets a connection and who loses one, memory. */
+#include "net/http_server.h"
+
+#include "base/check.h"
+#include "net/http_server_conn.h"
+#include "os/os.h"
+
+#define BACKLOG 128 /* connections that the kernel holds for us while a turn lasts */
+#define BODY_KEPT_BYTES (16 * 1024) /* the pages of larger ones go back to the kernel */
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
+
+int server_take_body(struct http_server *server)
+{
+    for (uint32_t i = 0; i < server->config.bodies_max; i++) {
+        if (!server->bodies_taken[i]) {
+            server->bodies_taken[i] = true;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+char *server_body(struct http_server *server, int body)
+{
+    return server->bodies + (size_t)body * server->config.body_bytes_max;
+}
+
+void server_give_body(struct http_server *server, int body, size_t bytes)
+{
+    CHECK(server->bodies_taken[body]);
+    server->bodies_taken[body] = false;
+    if (bytes > BODY_KEPT_BYTES) {
+        os_map_release_pages(server_body(server, body), bytes);
+    }
+}
+
+/* ---- who gets a connection ------------------------------------------------------------------- */
+
+bool server_may_shake(struct http_server *server)
+{
+    if (server->shakes_turn != server->loop->turns) {
+        server->shakes_turn = server->loop->turns;
+        server->shakes_left = HTTP_SERVER_SHAKES;
+    }
+    if (server->shakes_left == 0) {
+        return false;
+    }
+    server->shakes_left--;
+    return true;
+}
+
+static bool is_same_host(const struct sock_addr *a, const struct sock_addr *b)
+{
+    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static uint32_t count_of_peer(const struct http_server *server, const struct sock_addr *peer)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        const struct http_conn *conn = &server->conns[i];
+        count += conn->phase != CONN_FREE && is_same_host(&conn->exchange.from, peer);
+    }
+    return count;
+}
+
+/* 2: between requests, or saying goodbye. 1: has not brought a whole request for a while. 0: must
+ * not be disturbed. */
+static int uselessness(const struct http_conn *conn)
+{
+    msec age_ms = conn->exchange.server->loop->now_ms - conn->since_ms;
+
+    switch (conn->phase) {
+    case CONN_IDLE:
+        return conn->has_served || age_ms >= HTTP_SERVER_YOUNG_MS ? 2 : 0;
+    case CONN_LEAVING:
+        return 2;
+    case CONN_SHAKE:
+    case CONN_HEAD:
+    case CONN_BODY:
+        return age_ms >= HTTP_SERVER_YOUNG_MS ? 1 : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Closes the most useless, among those the oldest; peer NULL: anybody's. */
+static bool evict_one(struct http_server *server, const struct sock_addr *peer)
+{
+    struct http_conn *victim = NULL;
+    int most = 0;
+
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        struct http_conn *conn = &server->conns[i];
+        int useless = uselessness(conn);
+        bool is_candidate =
+            useless > 0 && (peer == NULL || is_same_host(&conn->exchange.from, peer));
+        if (is_candidate &&
+            (useless > most || (useless == most && conn->since_ms < victim->since_ms))) {
+            victim = conn;
+            most = useless;
+        }
+    }
+    if (victim != NULL) {
+        server->counters.evicted++;
+        conn_close(victim, true);
+    }
+    return victim != NULL;
+}
+
+static struct http_conn *find_free(struct http_server *server)
+{
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        if (server->conns[i].phase == CONN_FREE) {
+            return &server->conns[i];
+        }
+    }
+    return NULL;
+}
+
+static bool make_room(struct http_server *server, const struct sock_addr *peer)
+{
+    const struct http_server_config *config = &server->config;
+
+    if (count_of_peer(server, peer) >= config->conns_per_peer_max && !evict_one(server, peer)) {
+        server->counters.refused_peer++;
+        return false;
+    }
+    if (server->open_count >= config->conns_max && !evict_one(server, NULL)) {
+        server->counters.refused_full++;
+        return false;
+    }
+    return true;
+}
+
+static void admit(struct http_server *server, int fd, const struct sock_addr *peer)
+{
+    const struct http_server_config *config = &server->config;
+    const struct tls_identity *identity = config->identity(config->owner);
+    const struct tls_trust *clients =
+        config->clients != NULL ? config->clients(config->owner) : NULL;
+
+    if (identity == NULL || !make_room(server, peer)) {
+        sock_close(&fd);
+        return;
+    }
+    if (conn_open(find_free(server), fd, peer, identity, clients) == ERR_OK) {
+        server->counters.accepted++;
+    }
+}
+
+/* ---- the listener ---------------------------------------------------------------------------- */
+
+static void on_pause_over(struct loop_timer *timer)
+{
+    struct http_server *server = timer->owner;
+    if (server->listener >= 0) {
+        loop_watch_set(server->loop, &server->watch, LOOP_READ);
+    }
+}
+
+static void on_listener(struct loop_watch *watch, uint32_t events)
+{
+    struct http_server *server = watch->owner;
+    enum err err = ERR_OK;
+
+    (void)events;
+    for (int count = 0; count < HTTP_SERVER_ACCEPTS; count++) {
+        int fd = -1;
+        struct sock_addr peer;
+        err = sock_accept(server->listener, &fd, &peer);
+        if (err != ERR_OK) {
+            break;
+        }
+        admit(server, fd, &peer);
+    }
+    if (err != ERR_OK && err != ERR_AGAIN) { /* no descriptor: asking again at once is no help */
+        loop_watch_set(server->loop, &server->watch, 0);
+        loop_timer_set(server->loop, &server->pause, server->loop->now_ms + HTTP_SERVER_PAUSE_MS);
+    }
+}
+
+/* Those kicked meanwhile, and those with more to do, wait for the next round of timers. */
+static void on_kick(struct loop_timer *timer)
+{
+    struct http_server *server = timer->owner;
+
+    for (uint32_t left = server->kicked.count; left > 0; left--) {
+        struct list_node *node = list_pop_front(&server->kicked);
+        if (node == NULL) {
+            break;
+        }
+        conn_pump(LIST_OWNER(node, struct http_conn, kick_node));
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+void http_server_init(struct http_server *server, struct loop *loop, struct region *region,
+                      const struct http_server_config *config)
+{
+    CHECK(config->conns_max > 0 && config->identity != NULL && config->handlers != NULL);
+    *server = (struct http_server){.loop = loop, .config = *config, .listener = -1};
+    server->watch.fd = -1;
+    server->conns = region_carve(region, config->name, config->conns_max, sizeof(struct http_conn));
+    server->outs = region_carve(region, config->name, config->conns_max, CONN_OUT_BYTES);
+    server->bodies = region_carve(region, config->name, config->bodies_max, config->body_bytes_max);
+    server->bodies_taken = region_carve(region, config->name, config->bodies_max, sizeof(bool));
+    list_init(&server->kicked);
+    loop_timer_init(&server->pause, on_pause_over, server);
+    loop_timer_init(&server->kick, on_kick, server);
+    for (uint32_t i = 0; server->conns != NULL && i < config->conns_max; i++) {
+        conn_init(&server->conns[i], server, server->outs + (size_t)i * CONN_OUT_BYTES);
+    }
+}
+
+enum err http_server_start(struct http_server *server, struct sock_addr *bound)
+{
+    CHECK(server->listener < 0);
+    enum err err = sock_listen(&server->config.address, BACKLOG, &server->listener, bound);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = loop_watch_add(server->loop, &server->watch, server->listener, LOOP_READ, on_listener,
+                         server);
+    if (err != ERR_OK) {
+        sock_close(&server->listener);
+    }
+    return err;
+}
+
+void http_server_stop(struct http_server *server)
+{
+    if (server->listener >= 0) {
+        loop_watch_remove(server->loop, &server->watch);
+        sock_close(&server->listener);
+    }
+    for (uint32_t i = 0; server->conns != NULL && i < server->config.conns_max; i++) {
+        conn_close(&server->conns[i], true);
+    }
+    loop_timer_clear(server->loop, &server->pause);
+    loop_timer_clear(server->loop, &server->kick);
+}
+
+void http_server_refresh(struct http_server *server)
+{
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        if (server->conns[i].phase == CONN_SHAKE) {
+            conn_close(&server->conns[i], false);
+        }
+    }
+}
+
+uint32_t http_server_open(const struct http_server *server)
+{
+    return server->open_count;
+}
+
+const struct http_server_counters *http_server_counters(const struct http_server *server)
+{
+    return &server->counters;
+}

@@ -1,0 +1,77 @@
+/*
+ * mutate.h - what admission changes about a new pod: the eci-profile at work. Pure.
+ *
+ * A pod goes to ECI when a selector that schedules matches it (namespace and pod labels, ANDed), or
+ * when it asks by alibabacloud.com/burst-resource, an annotation or a label (the annotation
+ * counts when there are both):
+ *
+ *   selector, eci_only   toleration of the node's taint and nodeSelector type=virtual-kubelet
+ *   eci                  toleration, and the preference for nodes of another type with weight 100:
+ *                        the scheduler takes ordinary nodes while they have room
+ *   anything else        a warning for whoever creates the pod; nothing is changed
+ *
+ * A selector wins over burst-resource. What the pod says itself is kept: tolerations and
+ * preferences are appended, a nodeSelector gets a key that it does not have. A pod with another
+ * `type` of its own stays where it wants to be, with a warning.
+ *
+ * Effects are appended in the order of the selectors, never overwriting: pod > earlier > later.
+ * Each selector sees the labels that those before it have added. An effect without selectors is for
+ * pods that certainly go to ECI.
+ *
+ * Never touched: pods of a DaemonSet, pods bound to another node, mirror pods, and pods with a
+ * system priority class. A pod that is bound to our node already gets its effects only.
+ */
+#ifndef ECILET_SPEC_MUTATE_H
+#define ECILET_SPEC_MUTATE_H
+
+#include "spec/profile.h"
+
+#define MUTATE_BURST "alibabacloud.com/burst-resource"
+#define MUTATE_NODE_LABEL "type"
+#define MUTATE_NODE_VALUE "virtual-kubelet"
+#define MUTATE_WARNINGS_MAX 2
+/* Largest patch; in base64 it fits into a reply of the server. Larger: ERR_FULL, the pod stays as
+ * it is. The annotations of effects are then still added when it is translated. */
+#define MUTATE_PATCH_BYTES (40 * 1024)
+
+/* The virtual node, as pods see it. Borrowed. */
+struct mutate_node {
+    str name;
+    str taint_key, taint_value, taint_effect; /* effect as Kubernetes spells it */
+};
+
+struct mutate_input {
+    json pod;
+    struct label_set namespace_labels;
+    const struct profile *profile;
+    const struct mutate_node *node;
+    /* The selector which the API server says has matched (it reads labels of namespaces fresher
+     * than anybody); empty: it said nothing. */
+    str selector;
+};
+
+struct mutate_outcome {
+    uint32_t ops;                      /* 0: nothing to change, and nothing was written */
+    str warnings[MUTATE_WARNINGS_MAX]; /* in the arena */
+    uint32_t warnings_count;
+};
+
+/*
+ * Appends a JSON patch (RFC 6902, an array of "add") to `patch`.
+ *
+ * Errors: ERR_BAD_INPUT when the pod has members of the wrong type; ERR_FULL (arena or patch).
+ */
+MUST_USE enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct buf *patch,
+                             struct mutate_outcome *out);
+
+/*
+ * The annotations that effects add to a pod which is on our node, for the translation: also a pod
+ * that came without admission has them. In the order in which they count, without doubles and
+ * without what the pod says itself.
+ *
+ * Errors: ERR_FULL (arena).
+ */
+MUST_USE enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
+                                 const struct spec_pair **pairs, uint32_t *count);
+
+#endif

@@ -1,0 +1,90 @@
+"""What a manifest says is what runs: fields of pods, seen from inside the containers."""
+from harness import E2ETest, container, is_ready, phase, pod, stays, wait_for
+
+NO_TOKEN = {"automountServiceAccountToken": False}
+
+
+def field(path):
+    return {"valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+class PodSpecTest(E2ETest):
+    mode = "container"
+    config = {"VKUBELET_POD_IP": "192.0.2.10"}
+    cloud = {"scheduling_ms": 100, "pending_ms": 100, "backoff_base_ms": 1000}
+
+    def ends_well(self, name):
+        """The containers check themselves: exit status 0 is the proof."""
+        found = self.wait_pod(name, lambda p: phase(p) in ("Succeeded", "Failed"), 30, "has ended")
+        self.assertEqual(phase(found), "Succeeded", found["status"])
+
+    def test_fields_of_the_pod_in_variables_and_files(self):
+        checks = [
+            'test "$NAME" = fields',
+            'test "$SPACE" = "$WANTED"',
+            'test "$HOST" = 192.0.2.10',
+            'test "$CPU" = 2',
+            'test "$TEXT" = fields-2',
+            'test -n "$IP"',
+            'test "$(cat /info/name)" = fields',
+        ]
+        script = "; ".join(f"{check} || exit {number}" for number, check in enumerate(checks, 1))
+        env = [
+            {"name": "NAME", **field("metadata.name")},
+            {"name": "SPACE", **field("metadata.namespace")},
+            {"name": "WANTED", "value": self.namespace},
+            {"name": "HOST", **field("status.hostIP")},
+            {"name": "IP", **field("status.podIP")},
+            {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+            {"name": "TEXT", "value": "$(NAME)-$(CPU)"},
+        ]
+        items = [
+            {"path": "name", "mode": 0o440, "fieldRef": {"fieldPath": "metadata.name"}},
+        ]
+        main = container(
+            "main",
+            "busybox",
+            command=["sh", "-c", script],
+            env=env,
+            resources={"limits": {"cpu": "2"}},
+            volumeMounts=[{"name": "info", "mountPath": "/info"}],
+        )
+        self.apply(
+            pod(
+                "fields",
+                main,
+                restartPolicy="Never",
+                enableServiceLinks=False,
+                volumes=[{"name": "info", "downwardAPI": {"items": items}}],
+                **NO_TOKEN,
+            )
+        )
+        self.ends_well("fields")
+
+    def test_users_hooks_and_probes(self):
+        main = container(
+            "main",
+            "busybox",
+            command=["sh", "-c", "id -u > /work/user; trap 'exit 0' TERM; sleep 1000 & wait"],
+            volumeMounts=[{"name": "work", "mountPath": "/work"}],
+            lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "echo yes > /work/started"]}}},
+            readinessProbe={
+                "exec": {"command": ["sh", "-c", "grep -q yes /work/started && grep -qx 0 /work/user"]},
+                "periodSeconds": 1,
+            },
+            securityContext={"runAsUser": 0, "capabilities": {"add": ["NET_RAW"]}},
+        )
+        self.apply(pod("ready", main, volumes=[{"name": "work", "emptyDir": {}}], **NO_TOKEN))
+        self.wait_running("ready")
+        wait_for(lambda: is_ready(self.pod("ready")), 20, "the probe sees what the hook and the user did")
+
+    def test_never_ready(self):
+        main = container(
+            "main",
+            "busybox",
+            command=["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"],
+            readinessProbe={"exec": {"command": ["false"]}, "periodSeconds": 1},
+        )
+        self.apply(pod("unready", main, **NO_TOKEN))
+        self.wait_pod("unready", lambda p: phase(p) == "Running", 20, "runs")
+        stays(lambda: not is_ready(self.pod("unready")), 3, "not ready")

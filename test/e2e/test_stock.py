@@ -1,0 +1,46 @@
+"""No stock: the pod's author decides what becomes of it."""
+from harness import E2ETest, phase, pod, stays, wait_for
+
+STRATEGY = "k8s.aliyun.com/eci-fail-strategy"
+
+
+class StockTest(E2ETest):
+    def make(self, name, **annotations):
+        made = pod(name)
+        made["metadata"]["annotations"] = annotations
+        return self.create(made)[0]
+
+    def tearDown(self):
+        self.ecisim.set(no_stock="")
+        super().tearDown()
+
+    def test_fail_fast_fails_and_fail_back_waits_for_stock(self):
+        self.ecisim.set(no_stock="all")
+        self.make("fast", **{STRATEGY: "fail-fast"})
+        old = self.make("old", **{"k8s.aliyun.com/pod-fail-on-create-err": "true"})
+        self.make("goes-on", **{"k8s.aliyun.com/pod-fail-on-create-err": "true",
+                                "k8s.aliyun.com/eci-reschedule-enable": "true"})
+        back = self.make("back", **{STRATEGY: "fail-back"})
+        usual = self.make("usual")
+        for name in "fast", "old":
+            failed = self.wait_pod(name, lambda p: phase(p) == "Failed", 20, "is Failed")
+            self.assertEqual(failed["status"]["reason"], "ContainerInstanceScheduleFailed")
+        wait_for(lambda: len(self.ecisim.groups_of(back)) >= 2, 30, "another attempt is made")
+        stays(lambda: phase(self.pod("usual")) == "Pending", 2, "it waits")
+        self.assertEqual(len(self.ecisim.groups_of(old)), 1, "what failed is not tried again")
+        self.ecisim.set(no_stock="")
+        for name in "back", "usual", "goes-on":
+            self.wait_running(name, 60)
+        self.assertGreaterEqual(len(self.ecisim.groups_of(usual)), 2)
+
+    def test_create_that_is_refused_for_lack_of_stock(self):
+        self.ecisim.fault(action="CreateContainerGroup", status=403, code="OperationDenied.NoStock")
+        self.make("fast", **{STRATEGY: "fail-fast"})
+        self.make("back")
+        failed = self.wait_pod("fast", lambda p: phase(p) == "Failed", 20, "is Failed")
+        self.assertEqual(failed["status"]["reason"], "ProviderFailed")
+        self.assertIn("NoStock", failed["status"]["message"])
+        self.wait_event("back", "ProviderCreateFailed")
+        self.assertEqual(phase(self.pod("back")), "Pending")
+        self.ecisim.clear_faults()
+        self.wait_running("back", 30)

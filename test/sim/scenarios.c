@@ -1,0 +1,273 @@
+/*
+ * scenarios.c - named stories, told again and again with a crash at every request: before it is
+ * sent and just after. Some are also told with a second crash during the recovery from the first.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stories.h"
+
+#define POINTS_MAX \
+    90 /* requests of a scenario up to its end; later ones are polls like the others */
+#define AGAIN_MAX 12 /* requests of a recovery */
+
+static void pass(struct world *world, msec ms)
+{
+    world_run(world, world->now_ms + ms);
+}
+
+static void cut_cloud(struct world *world, msec ms)
+{
+    world->agents[0].cloud_cut = CUT_ALL;
+    pass(world, ms);
+    world->agents[0].cloud_cut = CUT_NONE;
+}
+
+static struct world_group *newest_group(struct world *world, uint32_t pod)
+{
+    uint32_t slot = world->pods[pod].newest_group;
+    return slot == 0 || world->groups[slot - 1].is_gone ? NULL : &world->groups[slot - 1];
+}
+
+static void create(struct world *world)
+{
+    (void)world_pod_create(world, false, false);
+    pass(world, 60000);
+}
+
+static void create_init(struct world *world)
+{
+    (void)world_pod_create(world, false, true);
+    pass(world, 60000);
+}
+
+static void delete (struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 30000);
+    world_pod_delete(world, pod, false);
+    pass(world, 60000);
+}
+
+static void delete_at_once(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 300);
+    world_pod_delete(world, pod, false);
+    pass(world, 60000);
+}
+
+static void force_delete(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 30000);
+    world_pod_delete(world, pod, true);
+    pass(world, 60000);
+}
+
+static void three(struct world *world)
+{
+    uint32_t a = world_pod_create(world, false, false);
+    uint32_t b = world_pod_create(world, true, false);
+    pass(world, 10000);
+    (void)world_pod_create(world, false, false);
+    world_pod_delete(world, a, false);
+    pass(world, 5000);
+    world_pod_delete(world, b, true);
+    pass(world, 60000);
+}
+
+static void ends(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, true, false);
+    pass(world, 20000);
+    if (newest_group(world, pod) != NULL) {
+        group_enters(world, newest_group(world, pod), ECI_STATUS_SUCCEEDED, 0);
+    }
+    pass(world, 60000);
+}
+
+static void delete_in_outage(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 20000);
+    world->agents[0].cloud_cut = CUT_ALL;
+    pass(world, 20000);
+    world_pod_delete(world, pod, false);
+    cut_cloud(world, 60000);
+    pass(world, 60000);
+}
+
+static void create_in_outage(struct world *world)
+{
+    world->agents[0].cloud_cut = CUT_REPLIES;
+    (void)world_pod_create(world, false, false);
+    cut_cloud(world, 40000);
+    pass(world, 60000);
+}
+
+static void schedule_failed(struct world *world)
+{
+    (void)world_pod_create(world, false, false); /* so that listings are not empty */
+    pass(world, 10000);
+    world->options.schedule_fails = 1000;
+    (void)world_pod_create(world, false, false);
+    pass(world, 10000);
+    world->options.schedule_fails = 0;
+    pass(world, 90000);
+}
+
+static void spot_reclaim(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 20000);
+    if (newest_group(world, pod) != NULL) {
+        group_enters(world, newest_group(world, pod), ECI_STATUS_EXPIRED, 0);
+    }
+    pass(world, 60000);
+}
+
+static void finish_with_conflict(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 20000);
+    world->options.conflict = 1000;
+    world_pod_delete(world, pod, false);
+    pass(world, 30000);
+    world->options.conflict = 0;
+    pass(world, 60000);
+}
+
+/* A pod is deleted by force while nobody runs: only the group is left. */
+static void orphan(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 20000);
+    agent_crash(world, &world->agents[0]);
+    world_pod_delete(world, pod, true);
+    world->compacted = world->version;
+    pass(world, 90000);
+}
+
+/* The cloud takes the token of a repeated creation for one that was used for something else. */
+static void token_clash(struct world *world)
+{
+    world->options.clash = 1000;
+    world->agents[0].cloud_cut = CUT_REPLIES;
+    (void)world_pod_create(world, false, false);
+    pass(world, 7000);
+    world->agents[0].cloud_cut = CUT_NONE;
+    pass(world, 30000);
+    world->options.clash = 0;
+    pass(world, 120000);
+}
+
+static void hand_deletion(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    (void)world_pod_create(world, false, false); /* so that listings are not empty */
+    pass(world, 20000);
+    struct world_group *group = newest_group(world, pod);
+    if (group != NULL) {
+        group->was_deleted_by_hand = true;
+        world->pods[pod].cause_seen = true;
+        group_leaves(world, group);
+    }
+    pass(world, 180000);
+}
+
+static void api_outage(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, false, false);
+    pass(world, 20000);
+    world->agents[0].api_cut = CUT_ALL;
+    world_pod_delete(world, pod, false);
+    pass(world, 30000);
+    world->agents[0].api_cut = CUT_NONE;
+    api_watch_cut(world, &world->agents[0], 1000);
+    pass(world, 60000);
+}
+
+static const struct scenario {
+    const char *name;
+    void (*play)(struct world *world);
+    bool is_doubled; /* also with two crashes */
+} scenarios[] = {
+    {"create", create, true},
+    {"create with init containers", create_init, false},
+    {"delete", delete, true},
+    {"delete while it is created", delete_at_once, true},
+    {"force delete", force_delete, false},
+    {"three pods come and go", three, false},
+    {"a pod ends by itself", ends, false},
+    {"delete during an outage", delete_in_outage, false},
+    {"create while no reply comes", create_in_outage, true},
+    {"no stock, found out later", schedule_failed, true},
+    {"spot reclaim", spot_reclaim, false},
+    {"finish with conflict", finish_with_conflict, false},
+    {"restart with an orphan", orphan, false},
+    {"token clash", token_clash, true},
+    {"deleted by hand in the cloud", hand_deletion, false},
+    {"delete while the API server is away", api_outage, false},
+};
+
+#define SCENARIOS_COUNT (sizeof scenarios / sizeof scenarios[0])
+
+/* Returns how many requests the story had up to its end, or 0 when it broke. */
+static uint64_t play(const struct scenario *scenario, uint32_t crash_at, uint32_t again, bool after,
+                     struct story_sum *sum)
+{
+    struct world *world = calloc(1, sizeof *world);
+    const struct world_options options = {.seed = 1,
+                                          .pods_limit = 16,
+                                          .agents = 1,
+                                          .delay_max_ms = 40,
+                                          .token_memory_ms = WORLD_EVER,
+                                          .crash_at = crash_at,
+                                          .crash_again = again,
+                                          .crash_after_sending = after};
+    world_init(world, &options);
+    pass(world, 1000);
+    scenario->play(world);
+    uint64_t requests = world->figures.requests;
+    story_ends_well(world);
+    sum_add_world(sum, world);
+    if (world->violation[0] != '\0') {
+        if (getenv("SIM_TRACE") != NULL) {
+            world_print_trace(world);
+        }
+        printf("BROKEN scenario \"%s\", crash at request %u (+%u, %s): %s\n", scenario->name,
+               crash_at, again, after ? "after it was sent" : "before it was sent",
+               world->violation);
+        requests = 0;
+    }
+    world_free(world);
+    free(world);
+    return requests;
+}
+
+static uint32_t crash_everywhere(const struct scenario *scenario, struct story_sum *sum)
+{
+    uint64_t requests = play(scenario, 0, 0, false, sum);
+    uint32_t last = requests > POINTS_MAX ? POINTS_MAX : (uint32_t)requests, points = 0;
+    for (uint32_t at = 1; at <= last; at++) {
+        uint32_t again_max = scenario->is_doubled ? AGAIN_MAX : 0;
+        for (uint32_t again = 0; again <= again_max; again++) {
+            (void)play(scenario, at, again, false, sum);
+            (void)play(scenario, at, again, true, sum);
+            points += 2;
+        }
+    }
+    return points;
+}
+
+void scenarios_run(struct story_sum *sum)
+{
+    uint32_t points = 0;
+    uint64_t broken = sum->broken;
+    for (size_t i = 0; i < SCENARIOS_COUNT; i++) {
+        points += crash_everywhere(&scenarios[i], sum);
+    }
+    printf("scenarios: %zu, crash points: %u, broken: %llu\n", SCENARIOS_COUNT, points,
+           (unsigned long long)(sum->broken - broken));
+}

@@ -1,0 +1,112 @@
+/* The labels of namespaces, as a watch shows them. */
+#include "unit.h"
+
+#include "app/namespaces.h"
+
+static struct namespaces all;
+static char arena_memory[64 * 1024], region_memory[8 << 20];
+static struct arena arena;
+
+static int setup(void **state)
+{
+    (void)state;
+    struct region region;
+    memset(region_memory, 0, sizeof region_memory);
+    region_init(&region, region_memory + 64 - (uintptr_t)region_memory % 64,
+                sizeof region_memory - 64);
+    namespaces_init(&all, &region);
+    arena_init(&arena, arena_memory, sizeof arena_memory);
+    return 0;
+}
+
+static enum err set(const char *name, const char *labels)
+{
+    json root;
+    assert_int_equal(json_parse(str_of(labels), &arena, &root, NULL), ERR_OK);
+    return namespaces_set(&all, str_of(name), root, &arena);
+}
+
+static const char *label(const char *name, const char *key)
+{
+    static char text[128];
+    struct label_set found;
+    if (namespaces_labels(&all, str_of(name), &arena, &found) != ERR_OK) {
+        return "(unknown)";
+    }
+    const str *value = label_set_find(found, str_of(key));
+    return value == NULL ? "(none)" : str_copy(text, sizeof text, *value) ? text : "(long)";
+}
+
+static void test_namespaces_set_and_ask(void **state)
+{
+    (void)state;
+    assert_int_equal(set("web", "{\"a\":\"1\",\"b\":\"\"}"), ERR_OK);
+    assert_int_equal(set("plain", "null"), ERR_OK);
+    assert_string_equal(label("web", "a"), "1");
+    assert_string_equal(label("web", "b"), "");
+    assert_string_equal(label("web", "c"), "(none)");
+    assert_string_equal(label("plain", "a"), "(none)");
+    assert_string_equal(label("other", "a"), "(unknown)");
+    assert_int_equal(set("web", "{\"c\":\"2\"}"), ERR_OK);
+    assert_string_equal(label("web", "a"), "(none)");
+    assert_string_equal(label("web", "c"), "2");
+    namespaces_remove(&all, S("web"));
+    namespaces_remove(&all, S("web"));
+    assert_string_equal(label("web", "c"), "(unknown)");
+}
+
+static void test_namespaces_a_list_takes_away_what_it_does_not_show(void **state)
+{
+    (void)state;
+    assert_int_equal(set("a", "{\"k\":\"1\"}"), ERR_OK);
+    assert_int_equal(set("b", "{\"k\":\"1\"}"), ERR_OK);
+    namespaces_list_begin(&all);
+    assert_int_equal(set("b", "{\"k\":\"2\"}"), ERR_OK);
+    namespaces_list_end(&all);
+    assert_string_equal(label("a", "k"), "(unknown)");
+    assert_string_equal(label("b", "k"), "2");
+}
+
+static void test_namespaces_limits(void **state)
+{
+    (void)state;
+    char name[80];
+    for (unsigned i = 0; i < NAMESPACES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(namespaces_set(&all, str_of(name), JSON_NONE, &arena), ERR_OK);
+    }
+    assert_int_equal(namespaces_set(&all, S("more"), JSON_NONE, &arena), ERR_FULL);
+    assert_int_equal(namespaces_set(&all, S("n7"), JSON_NONE, &arena), ERR_OK);
+    memset(name, 'x', 64);
+    assert_int_equal(namespaces_set(&all, str_make(name, 64), JSON_NONE, &arena), ERR_INVALID);
+    assert_int_equal(namespaces_set(&all, S(""), JSON_NONE, &arena), ERR_INVALID);
+    assert_int_equal(namespaces_set(&all, S("a\0b"), JSON_NONE, &arena), ERR_INVALID);
+
+    char text[2048];
+    struct buf labels;
+    buf_init(&labels, text, sizeof text - 1);
+    buf_put_text(&labels, "{\"first\":\"1\"");
+    for (unsigned i = 0; i < 20; i++) {
+        buf_put_fmt(&labels, ",\"k%02u-01234567890123456789012345678901234567890\":\"v\"", i);
+    }
+    buf_put_text(&labels, ",\"z\":\"1\"}");
+    assert_int_equal(set("n8", buf_cstr(&labels)), ERR_TOO_BIG);
+    assert_string_equal(label("n8", "first"), "1");
+    assert_string_equal(label("n8", "k19-01234567890123456789012345678901234567890"), "(none)");
+
+    struct label_set found;
+    struct arena tiny;
+    arena_init(&tiny, text, 16);
+    assert_int_equal(namespaces_labels(&all, S("n8"), &tiny, &found), ERR_FULL);
+    assert_int_equal(namespaces_set(&all, S("n8"), JSON_NONE, &tiny), ERR_FULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_namespaces_set_and_ask, setup),
+        cmocka_unit_test_setup(test_namespaces_a_list_takes_away_what_it_does_not_show, setup),
+        cmocka_unit_test_setup(test_namespaces_limits, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
