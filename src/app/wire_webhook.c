@@ -6,7 +6,9 @@
 #include "admit/webhook.h"
 #include "base/backoff.h"
 #include "base/check.h"
+#include "net/x509_write.h"
 #include "os/os.h"
+#include "os/sock.h"
 
 #define PARTIAL "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 #define REPLY_BYTES (64 * 1024)
@@ -172,18 +174,80 @@ static enum err load_files(struct wire *wire, struct webhook_files *files)
     return err;
 }
 
+static bool has_files(struct wire *wire)
+{
+    char path[600];
+    return os_file_stamp(path_of(wire, "tls.crt", path)) != 0;
+}
+
+/* The host of our address as API servers will check it; in Service mode the Service's name. */
+static str host_of(const struct wire_webhook *own)
+{
+    str rest = str_of(own->url), host;
+    if (str_is_empty(rest)) {
+        return S(WEBHOOK_SERVICE ".kube-system.svc");
+    }
+    rest = str_sub(rest, sizeof "https://" - 1, rest.bytes);
+    if (str_starts(rest, S("["))) {
+        rest = str_sub(rest, 1, rest.bytes);
+        return str_cut(&rest, ']', &host) ? host : rest;
+    }
+    return str_cut(&rest, ':', &host) ? host : rest;
+}
+
+/* Without files: one of our own, which is its own authority. */
+static enum err make_own(struct wire *wire, struct webhook_files *files)
+{
+    uint8_t seed[X509_WRITE_SEED_BYTES];
+    struct sock_addr address;
+    str host = host_of(&wire->webhook);
+    bool is_address = sock_addr_parse(host, 0, &address);
+    int64_t now_s = os_wall_ms() / 1000;
+    const struct x509_wish wish = {.common_name = S(WEBHOOK_NAME),
+                                   .dns_name = is_address ? STR_NONE : host,
+                                   .address = is_address ? host : STR_NONE,
+                                   .not_before_s = now_s - 3600,
+                                   .not_after_s = now_s + WEBHOOK_OWN_LIFE_S};
+    struct buf pem;
+    arena_clear(&files->arena);
+    files->is_loaded = false;
+    os_random(seed, sizeof seed);
+    enum err err = x509_write_identity(&wish, seed, &files->arena, &files->identity);
+    explicit_bzero(seed, sizeof seed);
+    char *memory = arena_take(&files->arena, WEBHOOK_OWN_PEM_BYTES);
+    if (err != ERR_OK || memory == NULL) {
+        log_line(LOG_WARN, "webhook", "no certificate could be made for %.*s", STR_ARG(host));
+        return err == ERR_OK ? ERR_FULL : err;
+    }
+    buf_init(&pem, memory, WEBHOOK_OWN_PEM_BYTES);
+    x509_put_pem(&files->identity, &pem);
+    files->ca_pem = buf_str(&pem);
+    files->is_loaded = true;
+    return ERR_OK;
+}
+
+static bool is_own_due(const struct wire_webhook *own)
+{
+    const struct webhook_files *files = &own->files[own->files_at];
+    int64_t ends_s = files->identity.not_after_s;
+    return !files->is_loaded || os_wall_ms() / 1000 > ends_s - WEBHOOK_OWN_LIFE_S / 3;
+}
+
 /* Files that changed are taken over when they are good; a handshake under way keeps the old ones.
  */
 static void look_at_files(struct wire *wire)
 {
     struct wire_webhook *own = &wire->webhook;
-    uint64_t stamp = stamp_of(wire);
-    if (stamp == own->files_stamp) {
+    bool is_own = !has_files(wire);
+    uint64_t stamp = is_own ? 1 : stamp_of(wire);
+    if (stamp == own->files_stamp && !(is_own && is_own_due(own))) {
         return;
     }
     size_t mark = arena_mark(wire->arena);
     uint32_t next = 1 - own->files_at;
-    if (load_files(wire, &own->files[next]) == ERR_OK) {
+    http_server_refresh(&own->server); /* nobody shakes hands with what is replaced now */
+    enum err err = is_own ? make_own(wire, &own->files[next]) : load_files(wire, &own->files[next]);
+    if (err == ERR_OK) {
         own->files_at = next;
         own->files_stamp = stamp;
         own->must_register = true;
@@ -380,6 +444,10 @@ void webhook_wire_turn(struct wire *wire)
         look_at(wire, WEBHOOK_RETRY_CAP_MS);
         return;
     }
+    if (!leader_may_act(wire)) { /* the leading gateway registers its own address */
+        look_at(wire, WEBHOOK_RETRY_MS);
+        return;
+    }
     send(wire, own->is_v1_known ? STEP_LOOK : STEP_VERSION, STR_NONE);
 }
 
@@ -395,12 +463,12 @@ static void find_url(struct wire *wire)
     const struct config *config = wire->config;
     struct wire_webhook *own = &wire->webhook;
     bool is_inside = str_is_empty(config->kubeconfig);
-    bool is_v6 = str_find_char(config->vkubelet_pod_ip, ':') >= 0;
+    bool is_v6 = str_find_char(str_of(wire->address), ':') >= 0;
     if (!str_is_empty(config->webhook_url)) {
         (void)snprintf(own->url, sizeof own->url, "%s", config->webhook_url.ptr);
     } else if (!is_inside) {
         (void)snprintf(own->url, sizeof own->url, is_v6 ? "https://[%s]:%u" : "https://%s:%u",
-                       config->vkubelet_pod_ip.ptr, config->webhook_port);
+                       wire->address, config->webhook_port);
     }
 }
 

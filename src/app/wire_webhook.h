@@ -24,6 +24,8 @@ struct wire;
 #define WEBHOOK_BODY_BYTES (2 * 1024 * 1024) /* a pod has 1.5 MiB at most. More: 413, likewise */
 #define WEBHOOK_ANSWER_BYTES HTTP_SERVER_REPLY_BYTES /* more: no patch, a warning says so */
 #define WEBHOOK_FILES_BYTES (32 * 1024) /* tls.crt, tls.key, ca.crt together; more: not used */
+#define WEBHOOK_OWN_LIFE_S (90 * 86400) /* of a certificate of our own; renewed at two thirds */
+#define WEBHOOK_OWN_PEM_BYTES 2048
 #define WEBHOOK_LOOK_MS (5 * 60 * 1000) /* between looks at files and configuration */
 #define WEBHOOK_RETRY_MS 2000
 #define WEBHOOK_RETRY_CAP_MS 60000

@@ -49,6 +49,9 @@ static void refuse(struct http_exchange *exchange, int status, const char *forma
     __attribute__((format(printf, 3, 4)));
 
 static void refuse_args(struct http_exchange *exchange, int status, const char *format,
+                        va_list args) __attribute__((format(printf, 3, 0)));
+
+static void refuse_args(struct http_exchange *exchange, int status, const char *format,
                         va_list args)
 {
     char memory[1024];

@@ -207,3 +207,20 @@ class WebhookTest(E2ETest):
         self.cluster.remove(HOOKS)
         self.ecilet.restart(signal.SIGTERM)
         self.wait_hooks(lambda names: "default-selector-5" in names)
+
+
+class OwnCertificateTest(E2ETest):
+    """Nothing but WEBHOOK=true: the certificate is made by ecilet, and the API server believes it."""
+
+    config = {"WEBHOOK": "true", "WEBHOOK_PORT": str(PORT + 1), "WEBHOOK_CERT_DIR": "/nonexistent"}
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.cluster.remove(HOOKS)
+
+    def test_labels_send_pods(self):
+        wait_for(lambda: self.cluster.find(HOOKS), 15, "vk-webhook is registered")
+        time.sleep(1.2)  # the API server follows its own objects with a watch
+        self.create(free("labelled", {"alibabacloud.com/eci": "true"}))
+        self.wait_running("labelled")
