@@ -177,7 +177,7 @@ static enum err cloud_init(struct wire *wire, struct region *region, bool is_rea
         .arena = wire->arena,
         .small_count = wire->limits.cloud_calls_max,
         .small_bytes = 64 * 1024,
-        .page_count = 4 + wire->limits.cloud_calls_max / 4,
+        .page_count = 4 + LOGS_CALLS_MAX + STATS_CALLS_MAX + wire->limits.cloud_calls_max / 4,
         .page_bytes = 2 * 1024 * 1024,
         .kept_max = wire->limits.cloud_calls_max,
     };

@@ -6,8 +6,9 @@
  * counts when there are both):
  *
  *   selector, eci_only   toleration of the node's taint and nodeSelector type=virtual-kubelet
- *   eci                  toleration, and the preference for nodes of another type with weight 100:
- *                        the scheduler takes ordinary nodes while they have room
+ *   eci                  toleration, and the preference for nodes of another type with weight 100.
+ *                        The scheduler weighs it against load and spreading, so an ordinary node
+ *                        that is nearly full may lose; a full one always does
  *   anything else        a warning for whoever creates the pod; nothing is changed
  *
  * A selector wins over burst-resource. What the pod says itself is kept: tolerations and
