@@ -1,5 +1,6 @@
 /* see cache.h; the actions of eci-api 2.14 */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "actions.h"
@@ -115,6 +116,15 @@ void act_cache_create(struct call *call)
     make_id(helper, "eci-");
     jw_ktext(&call->reply, "ImageCacheId", cache->id);
     jw_ktext(&call->reply, "ContainerGroupId", helper);
+}
+
+void cache_put(const char *id)
+{
+    struct cache *cache = text_grab(NULL, sizeof *cache);
+    *cache = (struct cache){.created_ms = wall_ms(), .ready_ms = clock_ms(), .next = caches};
+    snprintf(cache->id, sizeof cache->id, "%s", id);
+    cache->params = tree_new(&cache->arena);
+    caches = cache;
 }
 
 /* "Image" and "MatchImage.N" ask for caches that hold these images. */

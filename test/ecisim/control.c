@@ -257,6 +257,18 @@ static void post_group(struct order *order)
     }
 }
 
+/* A test that names a cache wants to choose its name. */
+static void post_cache(struct order *order)
+{
+    const char *id = tree_text(order->params, "id");
+    if (id == NULL) {
+        refuse(order, 400, "id", "missing");
+        return;
+    }
+    cache_put(id);
+    say_ok(order);
+}
+
 /* ---- starting anew --------------------------------------------------------------------------- */
 
 void control_reset(void)
@@ -306,6 +318,7 @@ static const struct {
     {"DELETE", "/_sim/unreachable", delete_unreachable},
     {"GET", "/_sim/group/", get_group},
     {"POST", "/_sim/group/", post_group},
+    {"POST", "/_sim/cache", post_cache},
     {"POST", "/_sim/reset", post_reset},
 };
 

@@ -74,6 +74,7 @@ static const char control_manual[] =
     "  POST   /_sim/group/ID/fail       [reason=SYSTEM_FAILURE]\n"
     "  POST   /_sim/group/ID/event      reason=R [message=M] [type=Warning] [component=C]\n"
     "  POST   /_sim/group/ID/vanish     gone, without a trace in the API\n"
+    "  POST   /_sim/cache               id=imc-...: an image cache of this name, Ready\n"
     "  POST   /_sim/reset               forget all groups, counts, faults, tokens, nonces;\n"
     "                                   [settings=true]: and have the start's settings again\n"
     "\n"
