@@ -441,8 +441,9 @@ static void back_off(struct kube_watch *watch, uint32_t *count)
 {
     watch->failures++;
     ++*count;
-    msec wait_ms =
-        backoff_ms(*count, KUBE_WATCH_BACKOFF_MS, KUBE_WATCH_BACKOFF_MAX_MS, &watch->prng);
+    msec max_ms =
+        count == &watch->failures_row ? KUBE_WATCH_AWAY_MAX_MS : KUBE_WATCH_BACKOFF_MAX_MS;
+    msec wait_ms = backoff_ms(*count, KUBE_WATCH_BACKOFF_MS, max_ms, &watch->prng);
     int64_t asked_s = watch->call.head.status / 100 == 2 ? -1 : watch->call.head.retry_after_s;
     asked_s = asked_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : asked_s;
     if (watch->call.head.status != 0 && wait_ms < asked_s * 1000) {

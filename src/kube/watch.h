@@ -39,7 +39,10 @@
 #define KUBE_WATCH_IDLE_MS 75000
 #define KUBE_LIST_IDLE_MS 30000 /* no byte of a list for so long: failed */
 #define KUBE_WATCH_BACKOFF_MS 250
-#define KUBE_WATCH_BACKOFF_MAX_MS 30000
+#define KUBE_WATCH_BACKOFF_MAX_MS 30000 /* lists that are needed again and again: they are costly \
+                                         */
+#define KUBE_WATCH_AWAY_MAX_MS \
+    10000 /* a server that is away, or refuses while it starts: heard again soon */
 /* After so many of them in a row at one position, the position is given up and listed anew: */
 #define KUBE_WATCH_BROKEN_MAX 3 /* streams of nonsense, or ERROR events that are not "too old" */
 #define KUBE_WATCH_SILENT_MAX \
