@@ -10,7 +10,7 @@ PIECE = 1400
 
 class Line:
     """mode: good; slow (bytes_per_s each way); one-way (nothing comes back); lossy (each
-    connection is cut somewhere in its first 40 KB)."""
+    connection is cut somewhere in its first 200 KB)."""
 
     def __init__(self, port, seed=1):
         self.target = ("127.0.0.1", port)
@@ -40,7 +40,7 @@ class Line:
         except OSError:
             near.close()
             return
-        budget = self.random.randrange(200, 40000)
+        budget = self.random.randrange(4000, 200000)
         with near, far, selectors.DefaultSelector() as ready:
             ready.register(near, selectors.EVENT_READ, far)
             ready.register(far, selectors.EVENT_READ, near)

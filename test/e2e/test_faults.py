@@ -171,7 +171,7 @@ class LineTest(E2ETest):
     def test_connections_are_cut_again_and_again(self):
         self.line.mode = "lossy"
         self.lives(0, 30, 120)
-        self.assertGreater(self.line.cuts, 0)
+        wait_for(lambda: self.line.cuts > 0, 120, "a connection was cut")
         self.assertTrue(has_fresh_lease(self.cluster))
 
     def test_slow_as_a_modem(self):
