@@ -65,11 +65,11 @@ class PodSpecTest(E2ETest):
         main = container(
             "main",
             "busybox",
-            command=["sh", "-c", "id -u > /work/user; trap 'exit 0' TERM; sleep 1000 & wait"],
-            volumeMounts=[{"name": "work", "mountPath": "/work"}],
-            lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "echo yes > /work/started"]}}},
+            command=["sh", "-c", "id -u > /scratch/user; trap 'exit 0' TERM; sleep 1000 & wait"],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}],
+            lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "echo yes > /scratch/started"]}}},
             readinessProbe={
-                "exec": {"command": ["sh", "-c", "grep -q yes /work/started && grep -qx 0 /work/user"]},
+                "exec": {"command": ["sh", "-c", "grep -q yes /scratch/started && grep -qx 0 /scratch/user"]},
                 "periodSeconds": 1,
             },
             securityContext={"runAsUser": 0, "capabilities": {"add": ["NET_RAW"]}},
