@@ -86,7 +86,8 @@ san := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 #   mutant   the same with planted bugs
 #   fuzz     clang, libFuzzer               cover  gcov
 product_cc := $(CC)
-product_cflags := -O2 -g -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
+# Without the tables that unwind the stack (a tenth of the binary): a debugger finds them in ecilet.debug.
+product_cflags := -O2 -g -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-asynchronous-unwind-tables
 product_libs := $(THIRD_PARTY_musl)
 san_cc := $(HOST_CC)
 san_cflags := -O1 -g $(san)
