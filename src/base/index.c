@@ -5,17 +5,21 @@
 #include "base/check.h"
 #include "base/region.h"
 
+/* Tables of 32, 64, 128 ... cells, one behind the other: all but the largest together are as large
+ * as the largest. */
 void index_init(struct index *ix, struct region *region, const char *name, uint32_t count_max)
 {
-    CHECK(count_max <= UINT32_MAX / 4);
-    uint32_t cells_count = 2;
-    while (cells_count < 2 * count_max) {
-        cells_count *= 2;
+    CHECK(count_max <= UINT32_MAX / 8);
+    uint32_t cells_max = INDEX_CELLS_MIN;
+    while (cells_max < 2 * count_max) {
+        cells_max *= 2;
     }
     /* The region's memory is zeroed, and a zeroed cell is free. */
     *ix = (struct index){
-        .cells = region_carve(region, name, cells_count, sizeof(struct index_cell)),
-        .cells_count = cells_count,
+        .cells =
+            region_carve(region, name, 2 * cells_max - INDEX_CELLS_MIN, sizeof(struct index_cell)),
+        .cells_count = INDEX_CELLS_MIN,
+        .cells_max = cells_max,
         .count_max = count_max,
     };
 }
@@ -47,19 +51,39 @@ static uint32_t distance_from_home(const struct index *ix, uint32_t at)
     return (at - home_cell(ix, ix->cells[at].hash)) & (ix->cells_count - 1);
 }
 
+static void put(struct index *ix, struct index_cell cell)
+{
+    uint32_t at = home_cell(ix, cell.hash);
+    while (!is_free(ix, at)) {
+        CHECK(ix->cells[at].hash != cell.hash || !handle_eq(ix->cells[at].value, cell.value));
+        at = next_cell(ix, at);
+    }
+    ix->cells[at] = cell;
+}
+
+static void grow(struct index *ix)
+{
+    const struct index_cell *old = ix->cells;
+    uint32_t old_count = ix->cells_count;
+    ix->cells += old_count;
+    ix->cells_count *= 2;
+    for (uint32_t i = 0; i < old_count; i++) {
+        if (!handle_is_none(old[i].value)) {
+            put(ix, old[i]);
+        }
+    }
+}
+
 enum err index_add(struct index *ix, uint64_t key, handle value)
 {
-    uint32_t hash = fold(key);
     CHECK(!handle_is_none(value));
     if (ix->count == ix->count_max) {
         return ERR_FULL;
     }
-    uint32_t at = home_cell(ix, hash);
-    while (!is_free(ix, at)) {
-        CHECK(ix->cells[at].hash != hash || !handle_eq(ix->cells[at].value, value));
-        at = next_cell(ix, at);
+    if (ix->count >= ix->cells_count / 2 && ix->cells_count < ix->cells_max) {
+        grow(ix);
     }
-    ix->cells[at] = (struct index_cell){hash, value};
+    put(ix, (struct index_cell){fold(key), value});
     ix->count++;
     return ERR_OK;
 }

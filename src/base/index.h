@@ -1,5 +1,11 @@
 /*
- * index.h - hash -> handle, open addressing, fixed size, no tombstones (backward-shift deletion).
+ * index.h - hash -> handle, open addressing, no tombstones (backward-shift deletion).
+ *
+ * The memory for count_max entries is carved at start, but only as much of it is used as the
+ * entries need: a table that is half full moves into one of twice the size, which lies behind it.
+ * An index made for 10,000 pods that holds 100 therefore touches a page or two, not all of them. It
+ * never shrinks. Adding is amortised O(1); the largest move, at 100,000 entries, takes about a
+ * millisecond.
  *
  * Several entries may share a hash; the caller compares the real key:
  *
@@ -18,11 +24,15 @@ struct index_cell {
 };
 
 struct index {
-    struct index_cell *cells;
-    uint32_t cells_count; /* power of two >= 2 * count_max */
+    struct index_cell *cells; /* the table in use */
+    uint32_t cells_count;     /* of it: a power of two > 2 * count, unless it is the largest */
+    uint32_t cells_max;       /* of the largest: a power of two >= 2 * count_max */
     uint32_t count;
     uint32_t count_max;
 };
+
+/* The smallest table: 384 bytes. */
+#define INDEX_CELLS_MIN 32
 
 #define INDEX_START UINT32_MAX
 

@@ -15,11 +15,33 @@ static struct index make_index(uint32_t count_max)
 static void test_index_sizes(void **state)
 {
     (void)state;
-    const uint32_t sizes[][2] = {{0, 2}, {1, 2}, {2, 4}, {3, 8}, {1000, 2048}, {1024, 2048}};
+    const uint32_t sizes[][2] = {{0, 32}, {1, 32}, {16, 32}, {17, 64}, {1000, 2048}, {1024, 2048}};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct index ix = make_index(sizes[i][0]);
-        assert_int_equal(ix.cells_count, sizes[i][1]);
+        assert_int_equal(ix.cells_max, sizes[i][1]);
+        assert_int_equal(ix.cells_count, 32);
     }
+}
+
+/* It grows with what it holds, up to the largest table, and finds all in each. */
+static void test_index_grows(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 1000 };
+    struct index ix = make_index(ENTRIES);
+    for (uint32_t i = 1; i <= ENTRIES; i++) {
+        assert_int_equal(index_add(&ix, i, (handle){i, 1}), ERR_OK);
+        assert_true(ix.cells_count >= 2 * i || ix.cells_count == ix.cells_max);
+        assert_true(ix.cells_count <= 32 || ix.cells_count < 4 * i);
+        for (uint32_t j = 1; j <= i; j += 1 + i / 10) {
+            uint32_t at = INDEX_START;
+            handle found;
+            assert_true(index_find(&ix, j, &at, &found));
+            assert_int_equal(found.slot, j);
+        }
+    }
+    assert_int_equal(ix.cells_count, 2048);
+    assert_int_equal(index_add(&ix, 7777, (handle){7777, 1}), ERR_FULL);
 }
 
 static void test_index_refuses_when_full(void **state)
@@ -50,7 +72,7 @@ static uint32_t count_found(const struct index *ix, uint64_t hash, handle value)
 static void test_index_behaves_like_the_model(void **state)
 {
     (void)state;
-    enum { ENTRIES = 40 };
+    enum { ENTRIES = 70 }; /* more than the smallest table takes */
     for (uint64_t seed = 0; seed < 30; seed++) {
         struct {
             uint64_t hash;
@@ -110,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_sizes),
+        cmocka_unit_test(test_index_grows),
         cmocka_unit_test(test_index_refuses_when_full),
         cmocka_unit_test(test_index_behaves_like_the_model),
         cmocka_unit_test(test_index_checks_its_caller),
