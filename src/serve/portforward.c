@@ -5,18 +5,16 @@
  * Whatever a connection still owes its streams (a sentence, their ends) is done by settle(), again
  * and again until there was room for it.
  */
-#include "serve/portforward.h"
+#include "serve/portforward_parts.h"
 
 #include <stdio.h>
 
 #include "base/check.h"
 #include "net/spdy.h"
 #include "os/log.h"
-#include "os/sock.h"
 
 #define OUT_BYTES (40 * 1024)
 #define ID_BYTES 24
-#define WHY_BYTES 160
 #define PUMP_EVENTS_MAX 4096
 
 struct session;
@@ -32,10 +30,10 @@ struct conn {
     struct loop_timer timer; /* connect, stall, linger */
     bool is_started;
     bool is_connected;
-    bool is_client_over;   /* the client sends no more */
-    bool is_shut;          /* ... and the instance was told */
-    bool is_instance_over; /* the instance sends no more, or the connection has failed */
-    char why[WHY_BYTES];   /* for the error stream; what is left of it */
+    bool is_client_over;         /* the client sends no more */
+    bool is_shut;                /* ... and the instance was told */
+    bool is_instance_over;       /* the instance sends no more, or the connection has failed */
+    char why[FORWARD_WHY_BYTES]; /* for the error stream; what is left of it */
     uint32_t why_bytes;
     struct buf pending; /* from the client, to the instance */
     char pending_memory[FORWARD_PENDING_BYTES];
@@ -68,6 +66,28 @@ void forward_init(struct region *region, struct loop *loop, uint32_t sessions_ma
 uint32_t forward_open(void)
 {
     return port.sessions.count;
+}
+
+struct loop *forward_loop(void)
+{
+    return port.loop;
+}
+
+void *forward_take(struct http_exchange *exchange, size_t bytes)
+{
+    handle h;
+    CHECK(bytes <= sizeof(struct session));
+    if (pool_take(&port.sessions, &h) != ERR_OK) {
+        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
+                     port.sessions.count_max);
+        return NULL;
+    }
+    return pool_at(&port.sessions, h);
+}
+
+void forward_give(void *session)
+{
+    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
 }
 
 static void pump(struct session *session);
@@ -121,17 +141,21 @@ static void reset_conn(struct conn *conn)
     free_conn(conn);
 }
 
-static void fail_conn(struct conn *conn, const char *what)
+uint32_t forward_put_why(char why[static FORWARD_WHY_BYTES], const struct sock_addr *to,
+                         const char *what)
 {
     char address[64];
+    sock_addr_text(to, address);
+    int bytes = snprintf(why, FORWARD_WHY_BYTES, "error forwarding port %u to the instance, %s: %s",
+                         (unsigned)to->port, address, what);
+    return (uint32_t)bytes < FORWARD_WHY_BYTES ? (uint32_t)bytes : FORWARD_WHY_BYTES - 1;
+}
+
+static void fail_conn(struct conn *conn, const char *what)
+{
     struct sock_addr to = conn->session->address;
     to.port = conn->port;
-    sock_addr_text(&to, address);
-    int bytes = snprintf(conn->why, sizeof conn->why,
-                         "error forwarding port %u to the instance, "
-                         "%s: %s",
-                         (unsigned)conn->port, address, what);
-    conn->why_bytes = (uint32_t)bytes < sizeof conn->why ? (uint32_t)bytes : sizeof conn->why - 1;
+    conn->why_bytes = forward_put_why(conn->why, &to, what);
     close_socket(conn);
     conn->is_instance_over = true;
     loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
@@ -485,14 +509,14 @@ static void on_gone(struct http_exchange *exchange)
             free_conn(&session->conns[i]);
         }
     }
-    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
+    forward_give(session);
 }
 
 static const struct http_server_handlers handlers = {
     .on_room = on_moved, .on_data = on_moved, .on_gone = on_gone};
 
-static bool find_address(struct serve *serve, struct http_exchange *exchange,
-                         const struct serve_target *target, struct sock_addr *address)
+bool forward_find(struct serve *serve, struct http_exchange *exchange,
+                  const struct serve_target *target, struct sock_addr *address)
 {
     const struct serve_world *world = serve_world(serve);
     struct serve_pod pod;
@@ -519,7 +543,7 @@ static bool judge_request(struct http_exchange *exchange, bool *has_protocol)
     (void)http_exchange_header(exchange, S("upgrade"), &upgrade);
     *has_protocol = http_exchange_header(exchange, S("x-stream-protocol-version"), &list);
     if (!exchange->wants_upgrade || !str_eq_nocase(upgrade, S("SPDY/3.1"))) {
-        serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1");
+        serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1 or websocket");
         return false;
     }
     if (*has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
@@ -536,24 +560,27 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
 {
     struct sock_addr address;
     bool has_protocol = false;
-    handle h;
+    str upgrade = STR_NONE;
+    (void)http_exchange_header(exchange, S("upgrade"), &upgrade);
+    if (exchange->wants_upgrade && str_eq_nocase(upgrade, S("websocket"))) {
+        forward_serve_channels(serve, exchange, target);
+        return;
+    }
     if (!judge_request(exchange, &has_protocol) ||
-        !find_address(serve, exchange, target, &address)) {
+        !forward_find(serve, exchange, target, &address)) {
         return;
     }
-    if (pool_take(&port.sessions, &h) != ERR_OK) {
-        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
-                     port.sessions.count_max);
+    struct session *session = forward_take(exchange, sizeof *session);
+    if (session == NULL) {
         return;
     }
-    struct session *session = pool_at(&port.sessions, h);
     session->base.handlers = &handlers;
     session->exchange = exchange;
     session->address = address;
     buf_init(&session->out, session->out_memory, sizeof session->out_memory);
     if (spdy_init(&session->spdy, &session->out, session->slots, 2 * FORWARD_CONNS) != ERR_OK) {
         serve_refuse(exchange, 500, NULL, "SPDY: out of memory");
-        pool_give(&port.sessions, h);
+        forward_give(session);
         return;
     }
     exchange->state = session;

@@ -120,8 +120,10 @@ static inline void fake_answer(enum err err, const char *body)
 {
     assert_true(f.calls_count > 0 && f.is_open[f.calls_count - 1]);
     uint32_t at = f.calls_count - 1;
-    const struct kube_reply reply = {
-        .err = err, .status = err == ERR_OK ? 201 : 0, .body = str_of(body), .about = f.calls[at].about};
+    const struct kube_reply reply = {.err = err,
+                                     .status = err == ERR_OK ? 201 : 0,
+                                     .body = str_of(body),
+                                     .about = f.calls[at].about};
     f.is_open[at] = false;
     f.calls[at].on_done(f.calls[at].owner, &reply);
 }

@@ -153,10 +153,10 @@ static void test_user_that_is_too_large(void **state)
     name[sizeof name - 1] = '\0';
     for (int is_group = 0; is_group < 2; is_group++) {
         struct fake_ask made = by_token("Bearer t");
-        (void)snprintf(
-            answer, sizeof answer,
-            "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"%s\",\"groups\":[\"%s\"]}}}",
-            is_group ? "ann" : name, is_group ? name : "dev");
+        (void)snprintf(answer, sizeof answer,
+                       "{\"status\":{\"authenticated\":true,\"user\":"
+                       "{\"username\":\"%s\",\"groups\":[\"%s\"]}}}",
+                       is_group ? "ann" : name, is_group ? name : "dev");
         fake_send(&made);
         fake_answer(ERR_OK, answer);
         assert_int_equal(made.status, 401);
