@@ -117,6 +117,40 @@ bool cgroup_had_oom(const char *id)
     return had_oom;
 }
 
+/* Of every device: the sum of the numbers behind `name` in lines like "8:0 Read 4096". */
+static unsigned long long sum_behind(const struct buf *text, const char *name)
+{
+    unsigned long long sum = 0;
+    for (const char *at = buf_string(text); (at = strstr(at, name)) != NULL;) {
+        at += strlen(name);
+        sum += strtoull(at, NULL, 10);
+    }
+    return sum;
+}
+
+static void read_disk_v1(struct usage *usage, const char *id, struct buf *text)
+{
+    if (read_one(text, "/blkio", id, "blkio.throttle.io_service_bytes_recursive")) {
+        usage->read_bytes = sum_behind(text, " Read ");
+        usage->written_bytes = sum_behind(text, " Write ");
+    }
+    if (read_one(text, "/blkio", id, "blkio.throttle.io_serviced_recursive")) {
+        usage->read_calls = sum_behind(text, " Read ");
+        usage->write_calls = sum_behind(text, " Write ");
+    }
+}
+
+/* "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 ..." */
+static void read_disk_v2(struct usage *usage, const char *id, struct buf *text)
+{
+    if (read_one(text, "", id, "io.stat")) {
+        usage->read_bytes = sum_behind(text, " rbytes=");
+        usage->written_bytes = sum_behind(text, " wbytes=");
+        usage->read_calls = sum_behind(text, " rios=");
+        usage->write_calls = sum_behind(text, " wios=");
+    }
+}
+
 static void read_v1(struct usage *usage, const char *id, struct buf *text)
 {
     if (read_one(text, "/cpuacct", id, "cpuacct.usage")) {
@@ -155,8 +189,10 @@ struct usage cgroup_usage(const char *id)
     struct buf text = {0};
     if (read_one(&text, "", id, "cpu.stat")) {
         read_v2(&usage, id, &text);
+        read_disk_v2(&usage, id, &text);
     } else {
         read_v1(&usage, id, &text);
+        read_disk_v1(&usage, id, &text);
     }
     buf_free(&text);
     return usage;
