@@ -17,10 +17,10 @@
  * else the new one is refused), HTTP_SERVER_HEAD_BYTES for a head (431), body_bytes_max (413),
  * bodies_max (503), and the deadlines below. A peer that is slow, silent or hostile costs its slot
  * and nothing else: in one turn of the loop so many connections are accepted and so many steps of
- * handshakes are taken, and handshakes get half of the time at most. Whoever crowds waits and loses
- * first: the address with the most connections that have no request under way. Connections with one
- * are never closed for a newcomer. When descriptors run out, accepting pauses for
- * HTTP_SERVER_PAUSE_MS.
+ * handshakes are taken, and those of one server get half of the time at most. Whoever crowds waits
+ * and loses first: the address with the most connections that have no request under way.
+ * Connections with one are never closed for a newcomer. When descriptors run out, accepting pauses
+ * for HTTP_SERVER_PAUSE_MS.
  *
  * Handlers may call anything here but http_server_stop and http_server_refresh. No handler is
  * called from inside a call of its owner (but for on_gone by http_server_stop).

@@ -44,7 +44,7 @@ class Idlers(threading.Thread):
         self.port, self.source = port, source
         self.hello = client_hello()
         self.peers = [None] * count
-        self.closed = 0
+        self.turned_away = 0  # closed, or not let in
         self.is_on = True
         self.start()
 
@@ -77,16 +77,19 @@ class Idlers(threading.Thread):
     def run(self):
         while self.is_on:
             for number, peer in enumerate(self.peers):
+                if not self.is_on:
+                    break
                 kind = KINDS[number % len(KINDS)]
                 if peer is not None and self._is_alive(peer, kind):
                     continue
                 if peer is not None:
-                    self.closed += 1
+                    self.turned_away += 1
                     peer.close()
                 try:
-                    self.peers[number] = self._open(kind) if self.is_on else None
+                    self.peers[number] = self._open(kind)
                 except OSError:
                     self.peers[number] = None
+                    self.turned_away += 1
             time.sleep(1)
         for peer in self.peers:
             if peer is not None:
@@ -101,19 +104,19 @@ class Flood:
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def stop(self):
-        """How many handshakes were begun, and how many of them were answered."""
+        """How many handshakes were answered."""
         out, _ = self.process.communicate("", timeout=60)
-        return tuple(int(word) for word in out.split())
+        return int(out)
 
 
 def flood(port, sources):
     hello = client_hello()
-    counts = {"begun": 0, "answered": 0}
+    counts = {source: 0 for source in sources}
     lock = threading.Lock()
 
     def work(source):
         while True:
-            answered = 0
+            answered = False
             try:
                 with connect(port, source) as peer:
                     peer.sendall(hello)
@@ -121,13 +124,12 @@ def flood(port, sources):
             except OSError:
                 pass
             with lock:
-                counts["begun"] += 1
-                counts["answered"] += answered
+                counts[source] += answered
 
     for source in sources * THREADS_PER_ADDRESS:
         threading.Thread(target=work, args=(source,), daemon=True).start()
     sys.stdin.read()
-    print(counts["begun"], counts["answered"], flush=True)
+    print(sum(counts.values()), flush=True)
     os._exit(0)
 
 
