@@ -299,10 +299,10 @@ static void test_reset_in_the_handshake(void **state)
 static void test_reset_while_it_asks(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"G", "GET / HTTP/1.1\r\nHost: h\r\n",
-                                        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
-                                        "POST / HTTP/1.1\r\nHost: h\r\n"
-                                        "Transfer-Encoding: chunked\r\n\r\n3\r\nab"};
+    static const char *const parts[] = {
+        "G", "GET / HTTP/1.1\r\nHost: h\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         open_tls();
         say(str_of(parts[i]));
