@@ -224,6 +224,7 @@ static struct http_conn *open_conn(int fd)
     tls_start_plain(conn->engine);
     conn->engine->is_peer_known = true;
     (void)strcpy(conn->engine->peer.common_name, "admin");
+    conn_pump(conn); /* the handshake is over */
     return conn;
 }
 
