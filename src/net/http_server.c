@@ -132,6 +132,7 @@ void http_server_init(struct http_server *server, struct loop *loop, struct regi
     *server = (struct http_server){.loop = loop, .config = *config, .listener = -1};
     server->watch.fd = -1;
     server->conns = region_carve(region, config->name, config->conns_max, sizeof(struct http_conn));
+    server->hosts = region_carve(region, config->name, config->conns_max, sizeof(struct http_host));
     char *rooms = carve_pages(region, config->name, config->conns_max, CONN_ROOM_BYTES);
     char *outs = carve_pages(region, config->name, config->conns_max, CONN_OUT_BYTES);
     server->bodies = region_carve(region, config->name, config->bodies_max, config->body_bytes_max);

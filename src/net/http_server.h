@@ -98,12 +98,20 @@ struct http_server_counters {
     uint64_t requests, bad_requests, deadlines, bytes_in, bytes_out;
 };
 
+/* One address of peers, while it has connections. */
+struct http_host {
+    struct sock_addr addr;
+    uint32_t conns; /* 0: free */
+    uint32_t crowd; /* of them without a request under way */
+};
+
 /* The server's own; the owner only keeps the memory. */
 struct http_server {
     struct loop *loop;
     struct http_server_config config;
     struct http_conn *conns;
-    char *bodies; /* of requests: bodies_max of body_bytes_max */
+    struct http_host *hosts; /* as many */
+    char *bodies;            /* of requests: bodies_max of body_bytes_max */
     bool *bodies_taken;
     int listener; /* -1: not listening */
     struct loop_watch watch;

@@ -73,6 +73,7 @@ void conn_close(struct http_conn *conn, bool is_polite)
     os_map_release_pages(conn->engine, CONN_ROOM_BYTES); /* zeroed: an engine that is off */
     conn->is_cut = false;
     conn_enter(conn, CONN_FREE);
+    server_count_out(conn);
     server->open_count--;
 }
 
@@ -440,6 +441,7 @@ static void conn_enter(struct http_conn *conn, enum conn_phase phase)
 {
     struct loop *loop = conn->exchange.server->loop;
 
+    server_count_phase(conn, phase);
     conn->phase = phase;
     conn->since_ms = loop->now_ms;
     msec phase_ms = conn_phase_ms(conn);
@@ -523,6 +525,7 @@ enum err conn_open(struct http_conn *conn, int fd, const struct sock_addr *from,
     tls_start_server(conn->engine, identity, clients, false, seed);
     http_parse_reset(&conn->parse, false);
     conn->exchange.from = *from;
+    server_count_in(conn);
     conn->has_served = false;
     conn->moved_ms = conn->heard_ms = server->loop->now_ms;
     conn_enter(conn, CONN_SHAKE);

@@ -34,6 +34,7 @@ enum conn_answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PIECES, ANSWER_STREAM };
 struct http_conn {
     struct http_exchange exchange; /* first */
     enum conn_phase phase;
+    struct http_host *host; /* where it comes from; NULL: free */
     enum conn_answer answer;
     bool is_given;  /* the owner knows of the exchange: on_gone is owed */
     bool is_ending; /* nothing more will be put: the exchange is over when all is sent */
@@ -112,6 +113,11 @@ char *server_body(struct http_server *server, int body);
 void server_crowd_init(struct http_server *server);
 /* Whether one more connection of this address may be taken; closes another if that helps. */
 bool server_make_room(struct http_server *server, const struct sock_addr *peer);
+/* A connection is opened or closed: its address counts it, or no longer. Phases are told by the one
+ * door between them. */
+void server_count_in(struct http_conn *conn);
+void server_count_out(struct http_conn *conn);
+void server_count_phase(struct http_conn *conn, enum conn_phase next);
 /* The next step of this handshake when its turn comes: conn_pump(). */
 void server_shake_later(struct http_conn *conn);
 

@@ -6,45 +6,72 @@
  * connections, or opens them faster than we can shake hands, has many. So the smallest crowd shakes
  * hands first, and the largest one loses a connection first. Among equals the oldest is first in
  * both.
- *
- * Counting is linear: a few thousand comparisons of numbers, and only when it is crowded.
  */
+#include "base/check.h"
 #include "net/http_server_conn.h"
 #include "os/os.h"
+
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static bool is_same_host(const struct sock_addr *a, const struct sock_addr *b)
 {
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-static bool is_in_crowd(const struct http_conn *conn)
+static bool is_crowd(enum conn_phase phase)
 {
-    return conn->phase != CONN_FREE && conn->phase != CONN_WORK && conn->phase != CONN_STREAM;
+    return phase != CONN_FREE && phase != CONN_WORK && phase != CONN_STREAM;
 }
 
-static uint32_t crowd_of(const struct http_server *server, const struct sock_addr *peer)
+/* NULL: it has no connection. */
+static struct http_host *find_host(const struct http_server *server, const struct sock_addr *addr)
 {
-    uint32_t count = 0;
-
     for (uint32_t i = 0; i < server->config.conns_max; i++) {
-        const struct http_conn *conn = &server->conns[i];
-        count += is_in_crowd(conn) && is_same_host(&conn->exchange.from, peer);
+        struct http_host *host = &server->hosts[i];
+        if (host->conns > 0 && is_same_host(&host->addr, addr)) {
+            return host;
+        }
     }
-    return count;
+    return NULL;
+}
+
+/* There are as many as connections. */
+static struct http_host *take_host(struct http_server *server, const struct sock_addr *addr)
+{
+    struct http_host *host = server->hosts;
+    while (host->conns > 0) {
+        host++;
+        CHECK(host < server->hosts + server->config.conns_max);
+    }
+    *host = (struct http_host){.addr = *addr};
+    return host;
+}
+
+void server_count_in(struct http_conn *conn)
+{
+    struct http_server *server = conn->exchange.server;
+    struct http_host *host = find_host(server, &conn->exchange.from);
+
+    conn->host = host != NULL ? host : take_host(server, &conn->exchange.from);
+    conn->host->conns++;
+    conn->host->crowd += is_crowd(conn->phase);
+}
+
+void server_count_out(struct http_conn *conn)
+{
+    CHECK(conn->host->conns > 0);
+    conn->host->conns--;
+    conn->host->crowd -= is_crowd(conn->phase);
+    conn->host = NULL;
+}
+
+void server_count_phase(struct http_conn *conn, enum conn_phase next)
+{
+    conn->host->crowd += is_crowd(next);
+    conn->host->crowd -= is_crowd(conn->phase);
 }
 
 /* ---- who gets a connection ------------------------------------------------------------------- */
-
-static uint32_t count_of_peer(const struct http_server *server, const struct sock_addr *peer)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
-        const struct http_conn *conn = &server->conns[i];
-        count += conn->phase != CONN_FREE && is_same_host(&conn->exchange.from, peer);
-    }
-    return count;
-}
 
 /* 2: between requests, or saying goodbye. 1: has not brought a whole request for a while. 0: may
  * yet do so. */
@@ -77,21 +104,21 @@ static bool is_worse(const struct worth *a, const struct worth *b)
 }
 
 /* Closes one of the largest crowd. Those that may yet bring a request are spared, unless the
- * newcomer's own crowd is smaller even with it. only_own: of the newcomer's address. */
-static bool evict_one(struct http_server *server, const struct sock_addr *peer, bool only_own)
+ * newcomer's own crowd is smaller even with it. host: the newcomer's, NULL when it has no
+ * connection yet; only_own: only of that one. */
+static bool evict_one(struct http_server *server, const struct http_host *host, bool only_own)
 {
     struct http_conn *victim = NULL;
     struct worth worst = {.crowd = 0};
-    uint32_t own = crowd_of(server, peer);
+    uint32_t own = host != NULL ? host->crowd : 0;
 
     for (uint32_t i = 0; i < server->config.conns_max; i++) {
         struct http_conn *conn = &server->conns[i];
-        if (!is_in_crowd(conn) || (only_own && !is_same_host(&conn->exchange.from, peer))) {
+        if (!is_crowd(conn->phase) || (only_own && conn->host != host)) {
             continue;
         }
-        const struct worth worth = {.crowd = crowd_of(server, &conn->exchange.from),
-                                    .useless = uselessness(conn),
-                                    .since_ms = conn->since_ms};
+        const struct worth worth = {
+            .crowd = conn->host->crowd, .useless = uselessness(conn), .since_ms = conn->since_ms};
         bool may_go = worth.useless > 0 || worth.crowd > own + 1;
         if (may_go && (victim == NULL || is_worse(&worth, &worst))) {
             victim = conn;
@@ -108,13 +135,14 @@ static bool evict_one(struct http_server *server, const struct sock_addr *peer, 
 bool server_make_room(struct http_server *server, const struct sock_addr *peer)
 {
     const struct http_server_config *config = &server->config;
+    const struct http_host *host = find_host(server, peer);
 
-    if (count_of_peer(server, peer) >= config->conns_per_peer_max &&
-        !evict_one(server, peer, true)) {
+    if (host != NULL && host->conns >= config->conns_per_peer_max &&
+        !evict_one(server, host, true)) {
         server->counters.refused_peer++;
         return false;
     }
-    if (server->open_count >= config->conns_max && !evict_one(server, peer, false)) {
+    if (server->open_count >= config->conns_max && !evict_one(server, host, false)) {
         server->counters.refused_full++;
         return false;
     }
@@ -132,9 +160,7 @@ static struct http_conn *next_to_shake(const struct http_server *server)
     for (struct list_node *node = list_front(&server->shaking); node != NULL;
          node = list_after(&server->shaking, node)) {
         struct http_conn *conn = LIST_OWNER(node, struct http_conn, shake_node);
-        uint32_t crowd = server->shaking.count > HTTP_SERVER_SHAKES
-                             ? crowd_of(server, &conn->exchange.from)
-                             : 0; /* all of them have their turn now */
+        uint32_t crowd = conn->host->crowd;
         if (best == NULL || crowd < least) {
             best = conn;
             least = crowd;

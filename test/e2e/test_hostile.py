@@ -1,5 +1,6 @@
 """Peers that want no good from our ports: idlers that hold connections, floods of TLS handshakes."""
 import os
+import subprocess
 import time
 
 from crowd import Flood, Idlers
@@ -68,11 +69,23 @@ class HostileTest(E2ETest):
         wait_for(lambda: self.ecilet.resident_kib() <= kib + 1024, 60, f"memory is back at {kib} KiB")
         wait_for(lambda: self.logs("before"), 60, "kubectl logs works again")
 
-    def attack(self, *attackers):
+    def follow(self):
+        """kubectl logs -f of the pod that was there before; the session is open."""
+        argv = [self.cluster.program, "--kubeconfig", self.cluster.kubeconfig, "-n", self.namespace]
+        session = subprocess.Popen([*argv, "logs", "-f", "before"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertTrue(session.stdout.read(1), "it has begun")
+        return session
+
+    def attack(self, *starts):
+        follower = self.follow()
+        attackers = [start(*arguments) for start, *arguments in starts]
         try:
             self.assert_life_goes_on()
+            self.assertIsNone(follower.poll(), "a session that was open is never closed for a newcomer")
         finally:
             ends = [(one, one.stop()) for one in attackers]
+            follower.terminate()
+            follower.communicate(timeout=20)
         for one, answered in ends:
             if isinstance(one, Idlers):
                 self.assertGreater(one.turned_away, 0, "idlers are closed again and again")
@@ -81,30 +94,33 @@ class HostileTest(E2ETest):
 
     def test_two_hundred_idle_peers(self):
         before = self.settle()
-        self.attack(Idlers(self.port(), IDLERS, "127.0.0.2"), Idlers(self.port("WEBHOOK_PORT"), 40, "127.0.0.2"))
+        self.attack((Idlers, self.port(), IDLERS, "127.0.0.2"), (Idlers, self.port("WEBHOOK_PORT"), 40, "127.0.0.2"))
         self.assert_nothing_is_left(before)
 
     def test_two_hundred_idle_peers_at_the_address_of_the_api_server(self):
         before = self.settle()
-        self.attack(Idlers(self.port(), IDLERS, "127.0.0.1"))
+        self.attack((Idlers, self.port(), IDLERS, "127.0.0.1"))
         self.assert_nothing_is_left(before)
 
     def test_handshake_flood(self):
         before = self.settle()
-        self.attack(Flood("handshakes", self.port(), *STRANGERS), Flood("handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2"))
+        self.attack(
+            (Flood, "handshakes", self.port(), *STRANGERS),
+            (Flood, "handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2"),
+        )
         self.assert_nothing_is_left(before)
 
     def test_flood_of_tokens(self):
         before = self.settle()
-        self.attack(Flood("tokens", self.port(), *STRANGERS))
+        self.attack((Flood, "tokens", self.port(), *STRANGERS))
         self.assert_nothing_is_left(before)
 
     def test_everything_at_once(self):
         before = self.settle()
         self.attack(
-            Idlers(self.port(), IDLERS, "127.0.0.1"),
-            Idlers(self.port("WEBHOOK_PORT"), 40, "127.0.0.3"),
-            Flood("handshakes", self.port(), "127.0.0.1", *STRANGERS),
-            Flood("handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2", "127.0.0.3"),
+            (Idlers, self.port(), IDLERS, "127.0.0.1"),
+            (Idlers, self.port("WEBHOOK_PORT"), 40, "127.0.0.3"),
+            (Flood, "handshakes", self.port(), "127.0.0.1", *STRANGERS),
+            (Flood, "handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2", "127.0.0.3"),
         )
         self.assert_nothing_is_left(before)

@@ -900,11 +900,19 @@ static void test_slow_peers_give_way(void **state)
     assert_true(w.server.counters.evicted > 0);
 }
 
-/* As if the connections from..to-1 had come from another machine. */
+/* As if this connection had come from another machine. */
+static void move(uint32_t i, uint8_t last_byte)
+{
+    struct http_conn *conn = &w.server.conns[i];
+    server_count_out(conn);
+    conn->exchange.from.bytes[3] = last_byte;
+    server_count_in(conn);
+}
+
 static void move_to_stranger(uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {
-        w.server.conns[i].exchange.from.bytes[3] = 9;
+        move(i, 9);
     }
 }
 
@@ -925,7 +933,7 @@ static void test_largest_crowd_gives_way(void **state)
         net_peer_open_raw(&w.peers[i], &w.loop, &w.addr);
         UNTIL(http_server_open(&w.server) == i + 1);
     }
-    w.server.conns[1].since_ms++; /* now the second one is the oldest */
+    w.server.conns[1].since_ms += 60000; /* now the next one is the oldest */
     struct net_peer *peer = open_peer(CONNS_MAX);
     say(peer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     UNTIL(w.requests == 2);
@@ -936,10 +944,8 @@ static void test_largest_crowd_gives_way(void **state)
     assert_int_equal(w.gone, 1);
 
     /* Two of the same size: who is young stays, and there is no room. */
-    move_to_stranger(0, CONNS_MAX);
-    w.server.config.conns_per_peer_max = CONNS_MAX + 1;
     for (uint32_t i = 0; i < CONNS_MAX; i++) {
-        w.server.conns[i].exchange.from.bytes[3] = (uint8_t)(10 + i);
+        move(i, (uint8_t)(10 + i));
         w.server.conns[i].has_served = false;
     }
     net_peer_open_raw(&w.peers[CONNS_MAX + 1], &w.loop, &w.addr);
