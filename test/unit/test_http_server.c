@@ -308,6 +308,10 @@ static int end(void **state)
     assert_int_equal(w.gone, w.requests); /* each exchange ends exactly once */
     assert_int_equal(w.verifiers.count, 0);
     assert_int_equal(w.loop.timers.count, 0);
+    for (uint32_t i = 0; i < CONNS_MAX; i++) {
+        assert_int_equal(w.server.hosts[i].conns, 0);
+        assert_int_equal(w.server.hosts[i].crowd, 0);
+    }
     for (uint32_t i = 0; i < BODIES_MAX; i++) {
         assert_false(w.server.bodies_taken[i]);
     }
