@@ -8,7 +8,7 @@ from harness import E2ETest, container, free_port, is_ready, parse_time, pod, wa
 
 IDLERS = 200
 STRANGERS = ["127.0.0.%d" % number for number in range(2, 10)]
-ATTACK_S = 20
+ATTACK_S = 12
 
 
 class HostileTest(E2ETest):
