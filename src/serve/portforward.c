@@ -36,7 +36,6 @@ struct conn {
     char why[FORWARD_WHY_BYTES]; /* for the error stream; what is left of it */
     uint32_t why_bytes;
     struct buf pending; /* from the client, to the instance */
-    char pending_memory[FORWARD_PENDING_BYTES];
 };
 
 struct session {
@@ -55,12 +54,15 @@ struct session {
 static struct {
     struct loop *loop;
     struct pool sessions;
+    char *pending; /* FORWARD_PENDING_BYTES of each connection of each session; touched when used */
 } port;
 
 void forward_init(struct region *region, struct loop *loop, uint32_t sessions_max)
 {
     port.loop = loop;
     pool_init(&port.sessions, region, "port forwards", sessions_max, sizeof(struct session));
+    size_t conns = (size_t)sessions_max * FORWARD_CONNS;
+    port.pending = region_carve(region, "port forwards: waiting", conns, FORWARD_PENDING_BYTES);
 }
 
 uint32_t forward_open(void)
@@ -91,7 +93,6 @@ void forward_give(void *session)
 }
 
 static void pump(struct session *session);
-static void watch_conn(struct conn *conn);
 
 static void flush(struct session *session)
 {
@@ -320,6 +321,13 @@ static void watch_conn(struct conn *conn)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
+static char *pending_memory(const struct conn *conn)
+{
+    size_t slot = pool_handle_of(&port.sessions, conn->session).slot - 1;
+    slot = slot * FORWARD_CONNS + (size_t)(conn - conn->session->conns);
+    return port.pending + slot * FORWARD_PENDING_BYTES;
+}
+
 /* The connection of a requestID; a new one when there is none and is_new_wanted. NULL: full. */
 static struct conn *find_conn(struct session *session, str id, uint16_t to_port)
 {
@@ -335,13 +343,13 @@ static struct conn *find_conn(struct session *session, str id, uint16_t to_port)
     if (spare == NULL || id.bytes >= ID_BYTES) {
         return NULL;
     }
-    memset(spare, 0, offsetof(struct conn, pending_memory));
+    memset(spare, 0, sizeof *spare);
     spare->session = session;
     spare->port = to_port;
     spare->fd = -1;
     spare->watch.fd = -1;
     (void)str_copy(spare->id, sizeof spare->id, id);
-    buf_init(&spare->pending, spare->pending_memory, sizeof spare->pending_memory);
+    buf_init(&spare->pending, pending_memory(spare), FORWARD_PENDING_BYTES);
     loop_timer_init(&spare->timer, on_due, spare);
     loop_timer_set(port.loop, &spare->timer, port.loop->now_ms + FORWARD_CONNECT_MS);
     return spare;

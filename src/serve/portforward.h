@@ -33,7 +33,7 @@
 
 #define FORWARD_TIMERS(sessions_max) ((sessions_max)*FORWARD_CONNS) /* of the loop */
 
-/* Carves the sessions (about 1 MiB each, touched only in use). */
+/* Carves the sessions (about 1 MiB each, touched only in use: most of it by many connections). */
 void forward_init(struct region *region, struct loop *loop, uint32_t sessions_max);
 uint32_t forward_open(void);
 
