@@ -1,6 +1,9 @@
 /* The route /metrics: see metrics.h. Apart from metrics.c, which app uses without a server. */
+#include "serve/attach.h"
+#include "serve/exec.h"
 #include "serve/logs.h"
 #include "serve/metrics.h"
+#include "serve/portforward.h"
 #include "serve/stats.h"
 
 static void put_server(struct metrics_out *to, const struct http_server *server)
@@ -30,6 +33,13 @@ static void put_logs(struct metrics_out *to, const struct logs *logs)
     metrics_put(to, METRIC_LOGS_REFUSED, logs->counters.refused_full);
 }
 
+static void put_streams(struct metrics_out *to)
+{
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("exec"), exec_open());
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("attach"), attach_open());
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("port-forward"), forward_open());
+}
+
 void metrics_all(struct serve *serve, struct http_exchange *exchange,
                  const struct serve_target *target)
 {
@@ -48,6 +58,7 @@ void metrics_all(struct serve *serve, struct http_exchange *exchange,
     if (world->logs != NULL) {
         put_logs(&to, world->logs);
     }
+    put_streams(&to);
     if (world->stats != NULL) {
         metrics_put(&to, METRIC_STATS_ROUNDS, world->stats->counters.rounds);
         metrics_put(&to, METRIC_STATS_FAILURES, world->stats->counters.failures);

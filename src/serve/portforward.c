@@ -13,6 +13,8 @@
 #include "net/spdy.h"
 #include "os/log.h"
 #include "os/sock.h"
+#include "serve/exec.h"
+#include "serve/tunnel.h"
 
 #define OUT_BYTES (40 * 1024)
 #define ID_BYTES 24
@@ -51,6 +53,8 @@ struct session {
     struct spdy_stream slots[2 * FORWARD_CONNS];
     struct conn conns[FORWARD_CONNS];
     struct spdy spdy;
+    bool is_tunnelled; /* inside a WebSocket */
+    struct tunnel tunnel;
 };
 
 /* The pool of the process. */
@@ -71,10 +75,13 @@ uint32_t forward_open(void)
 }
 
 static void pump(struct session *session);
-static void watch_conn(struct conn *conn);
 
 static void flush(struct session *session)
 {
+    if (session->is_tunnelled) {
+        tunnel_flush(&session->tunnel, session->exchange, &session->out);
+        return;
+    }
     size_t done = http_stream_put(session->exchange, buf_str(&session->out));
     if (done > 0) {
         buf_drop(&session->out, done);
@@ -406,6 +413,17 @@ static void take_end(struct spdy_stream *stream, bool is_reset)
     conn->is_client_over |= is_data;
 }
 
+/* What was said is sent, then the connection is closed. */
+static void leave(struct session *session)
+{
+    flush(session);
+    if (session->is_tunnelled) {
+        tunnel_close(&session->tunnel, session->exchange, &session->out);
+    }
+    session->is_cut = true;
+    http_stream_close(session->exchange);
+}
+
 /* One event; false when nothing more can be read now. */
 static bool take(struct session *session, str *input)
 {
@@ -433,10 +451,25 @@ static bool take(struct session *session, str *input)
     case SPDY_FAILED:
         break;
     }
-    flush(session);
-    session->is_cut = true;
-    http_stream_close(session->exchange);
+    leave(session);
     return false;
+}
+
+/* The same inside a WebSocket: what its messages carry is the input of the session. */
+static bool take_tunnelled(struct session *session, str *input)
+{
+    struct tunnel *tunnel = &session->tunnel;
+    if (take(session, &tunnel->rest)) {
+        return true;
+    }
+    if (session->is_cut || tunnel->rest.bytes > 0) {
+        return false;
+    }
+    enum tunnel_event event = tunnel_next(tunnel, input);
+    if (event == TUNNEL_OVER) {
+        leave(session);
+    }
+    return event == TUNNEL_MOVED;
 }
 
 static void pump(struct session *session)
@@ -450,7 +483,7 @@ static void pump(struct session *session)
         if (is_over) {
             break;
         }
-        goes_on = take(session, &rest);
+        goes_on = session->is_tunnelled ? take_tunnelled(session, &rest) : take(session, &rest);
         http_stream_taken(session->exchange, input.bytes - rest.bytes);
         flush(session);
     }
@@ -494,40 +527,31 @@ static const struct http_server_handlers handlers = {
 static bool find_address(struct serve *serve, struct http_exchange *exchange,
                          const struct serve_target *target, struct sock_addr *address)
 {
-    const struct serve_world *world = serve_world(serve);
     struct serve_pod pod;
-    if (world->find_pod(world->owner, target->name_space, target->pod, target->uid, &pod) !=
-        ERR_OK) {
-        serve_refuse(exchange, 404, NULL, "pod \"%.*s/%.*s\" is not on this node",
-                     STR_ARG(target->name_space), STR_ARG(target->pod));
+    if (!exec_find_instance(serve, exchange, target, &pod)) {
         return false;
     }
-    if (!pod.is_running || !sock_addr_parse(pod.address, 0, address)) {
-        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" %s", STR_ARG(target->name_space),
-                     STR_ARG(target->pod),
-                     pod.has_ended ? "has ended" : "has no running instance with an address yet");
+    if (!sock_addr_parse(pod.address, 0, address)) {
+        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" has no address yet",
+                     STR_ARG(target->name_space), STR_ARG(target->pod));
         return false;
     }
     return true;
 }
 
-/* The upgrade and protocol asked for; refuses what we do not speak. */
-static bool judge_request(struct http_exchange *exchange, bool *has_protocol)
+/* False: refused. */
+static bool upgrade(struct session *session, bool has_protocol)
 {
-    str upgrade = STR_NONE;
-    str list = STR_NONE;
-    (void)http_exchange_header(exchange, S("upgrade"), &upgrade);
-    *has_protocol = http_exchange_header(exchange, S("x-stream-protocol-version"), &list);
-    if (!exchange->wants_upgrade || !str_eq_nocase(upgrade, S("SPDY/3.1"))) {
-        serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1");
+    struct http_exchange *exchange = session->exchange;
+    if (spdy_init(&session->spdy, &session->out, session->slots, 2 * FORWARD_CONNS) != ERR_OK) {
+        serve_refuse(exchange, 500, NULL, "SPDY: out of memory");
         return false;
     }
-    if (*has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
-        serve_refuse(exchange, 403, "Forbidden",
-                     "unable to upgrade: of X-Stream-Protocol-Version only portforward.k8s.io is "
-                     "known");
-        return false;
+    if (session->is_tunnelled) {
+        return tunnel_open(&session->tunnel, exchange);
     }
+    http_upgrade(exchange, S("SPDY/3.1"),
+                 has_protocol ? S("X-Stream-Protocol-Version: portforward.k8s.io\r\n") : STR_NONE);
     return true;
 }
 
@@ -535,9 +559,9 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
                    const struct serve_target *target)
 {
     struct sock_addr address;
-    bool has_protocol = false;
+    bool has_protocol = false, is_tunnelled = false;
     handle h;
-    if (!judge_request(exchange, &has_protocol) ||
+    if (!tunnel_judge(exchange, &has_protocol, &is_tunnelled) ||
         !find_address(serve, exchange, target, &address)) {
         return;
     }
@@ -550,16 +574,15 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
     session->base.handlers = &handlers;
     session->exchange = exchange;
     session->address = address;
+    session->is_tunnelled = is_tunnelled;
     buf_init(&session->out, session->out_memory, sizeof session->out_memory);
-    if (spdy_init(&session->spdy, &session->out, session->slots, 2 * FORWARD_CONNS) != ERR_OK) {
-        serve_refuse(exchange, 500, NULL, "SPDY: out of memory");
+    log_line(LOG_INFO, "portforward", "%.*s to %.*s/%.*s%s", STR_ARG(target->user),
+             STR_ARG(target->name_space), STR_ARG(target->pod),
+             is_tunnelled ? ", in a WebSocket" : "");
+    if (!upgrade(session, has_protocol)) {
         pool_give(&port.sessions, h);
         return;
     }
     exchange->state = session;
-    log_line(LOG_INFO, "portforward", "%.*s to %.*s/%.*s", STR_ARG(target->user),
-             STR_ARG(target->name_space), STR_ARG(target->pod));
-    http_upgrade(exchange, S("SPDY/3.1"),
-                 has_protocol ? S("X-Stream-Protocol-Version: portforward.k8s.io\r\n") : STR_NONE);
     http_stream_idle_ms(exchange, FORWARD_IDLE_MS);
 }

@@ -1,7 +1,8 @@
 /*
  * portforward.h - kubectl port-forward: connections to ports of an instance, over SPDY/3.1
- * (portforward.k8s.io; kubelet's pkg/kubelet/cri/streaming/portforward). API servers turn the
- * WebSocket tunnel of newer clients into this, too (virtual-node 3.7).
+ * (portforward.k8s.io; kubelet's pkg/kubelet/cri/streaming/portforward), as it is or inside a
+ * WebSocket (tunnel.h): API servers from 1.30 on turn the tunnel of newer clients into plain SPDY,
+ * those before pass it on to us.
  *
  * For each connection the client opens two streams with the same requestID: error, then data, both
  * with the port. We dial the instance's address over the line and move bytes both ways; what goes

@@ -1,6 +1,9 @@
 /* serve/metrics: the table, and an answer with all parts. */
+#include "serve/attach.h"
+#include "serve/exec.h"
 #include "serve/logs.h"
 #include "serve/metrics.h"
+#include "serve/portforward.h"
 #include "serve/stats.h"
 #include "serve_fakes.h"
 
@@ -16,6 +19,21 @@ uint32_t http_server_open(const struct http_server *server)
 {
     (void)server;
     return 3;
+}
+
+uint32_t exec_open(void)
+{
+    return 7;
+}
+
+uint32_t attach_open(void)
+{
+    return 8;
+}
+
+uint32_t forward_open(void)
+{
+    return 9;
 }
 
 static bool is_huge;
@@ -58,6 +76,9 @@ static void test_metrics_answer(void **state)
     assert_non_null(strstr(peer->got, "\necilet_server_connections 3\n"));
     assert_non_null(strstr(peer->got, "\necilet_server_bytes_total{direction=\"out\"} 77\n"));
     assert_non_null(strstr(peer->got, "\necilet_logs_gaps_total{reason=\"cloud\"} 4\n"));
+    assert_non_null(strstr(peer->got, "\necilet_streams_open{kind=\"exec\"} 7\n"
+                                      "ecilet_streams_open{kind=\"attach\"} 8\n"
+                                      "ecilet_streams_open{kind=\"port-forward\"} 9\n"));
     fake_peer_free(peer);
 }
 
