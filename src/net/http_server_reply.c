@@ -249,8 +249,8 @@ str http_stream_ready(struct http_exchange *exchange, bool *is_over)
     struct http_conn *conn = conn_of(exchange);
 
     *is_over = !conn->is_given || conn->is_cut || conn->is_ending ||
-               (tls_state(&conn->engine) & TLS_IS_OVER) != 0;
-    return *is_over ? STR_NONE : tls_plain_ready(&conn->engine);
+               (tls_state(conn->engine) & TLS_IS_OVER) != 0;
+    return *is_over ? STR_NONE : tls_plain_ready(conn->engine);
 }
 
 void http_stream_taken(struct http_exchange *exchange, size_t bytes)
@@ -258,8 +258,8 @@ void http_stream_taken(struct http_exchange *exchange, size_t bytes)
     struct http_conn *conn = conn_of(exchange);
 
     if (conn->is_given && conn->answer == ANSWER_STREAM && bytes > 0) {
-        tls_plain_taken(&conn->engine, bytes);
-        conn->was_told = tls_plain_ready(&conn->engine).bytes > 0;
+        tls_plain_taken(conn->engine, bytes);
+        conn->was_told = tls_plain_ready(conn->engine).bytes > 0;
         conn_kick(conn);
     }
 }

@@ -5,20 +5,18 @@
  * Whatever a connection still owes its streams (a sentence, their ends) is done by settle(), again
  * and again until there was room for it.
  */
-#include "serve/portforward.h"
+#include "serve/portforward_parts.h"
 
 #include <stdio.h>
 
 #include "base/check.h"
 #include "net/spdy.h"
 #include "os/log.h"
-#include "os/sock.h"
-#include "serve/exec.h"
 #include "serve/tunnel.h"
+#include "serve/upgrade.h"
 
 #define OUT_BYTES (40 * 1024)
 #define ID_BYTES 24
-#define WHY_BYTES 160
 #define PUMP_EVENTS_MAX 4096
 
 struct session;
@@ -34,10 +32,10 @@ struct conn {
     struct loop_timer timer; /* connect, stall, linger */
     bool is_started;
     bool is_connected;
-    bool is_client_over;   /* the client sends no more */
-    bool is_shut;          /* ... and the instance was told */
-    bool is_instance_over; /* the instance sends no more, or the connection has failed */
-    char why[WHY_BYTES];   /* for the error stream; what is left of it */
+    bool is_client_over;         /* the client sends no more */
+    bool is_shut;                /* ... and the instance was told */
+    bool is_instance_over;       /* the instance sends no more, or the connection has failed */
+    char why[FORWARD_WHY_BYTES]; /* for the error stream; what is left of it */
     uint32_t why_bytes;
     struct buf pending; /* from the client, to the instance */
     char pending_memory[FORWARD_PENDING_BYTES];
@@ -72,6 +70,28 @@ void forward_init(struct region *region, struct loop *loop, uint32_t sessions_ma
 uint32_t forward_open(void)
 {
     return port.sessions.count;
+}
+
+struct loop *forward_loop(void)
+{
+    return port.loop;
+}
+
+void *forward_take(struct http_exchange *exchange, size_t bytes)
+{
+    handle h;
+    CHECK(bytes <= sizeof(struct session));
+    if (pool_take(&port.sessions, &h) != ERR_OK) {
+        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
+                     port.sessions.count_max);
+        return NULL;
+    }
+    return pool_at(&port.sessions, h);
+}
+
+void forward_give(void *session)
+{
+    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
 }
 
 static void pump(struct session *session);
@@ -130,15 +150,9 @@ static void reset_conn(struct conn *conn)
 
 static void fail_conn(struct conn *conn, const char *what)
 {
-    char address[64];
     struct sock_addr to = conn->session->address;
     to.port = conn->port;
-    sock_addr_text(&to, address);
-    int bytes = snprintf(conn->why, sizeof conn->why,
-                         "error forwarding port %u to the instance, "
-                         "%s: %s",
-                         (unsigned)conn->port, address, what);
-    conn->why_bytes = (uint32_t)bytes < sizeof conn->why ? (uint32_t)bytes : sizeof conn->why - 1;
+    conn->why_bytes = forward_put_why(conn->why, &to, what);
     close_socket(conn);
     conn->is_instance_over = true;
     loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
@@ -518,26 +532,11 @@ static void on_gone(struct http_exchange *exchange)
             free_conn(&session->conns[i]);
         }
     }
-    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
+    forward_give(session);
 }
 
 static const struct http_server_handlers handlers = {
     .on_room = on_moved, .on_data = on_moved, .on_gone = on_gone};
-
-static bool find_address(struct serve *serve, struct http_exchange *exchange,
-                         const struct serve_target *target, struct sock_addr *address)
-{
-    struct serve_pod pod;
-    if (!exec_find_instance(serve, exchange, target, &pod)) {
-        return false;
-    }
-    if (!sock_addr_parse(pod.address, 0, address)) {
-        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" has no address yet",
-                     STR_ARG(target->name_space), STR_ARG(target->pod));
-        return false;
-    }
-    return true;
-}
 
 /* False: refused. */
 static bool upgrade(struct session *session, bool has_protocol)
@@ -559,18 +558,19 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
                    const struct serve_target *target)
 {
     struct sock_addr address;
-    bool has_protocol = false, is_tunnelled = false;
-    handle h;
-    if (!tunnel_judge(exchange, &has_protocol, &is_tunnelled) ||
-        !find_address(serve, exchange, target, &address)) {
+    bool has_protocol = false, is_tunnelled = tunnel_is_offered(exchange);
+    if (!is_tunnelled && upgrade_is_to(exchange, S("websocket"))) {
+        forward_serve_channels(serve, exchange, target);
         return;
     }
-    if (pool_take(&port.sessions, &h) != ERR_OK) {
-        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
-                     port.sessions.count_max);
+    if (!forward_judge(exchange, is_tunnelled, &has_protocol) ||
+        !forward_find(serve, exchange, target, &address)) {
         return;
     }
-    struct session *session = pool_at(&port.sessions, h);
+    struct session *session = forward_take(exchange, sizeof *session);
+    if (session == NULL) {
+        return;
+    }
     session->base.handlers = &handlers;
     session->exchange = exchange;
     session->address = address;
@@ -580,7 +580,7 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
              STR_ARG(target->name_space), STR_ARG(target->pod),
              is_tunnelled ? ", in a WebSocket" : "");
     if (!upgrade(session, has_protocol)) {
-        pool_give(&port.sessions, h);
+        forward_give(session);
         return;
     }
     exchange->state = session;

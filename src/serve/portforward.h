@@ -8,13 +8,17 @@
  * with the port. We dial the instance's address over the line and move bytes both ways; what goes
  * wrong is a sentence on the error stream. Half-closes are passed on.
  *
+ * Client libraries may also come with a WebSocket (v4.channel.k8s.io, v4.base64.channel.k8s.io):
+ * one connection for each port of the query, see portforward_channels.c.
+ *
  * Bytes wait where they come from: while the client takes nothing the instance is not read. Towards
  * the instance each connection holds FORWARD_PENDING_BYTES; when one is full, the client's session
  * waits, because its clients know no windows. The kernel's own buffers come on top of that.
  *
  * Limits: sessions (full: 429), FORWARD_CONNS connections in each (more: their streams are
- * refused), FORWARD_CONNECT_MS for the instance to answer, FORWARD_STALL_MS for it to take bytes,
- * FORWARD_LINGER_MS for the client to end a connection that the instance has ended.
+ * refused; of a WebSocket five ports, more: 400), FORWARD_CONNECT_MS for the instance to answer,
+ * FORWARD_STALL_MS for it to take bytes, FORWARD_LINGER_MS for the client to end a connection that
+ * the instance has ended.
  */
 #ifndef ECILET_SERVE_PORTFORWARD_H
 #define ECILET_SERVE_PORTFORWARD_H

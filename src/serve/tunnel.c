@@ -6,37 +6,12 @@
 
 static const uint8_t no_mask[4]; /* a server masks nothing */
 
-static bool is_offered(struct http_exchange *exchange)
+bool tunnel_is_offered(const struct http_exchange *exchange)
 {
     str list = STR_NONE;
-    (void)http_exchange_header(exchange, S("sec-websocket-protocol"), &list);
-    if (http_has_token(list, S(TUNNEL_PROTOCOL))) {
-        return true;
-    }
-    serve_refuse(exchange, 403, "Forbidden",
-                 "unable to upgrade: of Sec-WebSocket-Protocol only " TUNNEL_PROTOCOL " is known");
-    return false;
-}
-
-bool tunnel_judge(struct http_exchange *exchange, bool *has_protocol, bool *is_tunnelled)
-{
-    str list = STR_NONE;
-    *has_protocol = http_exchange_header(exchange, S("x-stream-protocol-version"), &list);
-    *is_tunnelled = upgrade_is_to(exchange, S("websocket"));
-    if (*is_tunnelled) {
-        return is_offered(exchange);
-    }
-    if (!upgrade_is_to(exchange, S("SPDY/3.1"))) {
-        serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1 or websocket");
-        return false;
-    }
-    if (*has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
-        serve_refuse(exchange, 403, "Forbidden",
-                     "unable to upgrade: of X-Stream-Protocol-Version only portforward.k8s.io is "
-                     "known");
-        return false;
-    }
-    return true;
+    return upgrade_is_to(exchange, S("websocket")) &&
+           http_exchange_header(exchange, S("sec-websocket-protocol"), &list) &&
+           http_has_token(list, S(TUNNEL_PROTOCOL));
 }
 
 bool tunnel_open(struct tunnel *tunnel, struct http_exchange *exchange)

@@ -37,10 +37,8 @@ enum tunnel_event {
     TUNNEL_OVER       /* the client closed it or broke the rules: tunnel_close() and leave */
 };
 
-/* Whether the request asks for a session as it is or for one in a tunnel, and, of the former, with
- * X-Stream-Protocol-Version (very old clients have none). Refuses what we do not speak: 400, 403.
- */
-bool tunnel_judge(struct http_exchange *exchange, bool *has_protocol, bool *is_tunnelled);
+/* Whether the request asks for an upgrade to a WebSocket of our sub-protocol. */
+bool tunnel_is_offered(const struct http_exchange *exchange);
 /* Answers 101. False: refused (400). */
 bool tunnel_open(struct tunnel *tunnel, struct http_exchange *exchange);
 /* Reads the next frame; rest must be empty. *input is advanced past what was used. */

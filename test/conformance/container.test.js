@@ -129,6 +129,8 @@ test("web server, init container, volumes, environment, exec", { skip }, async (
     const [record] = metric.MonitorDatas[0].Records;
     assert.ok(record.CPU.UsageCoreNanoSeconds > 0 && record.Memory.UsageBytes > 0 &&
         record.Network.Interfaces[0].RxBytes > 0);
+    const [files] = record.Filesystem;
+    assert.ok(files.Usage > 0 && files.Usage + files.Available === files.Capacity);
     await cloud.ok("DeleteContainerGroup", { ContainerGroupId: id, Force: true });
     await cloud.gone(id);
 });

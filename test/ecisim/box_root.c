@@ -6,6 +6,7 @@
  *   groups/ID/c/NAME-N/       run N of a container: config.json, pid, message, and
  *                   rootfs    an overlay of the image and upper, or a copy of the image
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,31 @@ void root_unmake(const char *dir)
     umount2(root.data, MNT_DETACH);
     remove_tree(dir);
     buf_free(&root);
+}
+
+/* ---- how much it is -------------------------------------------------------------------------- */
+
+#define FILES_MAX 200000 /* looked at; it is done while the loop waits */
+
+static struct {
+    unsigned long long bytes;
+    unsigned files;
+} found;
+
+static int add_file(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)path;
+    (void)place;
+    found.bytes += kind == FTW_NS ? 0 : (unsigned long long)info->st_blocks * 512;
+    return ++found.files > FILES_MAX;
+}
+
+/* Not across mounts: an overlay shows the image, a volume in memory is no disk. */
+unsigned long long pod_disk_bytes(const struct pod *pod)
+{
+    found.bytes = found.files = 0;
+    (void)nftw(pod->dir, add_file, 16, FTW_PHYS | FTW_MOUNT);
+    return found.bytes;
 }
 
 /* ---- what the containers of a group share ---------------------------------------------------- */
