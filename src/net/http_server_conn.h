@@ -17,6 +17,7 @@
 
 /* A whole reply, its head, and the framing of its pieces. */
 #define CONN_OUT_BYTES (HTTP_SERVER_REPLY_BYTES + 4096)
+#define CONN_OUT_SCARCE (CONN_OUT_BYTES / 4) /* of room: on_room is owed to who sees less */
 
 enum conn_phase {
     CONN_FREE,

@@ -16,13 +16,15 @@ static_assert(offsetof(struct http_conn, exchange) == 0, "the exchange is the fi
 
 /* ---- the buffer ------------------------------------------------------------------------------ */
 
-/* Moving is worth it only when it makes much room: on_room comes when half of the buffer is free.
- */
+/* Moving is worth it only when it makes much room. But on_room comes when half of the buffer is
+ * free, wherever that is: who is told so must find more than what counts as scarce, or he is told
+ * again and again while the peer takes nothing. */
 size_t conn_out_room(struct http_conn *conn)
 {
     size_t bytes = conn->out_to - conn->out_from;
+    bool is_scarce = CONN_OUT_BYTES - conn->out_to < CONN_OUT_SCARCE;
 
-    if (conn->out_from >= CONN_OUT_BYTES / 2) {
+    if (conn->out_from >= CONN_OUT_BYTES / 2 || (is_scarce && bytes <= CONN_OUT_BYTES / 2)) {
         memmove(conn->out, conn->out + conn->out_from, bytes);
         conn->out_from = 0;
         conn->out_to = bytes;
@@ -176,7 +178,7 @@ static size_t conn_room_for(struct http_conn *conn, enum conn_answer answer)
     CHECK(conn->answer == answer);
     size_t room = conn_out_room(conn);
     size_t kept = answer == ANSWER_PIECES ? 2 * CHUNK_FRAME_BYTES : 0;
-    conn->wants_room |= room < CONN_OUT_BYTES / 4;
+    conn->wants_room |= room < CONN_OUT_SCARCE;
     return room > kept ? room - kept : 0;
 }
 
