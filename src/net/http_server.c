@@ -105,7 +105,12 @@ static void on_kick(struct loop_timer *timer)
         if (node == NULL) {
             break;
         }
-        conn_pump(LIST_OWNER(node, struct http_conn, kick_node));
+        struct http_conn *conn = LIST_OWNER(node, struct http_conn, kick_node);
+        if (conn->phase == CONN_SHAKE) {
+            server_shake_later(conn);
+        } else {
+            conn_pump(conn);
+        }
     }
 }
 

@@ -9,7 +9,6 @@
  *
  * Counting is linear: a few thousand comparisons of numbers, and only when it is crowded.
  */
-#include "base/check.h"
 #include "net/http_server_conn.h"
 #include "os/os.h"
 
@@ -166,8 +165,10 @@ void server_shake_later(struct http_conn *conn)
 {
     struct http_server *server = conn->exchange.server;
 
-    CHECK(!list_has(&conn->shake_node));
     loop_watch_set(server->loop, &conn->link.watch, 0);
+    if (list_has(&conn->shake_node)) {
+        return;
+    }
     list_push_back(&server->shaking, &conn->shake_node);
     if (server->shaking.count == 1) {
         loop_timer_set(server->loop, &server->shake, server->shakes_at_ms);

@@ -4,6 +4,7 @@
 #include "serve/logs.h"
 #include "serve/metrics.h"
 #include "serve/portforward.h"
+#include "serve/serve_port.h"
 #include "serve/stats.h"
 
 static void put_server(struct metrics_out *to, const struct http_server *server)
@@ -21,6 +22,14 @@ static void put_server(struct metrics_out *to, const struct http_server *server)
     metrics_put(to, METRIC_SERVER_DEADLINES, is->deadlines);
     metrics_put_label(to, METRIC_SERVER_BYTES, "direction", S("in"), is->bytes_in);
     metrics_put_label(to, METRIC_SERVER_BYTES, "direction", S("out"), is->bytes_out);
+}
+
+static void put_callers(struct metrics_out *to, const struct serve_counters *is)
+{
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("unknown"), is->unauthenticated);
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("forbidden"), is->forbidden);
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("unanswered"), is->unanswered);
+    metrics_put(to, METRIC_SERVER_REVIEWS, is->reviews);
 }
 
 static void put_logs(struct metrics_out *to, const struct logs *logs)
@@ -55,6 +64,7 @@ void metrics_all(struct serve *serve, struct http_exchange *exchange,
     if (exchange->server != NULL) {
         put_server(&to, exchange->server);
     }
+    put_callers(&to, &serve->counters);
     if (world->logs != NULL) {
         put_logs(&to, world->logs);
     }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Peers that a server on the network must live with: idlers, and a flood of TLS handshakes.
+"""Peers that a server on the network must live with: idlers, and floods.
 
-    test/e2e/crowd.py flood PORT ADDRESS...    until it is stopped; prints how many handshakes it was
-                                               answered when its input ends
+    test/e2e/crowd.py handshakes PORT ADDRESS...    until its input ends; then it prints how many
+    test/e2e/crowd.py tokens PORT ADDRESS...        answers it was given
 
-A flood costs its sender nothing: it says a ClientHello that was made once, waits for the server's
-first flight (a key pair and a signature of the server), and goes away. Each ADDRESS of the loopback
-is a peer of its own.
+A flood of handshakes costs its sender nothing: it says a ClientHello that was made once, waits for
+the server's first flight (a key pair and a signature of the server), and goes away. Each ADDRESS of
+the loopback is a peer of its own.
 """
 import os
 import socket
@@ -97,34 +97,50 @@ class Idlers(threading.Thread):
 
 
 class Flood:
-    """The same as a process of its own: an interpreter would share its time with the test."""
+    """As a process of its own: an interpreter would share its time with the test."""
 
-    def __init__(self, port, *sources):
-        argv = [sys.executable, os.path.abspath(__file__), "flood", str(port), *sources]
+    def __init__(self, kind, port, *sources):
+        argv = [sys.executable, os.path.abspath(__file__), kind, str(port), *sources]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def stop(self):
-        """How many handshakes were answered."""
+        """How many answers it was given."""
         out, _ = self.process.communicate("", timeout=60)
         return int(out)
 
 
-def flood(port, sources):
-    hello = client_hello()
+def shake_hands(port, source):
+    """Answers in one connection: the first flight of a handshake that is not gone on with."""
+    with connect(port, source) as peer:
+        peer.sendall(HELLO)
+        yield bool(peer.recv(4096))
+
+
+def make_up_tokens(port, source):
+    """One request after the other in one connection, each with a token that was never given out."""
+    with ssl._create_unverified_context().wrap_socket(connect(port, source)) as peer:
+        while True:
+            token = os.urandom(12).hex()
+            peer.sendall(f"GET /pods HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            yield bool(peer.recv(4096))
+
+
+HELLO = client_hello()
+KINDS_OF_FLOODS = {"handshakes": shake_hands, "tokens": make_up_tokens}
+
+
+def flood(kind, port, sources):
     counts = {source: 0 for source in sources}
     lock = threading.Lock()
 
     def work(source):
         while True:
-            answered = False
             try:
-                with connect(port, source) as peer:
-                    peer.sendall(hello)
-                    answered = bool(peer.recv(4096))
+                for answer in KINDS_OF_FLOODS[kind](port, source):
+                    with lock:
+                        counts[source] += answer
             except OSError:
-                pass
-            with lock:
-                counts[source] += answered
+                time.sleep(0.01)
 
     for source in sources * THREADS_PER_ADDRESS:
         threading.Thread(target=work, args=(source,), daemon=True).start()
@@ -134,4 +150,4 @@ def flood(port, sources):
 
 
 if __name__ == "__main__":
-    flood(int(sys.argv[2]), sys.argv[3:])
+    flood(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

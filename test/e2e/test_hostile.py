@@ -91,7 +91,12 @@ class HostileTest(E2ETest):
 
     def test_handshake_flood(self):
         before = self.settle()
-        self.attack(Flood(self.port(), *STRANGERS), Flood(self.port("WEBHOOK_PORT"), "127.0.0.2"))
+        self.attack(Flood("handshakes", self.port(), *STRANGERS), Flood("handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2"))
+        self.assert_nothing_is_left(before)
+
+    def test_flood_of_tokens(self):
+        before = self.settle()
+        self.attack(Flood("tokens", self.port(), *STRANGERS))
         self.assert_nothing_is_left(before)
 
     def test_everything_at_once(self):
@@ -99,7 +104,7 @@ class HostileTest(E2ETest):
         self.attack(
             Idlers(self.port(), IDLERS, "127.0.0.1"),
             Idlers(self.port("WEBHOOK_PORT"), 40, "127.0.0.3"),
-            Flood(self.port(), "127.0.0.1", *STRANGERS),
-            Flood(self.port("WEBHOOK_PORT"), "127.0.0.2", "127.0.0.3"),
+            Flood("handshakes", self.port(), "127.0.0.1", *STRANGERS),
+            Flood("handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2", "127.0.0.3"),
         )
         self.assert_nothing_is_left(before)

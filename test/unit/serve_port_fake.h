@@ -206,6 +206,7 @@ static inline void fake_begin(void)
 static inline void fake_end(void)
 {
     assert_int_equal(f.serve.pending.count, 0);
+    assert_int_equal(f.serve.strangers, 0);
     assert_int_equal(f.arena.used, 0);
 }
 

@@ -208,6 +208,41 @@ static void test_certificate_of_another_authority(void **state)
     assert_all_is_well();
 }
 
+/* A ClientHello of one byte in each record, all at once: more steps than a turn has, so it asks for
+ * another one while the loop tells of the rest, too. It waits like everybody. */
+static void test_handshake_in_crumbs(void **state)
+{
+    (void)state;
+    static struct tls_engine client;
+    static char crumbs[6 * 1024];
+    uint8_t seed[TLS_SEED_BYTES] = {1};
+    size_t bytes, done;
+    struct buf out;
+    tls_start_client(&client, &w.trust, NULL, S("localhost"), false, seed);
+    const char *hello = tls_wire_ready(&client, &bytes);
+    buf_init(&out, crumbs, sizeof crumbs);
+    for (size_t i = 5; i < bytes; i++) {
+        buf_put(&out, str_make("\x16\3\3\0\1", 5));
+        buf_put_char(&out, hello[i]);
+    }
+    assert_true(buf_ok(&out));
+    tls_stop(&client);
+    net_peer_open_raw(&w.peer, &w.loop, &w.addr);
+    UNTIL(http_server_open(&w.server) == 1);
+    assert_int_equal(sock_send(w.peer.link.fd, out.ptr, out.bytes, &done), ERR_OK);
+    assert_int_equal(done, out.bytes);
+    UNTIL(w.server.kicked.count == 1);
+    w.server.shakes_at_ms = INT64_MAX; /* it is others' turn */
+    UNTIL(w.server.shaking.count == 1);
+    turns(10);
+    assert_int_equal(w.server.counters.bytes_out, 0);
+    loop_timer_set(&w.loop, &w.server.shake, 0);
+    UNTIL(w.server.counters.bytes_out > 0); /* its first flight */
+    assert_int_equal(w.server.counters.handshake_failures, 0);
+    net_peer_reset(&w.peer);
+    assert_all_is_well();
+}
+
 /* ---- requests -------------------------------------------------------------------------------- */
 
 static void test_heads_without_end(void **state)
@@ -299,10 +334,10 @@ static void test_reset_in_the_handshake(void **state)
 static void test_reset_while_it_asks(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"G", "GET / HTTP/1.1\r\nHost: h\r\n",
-                                        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
-                                        "POST / HTTP/1.1\r\nHost: h\r\n"
-                                        "Transfer-Encoding: chunked\r\n\r\n3\r\nab"};
+    static const char *const parts[] = {
+        "G", "GET / HTTP/1.1\r\nHost: h\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         open_tls();
         say(str_of(parts[i]));
@@ -351,6 +386,7 @@ int main(void)
         TEST(test_plain_text),
         TEST(test_old_versions),
         TEST(test_certificate_of_another_authority),
+        TEST(test_handshake_in_crumbs),
         TEST(test_heads_without_end),
         TEST(test_noise_as_a_request),
         TEST(test_noise_after_an_upgrade),

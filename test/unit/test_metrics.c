@@ -4,9 +4,11 @@
 #include "serve/logs.h"
 #include "serve/metrics.h"
 #include "serve/portforward.h"
+#include "serve/serve_port.h"
 #include "serve/stats.h"
 #include "serve_fakes.h"
 
+static struct serve port = {.counters = {.forbidden = 6}};
 static struct http_server_counters counters = {.accepted = 5, .bytes_out = 77};
 
 const struct http_server_counters *http_server_counters(const struct http_server *server)
@@ -67,7 +69,7 @@ static void test_metrics_answer(void **state)
     (void)state;
     struct fake_peer *peer = fake_peer("");
     peer->exchange.server = (struct http_server *)(void *)peer;
-    metrics_all(NULL, &peer->exchange, NULL);
+    metrics_all(&port, &peer->exchange, NULL);
     assert_int_equal(peer->status, 200);
     assert_non_null(strstr(peer->got, "# TYPE ecilet_pods gauge\n"
                                       "ecilet_pods{phase=\"Running\"} 1\n"
@@ -75,6 +77,7 @@ static void test_metrics_answer(void **state)
     assert_non_null(strstr(peer->got, "\necilet_lease_age_seconds 1.500000000\n"));
     assert_non_null(strstr(peer->got, "\necilet_server_connections 3\n"));
     assert_non_null(strstr(peer->got, "\necilet_server_bytes_total{direction=\"out\"} 77\n"));
+    assert_non_null(strstr(peer->got, "\necilet_server_denied_total{reason=\"forbidden\"} 6\n"));
     assert_non_null(strstr(peer->got, "\necilet_logs_gaps_total{reason=\"cloud\"} 4\n"));
     assert_non_null(strstr(peer->got, "\necilet_streams_open{kind=\"exec\"} 7\n"
                                       "ecilet_streams_open{kind=\"attach\"} 8\n"
@@ -87,7 +90,7 @@ static void test_metrics_too_large(void **state)
     (void)state;
     is_huge = true;
     struct fake_peer *peer = fake_peer("");
-    metrics_all(NULL, &peer->exchange, NULL);
+    metrics_all(&port, &peer->exchange, NULL);
     assert_int_equal(peer->status, 500);
     fake_peer_free(peer);
 }

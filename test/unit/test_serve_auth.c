@@ -371,12 +371,41 @@ static void test_peer_that_does_not_wait(void **state)
     assert_int_equal(f.handled, 0);
 }
 
+/* Made-up tokens leave places, and calls to the API server, to those who are known by something. */
+static void test_strangers_take_a_part_of_the_places(void **state)
+{
+    (void)state;
+    static struct fake_ask waiting[SERVE_STRANGERS_MAX];
+    let_in("Bearer known");
+    for (uint32_t i = 0; i < SERVE_STRANGERS_MAX; i++) {
+        waiting[i] = by_token("Bearer made up");
+        fake_send(&waiting[i]);
+        assert_int_equal(waiting[i].status, 0);
+    }
+    assert_int_equal(status_of_token("Bearer one more"), 503);
+    assert_int_equal(status_of_token("Bearer known"), 200);
+    struct fake_ask made = by_peer(&admin);
+    fake_send(&made);
+    fake_answer(ERR_OK, YES);
+    assert_int_equal(made.status, 200);
+    f.handlers.on_gone(&waiting[0].exchange); /* one does not wait, and makes room */
+    made = by_token("Bearer new");
+    fake_send(&made);
+    fake_answer(ERR_OK, KNOWN);
+    assert_int_equal(f.serve.strangers, SERVE_STRANGERS_MAX - 1);
+    assert_int_equal(made.status, 200); /* that ann may was known */
+    for (uint32_t i = 1; i < SERVE_STRANGERS_MAX; i++) {
+        f.handlers.on_gone(&waiting[i].exchange);
+    }
+    assert_int_equal(f.serve.strangers, 0);
+}
+
 static void test_more_questions_than_places(void **state)
 {
     (void)state;
     static struct fake_ask waiting[SERVE_PENDING_MAX];
     for (uint32_t i = 0; i < SERVE_PENDING_MAX; i++) {
-        waiting[i] = by_token("Bearer t");
+        waiting[i] = by_peer(&admin);
         fake_send(&waiting[i]);
         assert_int_equal(waiting[i].status, 0);
     }
@@ -420,6 +449,7 @@ int main(void)
         TEST(test_full_of_tokens),
         TEST(test_full_of_grants),
         TEST(test_peer_that_does_not_wait),
+        TEST(test_strangers_take_a_part_of_the_places),
         TEST(test_more_questions_than_places),
         TEST(test_no_memory),
     };
