@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "serve/exec.h"
 #include "serve/upgrade.h"
 
 bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_protocol)
@@ -26,13 +25,18 @@ bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_
 bool forward_find(struct serve *serve, struct http_exchange *exchange,
                   const struct serve_target *target, struct sock_addr *address)
 {
+    const struct serve_world *world = serve_world(serve);
     struct serve_pod pod;
-    if (!exec_find_instance(serve, exchange, target, &pod)) {
+    if (world->find_pod(world->owner, target->name_space, target->pod, target->uid, &pod) !=
+        ERR_OK) {
+        serve_refuse(exchange, 404, NULL, "pod \"%.*s/%.*s\" is not on this node",
+                     STR_ARG(target->name_space), STR_ARG(target->pod));
         return false;
     }
-    if (!sock_addr_parse(pod.address, 0, address)) {
-        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" has no address yet",
-                     STR_ARG(target->name_space), STR_ARG(target->pod));
+    if (!pod.is_running || !sock_addr_parse(pod.address, 0, address)) {
+        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" %s", STR_ARG(target->name_space),
+                     STR_ARG(target->pod),
+                     pod.has_ended ? "has ended" : "has no running instance with an address yet");
         return false;
     }
     return true;
