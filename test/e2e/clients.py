@@ -6,6 +6,7 @@ count too.
 import concurrent.futures
 import contextlib
 import fcntl
+import functools
 import glob
 import http.client
 import json
@@ -85,6 +86,7 @@ def _candidates(cluster):
                     yield path
 
 
+@functools.cache
 def find_clients(cluster):
     """Oldest first; says which there are."""
     found = {}
