@@ -1,6 +1,7 @@
 """Streams straight to the kubelet port, as API servers from 1.30 on and other WebSocket clients open them; and what
 is left of a session whose client has gone."""
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -17,14 +18,67 @@ from harness import E2ETest, container, pod, wait_for
 from line import Line
 from websocket import CLOSE, PING, PONG, Refused, WebSocket
 
-KEPT = 7
+KEPT = 7  # connections that wait for the next request: four to the cloud, and some from the API server
 STDIN, STDOUT, STDERR, ERROR, RESIZE, END = 0, 1, 2, 3, 4, 255
 SCRIPT = """nc -ll -p 7001 -e cat /dev/zero & nc -ll -p 7000 -e sha256sum &
 i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.5; done"""
 
 
+class Tunnel:
+    """SPDY/3.1 inside a WebSocket, as the client of a port-forward speaks it; see src/net/spdy.h."""
+
+    FIN = 1
+
+    def __init__(self, session):
+        self.session, self.next_id, self.got = session, 1, b""
+        self.is_first = True
+
+    def open(self, port, number):
+        """The two streams of a connection; returns the numbers of (error, data)."""
+        ids = self.next_id, self.next_id + 2
+        self.next_id += 4
+        for stream, kind in zip(ids, ("error", "data")):
+            fields = {"streamtype": kind, "port": str(port), "requestid": str(number)}
+            texts = [text.encode() for pair in fields.items() for text in pair]
+            block = struct.pack("!I", len(fields)) + b"".join(struct.pack("!I", len(text)) + text for text in texts)
+            # Data of zlib that is stored only; its dictionary is named and not used.
+            zipped = b"\x78\xbb\xe3\xc6\xa7\xc2" if self.is_first else b""
+            zipped += b"\0" + struct.pack("<HH", len(block), len(block) ^ 0xFFFF) + block + b"\0\0\0\xff\xff"
+            self.is_first = False
+            self.session.send(struct.pack("!HHIIIH", 0x8003, 1, len(zipped) + 10, stream, 0, 0) + zipped)
+        return ids
+
+    def put(self, stream, data, is_last=False):
+        self.session.send(struct.pack("!II", stream, len(data) | (1 << 24 if is_last else 0)))
+        for at in range(0, len(data), 7001):  # messages end anywhere
+            self.session.send(data[at : at + 7001])
+
+    def _read(self, size):
+        while len(self.got) < size:
+            opcode, data = self.session.read()
+            if opcode != 2:
+                raise AssertionError(f"message {opcode}: {data!r}")
+            self.got += data
+        data, self.got = self.got[:size], self.got[size:]
+        return data
+
+    def collect(self, *streams):
+        """What comes on these streams until all of them have ended."""
+        said = {stream: b"" for stream in streams}
+        open_ones = set(streams)
+        while open_ones:
+            first, second = struct.unpack("!II", self._read(8))
+            data = self._read(second & 0xFFFFFF)
+            if first >> 31 == 0:
+                said[first] += data
+                if second >> 24 & self.FIN:
+                    open_ones.discard(first)
+        return [said[stream] for stream in streams]
+
+
 class StreamsTest(E2ETest):
     mode = "container"
+    config = {"CLOUD_CONNECTIONS": "4"}  # each exec asks over a new one, and so many are kept
 
     def setUp(self):
         super().setUp()
@@ -109,6 +163,22 @@ class StreamsTest(E2ETest):
             session.send(bytes([STDIN]) + b"exit 5\n")
             self.assertEqual(json.loads(self.collect(session)[ERROR])["details"]["causes"][0]["message"], "5")
 
+    def test_forward_in_a_tunnel(self):
+        """Half-closes, and a port where nothing listens, after which the session goes on."""
+        data = os.urandom(1024 * 1024)
+        want = hashlib.sha256(data).hexdigest().encode()
+        with self.dial(f"/portForward/{self.namespace}/web", "SPDY/3.1+portforward.k8s.io") as session:
+            tunnel = Tunnel(session)
+            for number, port in enumerate((7000, 9, 7000)):
+                error, stream = tunnel.open(port, number)
+                tunnel.put(error, b"", is_last=True)
+                tunnel.put(stream, data if port == 7000 else b"", is_last=True)
+                why, answer = tunnel.collect(error, stream)
+                if port == 9:
+                    self.assertIn(b"connection refused", why)
+                else:
+                    self.assertEqual((why, answer.split()[:1]), (b"", [want]))
+
     def test_refusals_are_clear(self):
         with self.assertRaises(Refused) as refused:
             self.exec("true", protocol="v9.channel.k8s.io")
@@ -135,8 +205,7 @@ class StreamsTest(E2ETest):
         return set(self.numbers()[0].values()) == {count}
 
     def assert_all_is_freed(self, descriptors_before, sessions):
-        """After more sessions than there are connections kept for the next request, to the cloud or from the API
-        server: those end only when they have been idle for a minute or two."""
+        """After more sessions than there are connections that are kept: those end only after a minute or two."""
         self.assertGreater(sessions, KEPT)
         wait_for(lambda: self.sessions_are(0), 60, "no session is left")
         wait_for(lambda: self.numbers()[1] <= descriptors_before + KEPT, 150, "descriptors are as before")
