@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -130,18 +129,12 @@ class StreamsTest(E2ETest):
         """Ten megabytes in, the end of stdin told on channel 255, ten megabytes and Success out."""
         data = os.urandom(10 * 1024 * 1024)
         with self.exec("cat", input=1) as session:
-
-            def send():
-                for at in range(0, len(data), 30000):
-                    session.send(bytes([STDIN]) + data[at : at + 30000])
-                session.send(bytes([END, STDIN]))
-
-            sender = threading.Thread(target=send)
-            sender.start()
+            for at in range(0, len(data), 30000):
+                session.post(bytes([STDIN]) + data[at : at + 30000])
+            session.post(bytes([END, STDIN]))
             got = self.collect(session)
-            sender.join(60)
+        self.assertEqual(json.loads(got.get(ERROR, b"{}")).get("status"), "Success", got.get(ERROR))
         self.assertTrue(got[STDOUT] == data, f"{len(got[STDOUT])} bytes came back")
-        self.assertEqual(json.loads(got[ERROR])["status"], "Success")
 
     def test_pings_and_the_windows_size(self):
         with self.exec("sh", input=1, tty=1) as session:
