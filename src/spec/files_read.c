@@ -223,8 +223,12 @@ static void read_token(struct files *to, json source, str path)
         verdict_refuse(read->verdict, SPEC_WAIT, path, "the API server gave an empty token");
         return;
     }
-    verdict_warn(read->verdict, path, "the token ends at %.*s; it is not renewed in the instance",
-                 STR_ARG(json_text(json_get(status, "expirationTimestamp"), read->arena)));
+    /* UpdateContainerGroup could bring a new one, but takes no modes of files, and whether it
+     * restarts containers is nowhere promised (eci-api 2.7): when the token ends is said instead.
+     */
+    verdict_warn_as(read->verdict, "ServiceAccountTokenNotRenewed", path,
+                    "the token ends at %.*s; it is not renewed in the instance",
+                    STR_ARG(json_text(json_get(status, "expirationTimestamp"), read->arena)));
     add_file(to, file, path);
 }
 

@@ -413,7 +413,7 @@ static const struct field_case {
      "Volume.1.ConfigFileVolume.ConfigFileToPath.3.Path=t\n"
      "Volume.1.ConfigFileVolume.ConfigFileToPath.3.Content=dC5vLms=\n",
      "spec.volumes[0].projected.sources[3].serviceAccountToken: the token ends at 2024-01-02",
-     NULL},
+     "ServiceAccountTokenNotRenewed"},
     {"other token",
      VOLUME("'projected':{'sources':[{'serviceAccountToken':{'audience':'x','path':'t'}}]}"),
      ERR_BUSY, NULL, "spec.volumes[0].projected.sources[0].serviceAccountToken: there is no token",

@@ -401,6 +401,13 @@ static const struct rule_case {
      "spec.containers[0]: port 10250 is used"},
     {LENIENT, "", ONE(",'ports':[{'containerPort':10255}]"), ERR_UNSUPPORTED,
      "spec.containers[0]: port 10255 is used"},
+    /* a pod that asks for the token that every pod gets */
+    {LENIENT, "",
+     "{'automountServiceAccountToken':true,'volumes':[{'name':'kube-api-access-x','projected':"
+     "{'sources':[{'serviceAccountToken':{'path':'token'}}]}}],'containers':[{'name':'a',"
+     "'image':'b','volumeMounts':[{'name':'kube-api-access-x','mountPath':'/var/run/secrets/"
+     "kubernetes.io/serviceaccount'}]}]}",
+     ERR_BUSY, "spec.volumes[0].projected.sources[0].serviceAccountToken: there is no token"},
     /* the token elsewhere than where it is put by the API server */
     {LENIENT, "",
      "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{'serviceAccountToken':"

@@ -64,6 +64,13 @@ static const struct collect_case {
      "'containers':[{'volumeMounts':[{'name':'default-token-x','mountPath':'" TOKEN_MOUNT_PATH
      "'}]}]}",
      ALWAYS},
+    {POD(",'automountServiceAccountToken':true,'volumes':[{'name':'kube-api-access-x','projected':"
+         "{'sources':[{'configMap':{'name':'kube-root-ca.crt'}},{'serviceAccountToken':{'path':"
+         "'token','expirationSeconds':3607}}]}}]"),
+     ALWAYS "map default/kube-root-ca.crt\ntoken default/default  3607\n"},
+    {"{'automountServiceAccountToken':true,'volumes':[{'name':'default-token-x','secret':"
+     "{'secretName':'default-token-x'}}]}",
+     ALWAYS "secret default/default-token-x\n"},
     /* the same shape, but the user's: mounted elsewhere, or a second one */
     {"{'volumes':[{'name':'my-token-x','secret':{'secretName':'my-token-x'}}],"
      "'containers':[{'volumeMounts':[{'name':'my-token-x','mountPath':'/etc/x'}]}]}",
