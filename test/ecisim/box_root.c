@@ -121,6 +121,19 @@ static bool make_config_file(struct arena *arena, const char *dir, const struct 
            write_file(path, data, bytes < 0 ? 0 : (size_t)bytes, octal(file, "Mode", mode));
 }
 
+/* A limit holds where the kernel can hold it: in memory. "8Mi" is 8m to tmpfs; limits in other
+ * units are not held. */
+static const char *memory_options(struct arena *arena, const struct node *volume)
+{
+    const char *limit = tree_text(volume, "EmptyDirVolume.SizeLimit");
+    char *end = NULL;
+    unsigned long number = limit == NULL ? 0 : strtoul(limit, &end, 10);
+    bool is_binary =
+        number > 0 && strchr("KMG", end[0]) != NULL && end[0] != '\0' && text_is(end + 1, "i");
+    return is_binary ? arena_fmt(arena, "mode=0777,size=%lu%c", number, end[0] | 0x20)
+                     : "mode=0777";
+}
+
 /* Volumes of the cloud (NFS, disks, buckets) are empty folders here. */
 static bool make_volume(struct arena *arena, const struct pod *pod, const struct node *volume)
 {
@@ -128,7 +141,7 @@ static bool make_volume(struct arena *arena, const struct pod *pod, const struct
     unsigned mode = octal(volume, "ConfigFileVolume.DefaultMode", 0644);
     bool is_good = make_dirs(dir) && chmod(dir, 0777) == 0;
     if (is_good && text_is(tree_text(volume, "EmptyDirVolume.Medium"), "Memory")) {
-        is_good = mount("tmpfs", dir, "tmpfs", 0, "mode=0777") == 0;
+        is_good = mount("tmpfs", dir, "tmpfs", 0, memory_options(arena, volume)) == 0;
     }
     for (const struct node *file = tree_list(volume, "ConfigFileVolume.ConfigFileToPath");
          file != NULL && is_good; file = file->next) {
