@@ -126,6 +126,13 @@ static bool has_init_news(const struct look *l)
            l->pod->init_read_at_ms <= l->now_ms;
 }
 
+/* An init container that fails ends the pod, often between two looks. */
+static bool ended_with_init_news(const struct look *l)
+{
+    return pod_has_ended(l) && eci_status_is_terminal(l->group->status) && has_init_news(l) &&
+           !pod_is_busy(l) && !is_hidden(l);
+}
+
 static bool always(const struct look *l)
 {
     (void)l;
@@ -154,6 +161,8 @@ static const struct group_rule {
     {"whether its pod exists is not proven yet", pod_is_unproven, EFFECT_NONE},
     {"its pod is leaving", pod_is_leaving, EFFECT_DELETE},
     {"its pod has ended but it has not", runs_for_an_ended_pod, EFFECT_DELETE},
+    {"its pod has ended, its init containers have not been shown", ended_with_init_news,
+     EFFECT_READ_DETAIL},
     {"its pod has ended", pod_has_ended, EFFECT_NONE},
     {"its pod has a request under way", pod_is_busy, EFFECT_NONE},
     {"the cloud did not show it when asked; waiting for a listing that does", is_hidden,

@@ -1176,6 +1176,42 @@ static void test_brain_looks_no_further_at_what_the_cloud_does_not_show(void **s
     scene_close(&scene);
 }
 
+/* An init container that fails ends the pod, often between two looks at the init containers: they
+ * are shown all the same, and then the pod is left alone. */
+static void test_brain_shows_init_containers_of_a_pod_that_has_ended(void **state)
+{
+    (void)state;
+    struct scene scene;
+    bool found[READ_BATCH_MAX] = {true};
+    struct pod_status_past past = {.phase = POD_PHASE_FAILED};
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+    handle h = group->pod;
+    pod->has_init = true;
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_FAILED, 99, scene.now_ms,
+                         scene.now_ms);
+    past.phase = pod->phase = POD_PHASE_FAILED; /* was written */
+    pod->past = past;
+    pod->reported_row = 99;
+    pass(&scene, 2000);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_true(brain_wants_report(&scene.brain, group, 0, true));
+    assert_true(brain_report(&scene.brain, group, 5, true, true, scene.now_ms));
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    expect_silence(&scene); /* the status is being written */
+    past.init_hash = 5;
+    brain_patch_done(&scene.brain, h, ERR_OK, &past, 0, true, scene.now_ms);
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_READ_DETAIL); /* as for pods that run: it has stayed so */
+    assert_false(brain_report(&scene.brain, group, 5, true, true, scene.now_ms));
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    pass(&scene, 600000);
+    expect_silence(&scene);
+    assert_int_equal(pod->phase, POD_PHASE_FAILED);
+    scene_close(&scene);
+}
+
 /* Settled after absence_ms for creating again, which has its token; going for good waits longer. */
 static void test_brain_leaving_soon_after_a_settled_doubt_waits(void **state)
 {
@@ -1353,6 +1389,7 @@ int main(void)
         cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
         cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
         cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
+        cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
         cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
         cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
         cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
