@@ -343,9 +343,9 @@ static void read_claim(struct spec_read *read, json claim, str path, struct spec
     use.name = json_text(json_get(spec, "volumeName"), read->arena);
     if (str_is_empty(use.name) ||
         !json_text_is(json_get(json_get(object, "status"), "phase"), "Bound")) {
-        verdict_refuse(read->verdict, SPEC_WAIT, path,
-                       "the claim %.*s is not bound to a volume yet",
-                       STR_ARG(str_sub(claim_name, 0, TEXT_BYTES_SHOWN)));
+        verdict_refuse_as(read->verdict, SPEC_WAIT, REF_MOUNT_FAILED, path,
+                          "the claim %.*s is not bound to a volume yet",
+                          STR_ARG(str_sub(claim_name, 0, TEXT_BYTES_SHOWN)));
         return;
     }
     object = ref_object(read, &use);
