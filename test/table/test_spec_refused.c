@@ -332,6 +332,9 @@ static void test_print(void **state)
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X256 X64 X64 X64 X64
 
+#define DISK(name) \
+    "{'name':'" name "','flexVolume':{'driver':'alicloud/disk','options':{'volumeId':'d'}}}"
+
 enum mode { LENIENT, STRICT };
 
 static const struct rule_case {
@@ -449,6 +452,14 @@ static const struct rule_case {
     {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") "]"), ERR_OK, ""},
     {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") ",{'name':'c'}]"),
      ERR_UNSUPPORTED, "spec.volumes: 21 volumes; an instance has at most 20"},
+    {LENIENT, "",
+     POD(",'volumes':[" DISK("1") "," DISK("2") "," DISK("3") "," DISK("4") "," DISK("5") "," DISK(
+         "6") "]"),
+     ERR_OK, ""},
+    {LENIENT, "",
+     POD(",'volumes':[" DISK("1") "," DISK("2") "," DISK("3") "," DISK("4") "," DISK("5") "," DISK(
+         "6") "," DISK("7") "]"),
+     ERR_UNSUPPORTED, "spec.volumes: 7 disks; an instance has at most 6"},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN "]"), ERR_OK, ""},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN ",'x']"), ERR_UNSUPPORTED,
      "spec.containers[0]: command has 21 items, the cloud takes at most 20"},
