@@ -153,6 +153,7 @@ void pod_forget(struct brain *brain, struct pod *pod)
         CHECK(brain->in_flight[pod->busy] > 0);
         brain->in_flight[pod->busy]--;
     }
+    pod_set_waiter(brain, pod, false);
     bool was_there = index_remove(&brain->pod_by_uid, str_hash(str_of(pod->uid)), h);
     CHECK(was_there);
     pool_give(&brain->pods, h);
@@ -248,6 +249,15 @@ void group_back_off(struct brain *brain, struct group *group, msec base_ms, msec
     group->failures++;
     group_retry_at(brain, group,
                    now_ms + backoff_ms(group->failures, base_ms, cap_ms, &brain->prng));
+}
+
+void pod_set_waiter(struct brain *brain, struct pod *pod, bool is_waiter)
+{
+    if (pod->is_waiter != is_waiter) {
+        CHECK(is_waiter || brain->waiters > 0);
+        brain->waiters += is_waiter ? 1 : (uint32_t)-1;
+        pod->is_waiter = is_waiter;
+    }
 }
 
 void pod_idle(struct brain *brain, struct pod *pod, enum effect_kind kind)

@@ -123,6 +123,7 @@ struct pod {
     enum say_kind say;           /* a status of our own waits to be written */
     bool was_said;               /* ... and this one was written already */
     bool is_refused;             /* will never be created as it is */
+    bool is_waiter;              /* waits for something in the cluster; counted in brain->waiters */
     const char *say_reason;      /* static text, e.g. "ProviderFailed" */
     char message[POD_MESSAGE_BYTES];
     uint64_t message_told; /* hash of the message an event was emitted for */
@@ -255,6 +256,7 @@ struct brain {
     struct trace trace;
     struct brain_counters counters;
 
+    uint32_t waiters; /* pods that wait for something in the cluster */
     uint32_t list_epoch;
     bool is_listing;
     bool pods_are_listed;   /* one complete list was applied since the start */

@@ -12,8 +12,12 @@
 #define RETRY_BASE_MS 1000 /* first back-off after a failure */
 #define RETRY_CAP_MS 60000 /* ... and the longest */
 #define WAIT_CAP_MS 8000   /* ... for something that is missing in the cluster: with jitter 10 s */
-#define RETRY_SLOT_MS 200  /* no local slot: look again soon */
-#define GONE_POLL_MS 1000  /* between reads of a group that is being deleted */
+/* Each look costs the API server a few reads: when many wait (a Secret that a whole Deployment
+ * lacks) they look less often, so many a second together, but not more seldom than this. */
+#define WAIT_LOOKS_PER_S 20
+#define WAIT_CAP_MANY_MS 120000
+#define RETRY_SLOT_MS 200      /* no local slot: look again soon */
+#define GONE_POLL_MS 1000      /* between reads of a group that is being deleted */
 #define GONE_POLL_CAP_MS 5000  /* ... growing to this */
 #define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
 #define INIT_POLL_MS 2000      /* between looks at init containers while they run */
@@ -79,6 +83,8 @@ void group_forget(struct brain *brain, struct group *group);
 struct pod *pod_of_group(const struct brain *brain, const struct group *group);
 struct group *group_of_pod(const struct brain *brain, const struct pod *pod);
 handle pod_handle(const struct brain *brain, const struct pod *pod);
+/* Its create waits for something in the cluster, or not any more. */
+void pod_set_waiter(struct brain *brain, struct pod *pod, bool is_waiter);
 handle group_handle(const struct brain *brain, const struct group *group);
 /* A new, empty pod or group with its key in the index; NULL when the pool is full (for a pod: when
  * there are pods_max already). */

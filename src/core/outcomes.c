@@ -129,6 +129,7 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     trace_add(&brain->trace, now_ms, "create done", h.slot,
               (uint32_t)outcome << 16 | (uint32_t)err);
     pod_idle(brain, pod, EFFECT_CREATE);
+    pod_set_waiter(brain, pod, false);
     if (outcome == CREATE_LATER && pod->fails_fast && (err == ERR_STOCK || err == ERR_QUOTA)) {
         outcome = CREATE_REFUSED; /* the cloud's own no; throttling or silence are none */
     }
@@ -157,9 +158,20 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     pod_touch(brain, pod);
 }
 
+/* How long one of those that wait does not look, at most. */
+static msec wait_cap_ms(const struct brain *brain)
+{
+    msec shared_ms = (msec)brain->waiters * 1000 / WAIT_LOOKS_PER_S;
+    if (shared_ms <= WAIT_CAP_MS) {
+        return WAIT_CAP_MS;
+    }
+    return shared_ms < WAIT_CAP_MANY_MS ? shared_ms : WAIT_CAP_MANY_MS;
+}
+
 void brain_create_waits(struct brain *brain, handle h, const char *reason, str message, msec now_ms)
 {
     count_outcome(brain, EFFECT_CREATE, ERR_BUSY);
+    bucket_give_back(&brain->create_bucket); /* nothing was asked of the cloud */
     struct pod *pod = brain_pod(brain, h);
     if (pod == NULL) {
         return;
@@ -168,7 +180,8 @@ void brain_create_waits(struct brain *brain, handle h, const char *reason, str m
     pod_idle(brain, pod, EFFECT_CREATE);
     explain(brain, pod, SAY_PENDING, reason != NULL ? reason : "ProviderFailed",
             reason != NULL ? reason : "ProviderCreateFailed", message);
-    pod_back_off(brain, pod, WAIT_CAP_MS, now_ms);
+    pod_set_waiter(brain, pod, true);
+    pod_back_off(brain, pod, wait_cap_ms(brain), now_ms);
     pod_touch(brain, pod);
 }
 

@@ -322,6 +322,73 @@ static void test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon(voi
     scene_close(&scene);
 }
 
+/* A Deployment without its Secret: its pods neither storm the API server nor use up what pods that
+ * lack nothing need, and each still looks every two minutes. */
+static void test_brain_many_that_wait_look_less_often(void **state)
+{
+    enum { WAITERS = 1000, MINUTES = 10 };
+    (void)state;
+    struct scene scene;
+    struct effect effect;
+    uint32_t looks = 0, looks_of_first = 0;
+    scene_open_with(&scene, WAITERS + 8);
+    list_nothing(&scene);
+    sweep(&scene, nothing);
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        char uid[16];
+        snprintf(uid, sizeof uid, "w%u", i);
+        give(&scene, uid, POD_PHASE_PENDING, false);
+    }
+    handle first = HANDLE_NONE;
+    for (msec end_ms = scene.now_ms + MINUTES * 60000; scene.now_ms < end_ms; pass(&scene, 20)) {
+        if (end_ms - scene.now_ms == 5 * 60000) {
+            looks = looks_of_first = 0; /* the back-off has grown by now */
+        }
+        while (brain_next(&scene.brain, scene.now_ms, &effect)) {
+            if (effect.kind == EFFECT_DELTA) {
+                brain_delta_done(&scene.brain, ERR_OK, effect.started_ms, scene.now_ms);
+            } else if (effect.kind == EFFECT_SWEEP) {
+                brain_sweep_done(&scene.brain, ERR_OK, true, 0, effect.started_ms, scene.now_ms);
+            } else if (effect.kind == EFFECT_CREATE) {
+                looks++;
+                first = first.slot == 0 ? effect.pod : first;
+                looks_of_first += handle_eq(first, effect.pod);
+                brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                                   scene.now_ms);
+            } else if (effect.kind == EFFECT_SAY) {
+                struct pod_status_past past = {.phase = POD_PHASE_PENDING};
+                brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+            }
+        }
+    }
+    assert_int_equal(scene.brain.waiters, WAITERS);
+    assert_in_range(looks / (5 * 60), 10, 30); /* a second, of all together */
+    assert_in_range(looks_of_first, 2, 20);
+    /* What they all did cost nothing of the budget. */
+    give(&scene, "wants-nothing", POD_PHASE_PENDING, false);
+    do {
+        assert_true(brain_next(&scene.brain, scene.now_ms, &effect));
+    } while (effect.kind != EFFECT_CREATE);
+    assert_int_equal(bucket_wait_ms(&scene.brain.create_bucket, scene.now_ms, 200), 0);
+    /* One that lacks nothing any more is none of them. */
+    handle last = first;
+    brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                       scene.now_ms);
+    assert_int_equal(scene.brain.waiters, WAITERS + 1);
+    while (!handle_eq(last, effect.pod)) {
+        pass(&scene, 20);
+        if (brain_next(&scene.brain, scene.now_ms, &effect) && effect.kind == EFFECT_CREATE &&
+            !handle_eq(last, effect.pod)) {
+            brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                               scene.now_ms);
+        }
+    }
+    brain_create_done(&scene.brain, last, CREATE_ACCEPTED, ERR_OK, S("eci-1"), STR_NONE,
+                      scene.now_ms);
+    assert_int_equal(scene.brain.waiters, WAITERS);
+    scene_close(&scene);
+}
+
 static void test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now(void **state)
 {
     static const struct {
@@ -1372,6 +1439,7 @@ int main(void)
         cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
         cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
         cmocka_unit_test(test_brain_used_token_means_another_attempt),
+        cmocka_unit_test(test_brain_many_that_wait_look_less_often),
         cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
         cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
         cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
