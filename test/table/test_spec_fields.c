@@ -417,7 +417,7 @@ static const struct field_case {
     {"other token",
      VOLUME("'projected':{'sources':[{'serviceAccountToken':{'audience':'x','path':'t'}}]}"),
      ERR_BUSY, NULL, "spec.volumes[0].projected.sources[0].serviceAccountToken: there is no token",
-     NULL},
+     "FailedMount"},
     {"trust bundle", VOLUME("'projected':{'sources':[{'clusterTrustBundle':{'path':'t'}}]}"),
      ERR_UNSUPPORTED, NULL, "spec.volumes[0].projected.sources[0].clusterTrustBundle: ", NULL},
     /* Volumes of the cloud */
