@@ -27,6 +27,8 @@
  *   SPEC_FILES_MAX         spec/files_read.h   files          the pod is refused: event
  *   SPEC_REFS_MAX          spec/spec_refs.h    objects        the pod is refused: event
  *   SERVICE_ENV_MAX        spec/service_env.h  variables      none is set: event
+ *   SPEC_SERVICES_*        spec/spec_refs.h    services       more pages; then none is set: event
+ *   WAIT_LOOKS_PER_S       core/brain_in.h     looks          pods that wait look less often
  *   EXPAND_BYTES_MAX       spec/expand.h       bytes          the pod is refused: event
  *   POD_*_BYTES            core/brain.h        bytes          unreadable pod: event
  *   BRAIN_EVENTS_MAX       core/brain.h        events         the oldest is dropped

@@ -217,22 +217,30 @@ static void add_service(struct services *to, json service)
     }
 }
 
+/* A text or number as it is; anything else could be as deep as the list itself. */
+static void put_plain(struct json_write *out, const char *key, json value)
+{
+    bool is_plain = json_type(value) == JSON_TYPE_STRING || json_type(value) == JSON_TYPE_NUMBER;
+
+    json_member_raw(out, key, is_plain ? json_raw(value) : STR_NONE);
+}
+
 static void trim_service(json service, struct json_write *out)
 {
     json spec = json_get(service, "spec"), ports = json_get(spec, "ports");
 
     json_object(out);
     json_member_object(out, "metadata");
-    json_member_raw(out, "name", json_raw(json_get(json_get(service, "metadata"), "name")));
+    put_plain(out, "name", json_get(json_get(service, "metadata"), "name"));
     json_end(out);
     json_member_object(out, "spec");
-    json_member_raw(out, "clusterIP", json_raw(json_get(spec, "clusterIP")));
+    put_plain(out, "clusterIP", json_get(spec, "clusterIP"));
     json_member_array(out, "ports");
     for (json one = json_first(ports); json_is_there(one); one = json_next(one)) {
         json_object(out);
-        json_member_raw(out, "name", json_raw(json_get(one, "name")));
-        json_member_raw(out, "protocol", json_raw(json_get(one, "protocol")));
-        json_member_raw(out, "port", json_raw(json_get(one, "port")));
+        put_plain(out, "name", json_get(one, "name"));
+        put_plain(out, "protocol", json_get(one, "protocol"));
+        put_plain(out, "port", json_get(one, "port"));
         json_end(out);
     }
     json_end(out);
@@ -246,7 +254,7 @@ void service_env_trim(json list, struct json_write *out)
 
     json_object(out);
     json_member_object(out, "metadata");
-    json_member_raw(out, "continue", json_raw(json_get(json_get(list, "metadata"), "continue")));
+    put_plain(out, "continue", json_get(json_get(list, "metadata"), "continue"));
     json_end(out);
     json_member_array(out, "items");
     for (json one = json_first(items); json_is_there(one); one = json_next(one)) {

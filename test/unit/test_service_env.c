@@ -69,6 +69,10 @@ static void test_trimmed_services(void **state)
          "'10.0.0.1','ports':[{'name':'p','protocol':null,'port':80},{'name':null,'protocol':'UDP',"
          "'port':81}]}}]}"},
         {"{'items':null}", "{'metadata':{'continue':null},'items':[]}"},
+        {"{'metadata':{'continue':{}},'items':[{'metadata':{'name':[[]]},'spec':{'clusterIP':'x',"
+         "'ports':{'a':{'port':true}}}}]}",
+         "{'metadata':{'continue':null},'items':[{'metadata':{'name':null},'spec':{'clusterIP':'x',"
+         "'ports':[{'name':null,'protocol':null,'port':null}]}}]}"},
         {"[]", "{'metadata':{'continue':null},'items':[]}"},
     };
 
