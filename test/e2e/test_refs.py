@@ -164,6 +164,37 @@ class ClaimTest(E2ETest):
         mounts = [{"name": name, "mountPath": f"/{name}"} for name in claims]
         return container(volumeMounts=mounts), {"volumes": volumes, "automountServiceAccountToken": False}
 
+    def test_claims_bound_to_volumes_of_every_kind(self):
+        keys = secret("keys", **KEYS)
+        keys["metadata"]["namespace"] = self.namespace
+        self.cluster.apply(keys)
+        made = [self.claim(name) for name in VOLUMES]
+        for claim in made:
+            claim["metadata"]["namespace"] = self.namespace
+        made += [
+            self.volume(name, source, **({"mountOptions": ["nolock", "tcp"]} if name == "csi-nas" else {}))
+            for name, (source, _) in VOLUMES.items()
+        ]
+        self.cluster.apply(*made)
+        main, fields = self.uses(*VOLUMES)
+        self.create(pod("uses", main, **fields))
+        running = self.wait_running("uses", 120)
+        asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
+        for number, (name, (_, wanted)) in enumerate(VOLUMES.items(), 1):
+            prefix = f"Volume.{number}."
+            got = {key.removeprefix(prefix): value for key, value in asked.items() if key.startswith(prefix)}
+            options = got.pop("FlexVolume.Options", None)
+            if isinstance(wanted, tuple):
+                driver, options_wanted, others = wanted
+                self.assertEqual(json.loads(options), options_wanted, name)
+                wanted = {"Type": "FlexVolume", "FlexVolume.Driver": f"alicloud/{driver}"}
+                wanted.update({f"FlexVolume.{key}": value for key, value in others.items()})
+            self.assertEqual(got, {"Name": name, **wanted})
+            self.assertEqual(asked[f"Container.1.VolumeMount.{number}.Name"], name)
+            self.assertEqual(asked[f"Container.1.VolumeMount.{number}.MountPath"], f"/{name}")
+        shown = self.ecilet.read_log() + json.dumps(self.events()) + json.dumps(running["status"])
+        self.assertNotIn(PLANTED, shown, "keys of storage are shown")
+
     def test_claim_is_waited_for_until_it_is_bound(self):
         main, fields = self.uses("late")
         self.create(pod("waits", main, **fields))
@@ -179,7 +210,7 @@ class ClaimTest(E2ETest):
         )
         self.assertEqual(self.ecisim.groups_of(found), [])
         self.cluster.apply(self.volume("late", VOLUMES["nfs"][0]))
-        running = self.wait_running("waits", 60)
+        running = self.wait_running("waits", 120)
         asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
         self.assertEqual(asked["Volume.1.NFSVolume.Server"], "192.0.2.4")
 

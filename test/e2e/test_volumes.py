@@ -78,6 +78,107 @@ class InsideTest(E2ETest):
 
 
 class EnvTest(InsideTest):
+    def test_variables_of_every_kind(self):
+        service = {"metadata": {"name": "my-web"}, "spec": {"ports": [{"name": "http", "port": 8080}]}}
+        self.apply(
+            config_map("map", {"a": "one", "b_conf": "other"}),
+            secret("sec", **{"user": "root", "password": "s3cr3t $(NAME)", "8bad": "no name of a variable"}),
+            {"apiVersion": "v1", "kind": "Service", **service},
+        )
+        variables = env(
+            NAME=field("metadata.name"),
+            SPACE=field("metadata.namespace"),
+            POD_UID=field("metadata.uid"),
+            LABEL=field("metadata.labels['tier']"),
+            NO_LABEL=field("metadata.labels['none']"),
+            NOTE=field("metadata.annotations['example.com/note']"),
+            IP=field("status.podIP"),
+            HOST=field("status.hostIP"),
+            NODE=field("spec.nodeName"),
+            ACCOUNT=field("spec.serviceAccountName"),
+            CPU=amount("limits.cpu"),
+            CPU_MILLI=amount("requests.cpu", "1m"),
+            MEMORY=amount("limits.memory"),
+            MEMORY_MI=amount("limits.memory", "1Mi"),
+            OTHERS_CPU=amount("limits.cpu", "1m", containerName="other"),
+            MAP_A=key_of("configMap", "map", "a"),
+            PASSWORD=key_of("secret", "sec", "password"),
+            NO_KEY=key_of("configMap", "map", "none", optional=True),
+            NO_MAP=key_of("configMap", "none", "none", optional=True),
+            NO_SECRET=key_of("secret", "none", "none", optional=True),
+            JOINED="$(NAME)/$(MAP_A)/$(PASSWORD)",
+            ESCAPED="$$(NAME) $$ $",
+            UNKNOWN="$(NOBODY) $(NAME",
+            LATER="$(AFTER)",
+            AFTER="after",
+            PRE_a="overridden",
+            EMPTY="",
+            SPACES="  two  ",
+        )
+        main = container(
+            "main",
+            "busybox",
+            command=["sh", "-c", 'env; for a in "$@"; do echo "ARG=$a"; done; echo END; sleep 100000', "$(NAME)"],
+            args=["$(MAP_A)", "$$(MAP_A)", "$(NOBODY)", "x $(NAME)-$(CPU) y"],
+            env=variables,
+            envFrom=[
+                {"configMapRef": {"name": "map"}, "prefix": "PRE_"},
+                {"secretRef": {"name": "sec"}},
+                {"secretRef": {"name": "nobody", "optional": True}},
+            ],
+            resources={"limits": {"cpu": "1500m", "memory": "1Gi"}},
+        )
+        other = shell(STAYS, "other", resources={"limits": {"cpu": "500m", "memory": "1Gi"}})
+        made = pod("everything", main, other, labels={"tier": "front"}, **NO_TOKEN)
+        made["metadata"]["annotations"] = {"example.com/note": 'a "quoted" note'}
+        self.create(made)
+        found = self.wait_running("everything", 40)
+        lines = "\n".join(self.logs("everything", "-c", "main"))
+        seen = dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
+        address = self.cluster.get(f"/api/v1/namespaces/{self.namespace}/services/my-web")["spec"]["clusterIP"]
+        wanted = {
+            "NAME": "everything",
+            "SPACE": self.namespace,
+            "POD_UID": found["metadata"]["uid"],
+            "LABEL": "front",
+            "NO_LABEL": "",
+            "NOTE": 'a "quoted" note',
+            "IP": found["status"]["podIP"],
+            "HOST": self.node_address(),
+            "NODE": self.ecilet.node,
+            "ACCOUNT": "default",
+            "CPU": "2",
+            "CPU_MILLI": "1500",
+            "MEMORY": str(2**30),
+            "MEMORY_MI": "1024",
+            "OTHERS_CPU": "500",
+            "MAP_A": "one",
+            "PASSWORD": "s3cr3t $(NAME)",
+            "JOINED": "everything/one/s3cr3t $(NAME)",
+            "ESCAPED": "$(NAME) $ $",
+            "UNKNOWN": "$(NOBODY) $(NAME",
+            "LATER": "$(AFTER)",
+            "AFTER": "after",
+            "PRE_a": "overridden",
+            "PRE_b_conf": "other",
+            "EMPTY": "",
+            "SPACES": "  two  ",
+            "user": "root",
+            "password": "s3cr3t $(NAME)",
+            "MY_WEB_SERVICE_HOST": address,
+            "MY_WEB_SERVICE_PORT": "8080",
+            "MY_WEB_SERVICE_PORT_HTTP": "8080",
+            "MY_WEB_PORT": f"tcp://{address}:8080",
+            "MY_WEB_PORT_8080_TCP_ADDR": address,
+        }
+        self.assertEqual({name: seen.get(name) for name in wanted}, wanted)
+        self.assertIn("KUBERNETES_SERVICE_HOST", seen)
+        for name in "NO_KEY", "NO_MAP", "NO_SECRET", "8bad":
+            self.assertNotIn(name, seen)
+        args = [line[4:] for line in lines.splitlines() if line.startswith("ARG=")]
+        self.assertEqual(args, ["one", "$(MAP_A)", "$(NOBODY)", "x everything-2 y"])
+        self.wait_event("everything", "InvalidEnvironmentVariableNames")
+
     def test_no_service_links(self):
         service = {"metadata": {"name": "my-web"}, "spec": {"ports": [{"port": 8080}]}}
         self.apply({"apiVersion": "v1", "kind": "Service", **service})
