@@ -477,6 +477,41 @@ class LifeTest(InsideTest):
         found = self.wait_pod("again", lambda p: "waiting" in main_status(p)["state"], 60, "waits")
         self.assertEqual(main_status(found)["state"]["waiting"]["reason"], "CrashLoopBackOff")
 
+    def test_status_in_full(self):
+        def sized(name, **resources):
+            return shell(STAYS, name, resources=resources)
+
+        small = {"cpu": "500m", "memory": "512Mi"}
+        self.create(
+            pod("best", shell(STAYS), initContainers=[shell("exit 0", "init")], **NO_TOKEN),
+            pod("burst", sized("main", requests=small), **NO_TOKEN),
+            pod("sure", sized("main", limits=small), sized("second", limits=small), **NO_TOKEN),
+        )
+        for name, quality in ("best", "BestEffort"), ("burst", "Burstable"), ("sure", "Guaranteed"):
+            found = self.wait_running(name, 60)
+            status = found["status"]
+            self.assertEqual(status["qosClass"], quality)
+            self.assertTrue(status["hostIP"])  # the cloud's word for it, else the node's address
+            self.assertEqual(status["podIPs"], [{"ip": status["podIP"]}])
+            self.assertLessEqual(parse_time(found["metadata"]["creationTimestamp"]), parse_time(status["startTime"]))
+            for kind in "PodScheduled", "Initialized", "ContainersReady", "Ready":
+                self.assertEqual(condition(found, kind)["status"], "True", kind)
+                since = parse_time(condition(found, kind)["lastTransitionTime"])
+                self.assertLessEqual(parse_time(found["metadata"]["creationTimestamp"]), since, kind)
+            self.assertEqual(
+                [s["name"] for s in status["containerStatuses"]], [c["name"] for c in found["spec"]["containers"]]
+            )
+            for one in status["containerStatuses"]:
+                self.assertRegex(one["containerID"], "^[a-z]+://.")
+                self.assertEqual((one["image"], one["restartCount"]), ("busybox", 0))
+                self.assertTrue(one["imageID"])
+                self.assertTrue(one["ready"] and one["started"])
+                self.assertEqual(one["lastState"], {})
+        # Nothing changes, nothing is written.
+        before = self.pod("sure")["metadata"]["resourceVersion"]
+        time.sleep(3)
+        self.assertEqual(self.pod("sure")["metadata"]["resourceVersion"], before)
+
     def test_user_names_and_roots(self):
         script = 'id -u; id -g; pwd; hostname; touch /x 2>&1; grep -v "^#" /etc/hosts; cat /etc/resolv.conf; echo END; '
         main = shell(
