@@ -387,21 +387,21 @@ class LifeTest(InsideTest):
         self.create(pod("witness", container(image="nginx"), **NO_TOKEN))
         address = self.wait_running("witness", 40)["status"]["podIP"]
         hooks = {
-            "postStart": {"exec": {"command": ["sh", "-c", "echo begun > /work/begun"]}},
+            "postStart": {"exec": {"command": ["sh", "-c", "echo begun > /scratch/begun"]}},
             "preStop": {"httpGet": {"host": address, "port": 80, "path": "/over.html"}},
         }
-        main = shell(STAYS, lifecycle=hooks, volumeMounts=[{"name": "work", "mountPath": "/work"}])
+        main = shell(STAYS, lifecycle=hooks, volumeMounts=[{"name": "work", "mountPath": "/scratch"}])
         self.create(pod("hooked", main, volumes=[{"name": "work", "emptyDir": {}}], **NO_TOKEN))
         self.wait_running("hooked", 40)
-        wait_for(lambda: self.inside("hooked", "cat /work/begun") == "begun\n", 20, "postStart has run")
+        wait_for(lambda: self.inside("hooked", "cat /scratch/begun") == "begun\n", 20, "postStart has run")
         self.assertNotIn("/over.html", self.kubectl("logs", "witness"))
         self.kubectl("delete", "pod", "hooked", "--grace-period=10", "--wait=false")
         wait_for(lambda: "/over.html" in self.kubectl("logs", "witness"), 60, "preStop has run")
 
     def test_init_containers_run_in_order(self):
-        work = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-        inits = [shell(f"echo {n} >> /work/order", f"init-{n}", **work) for n in ("one", "two", "three")]
-        main = shell("cat /work/order; echo END; " + STAYS, **work)
+        work = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+        inits = [shell(f"echo {n} >> /scratch/order", f"init-{n}", **work) for n in ("one", "two", "three")]
+        main = shell("cat /scratch/order; echo END; " + STAYS, **work)
         self.create(
             pod("ordered", main, initContainers=inits, volumes=[{"name": "work", "emptyDir": {}}], **NO_TOKEN),
             pod(
@@ -516,9 +516,9 @@ class LifeTest(InsideTest):
         script = 'id -u; id -g; pwd; hostname; touch /x 2>&1; grep -v "^#" /etc/hosts; cat /etc/resolv.conf; echo END; '
         main = shell(
             script + STAYS,
-            workingDir="/work",
+            workingDir="/scratch",
             securityContext={"runAsUser": 1234, "runAsGroup": 5678, "readOnlyRootFilesystem": True},
-            volumeMounts=[{"name": "work", "mountPath": "/work"}],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}],
         )
         dns = {
             "nameservers": ["192.0.2.53"],
@@ -539,7 +539,7 @@ class LifeTest(InsideTest):
         )
         address = self.wait_running("who", 40)["status"]["podIP"]
         lines = self.logs("who")
-        self.assertEqual(lines[:4], ["1234", "5678", "/work", "named"])
+        self.assertEqual(lines[:4], ["1234", "5678", "/scratch", "named"])
         self.assertIn("Read-only file system", lines[4])
         text = "\n".join(lines)
         self.assertRegex(text, rf"(?m)^{re.escape(address)}\s+named$")
