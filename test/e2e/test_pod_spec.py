@@ -1,12 +1,23 @@
-"""What a manifest says is what runs: fields of pods, seen from inside the containers."""
-from harness import E2ETest, container, is_ready, phase, pod, stays, wait_for
+""
+    "What a manifest says is what runs: fields of pods, seen from inside the containers."
+    "" from harness import E2ETest,
+    container, is_ready, phase, pod, stays,
+    wait_for
 
-NO_TOKEN = {"automountServiceAccountToken": False}
+        NO_TOKEN = {"automountServiceAccountToken" : False}
 
-
-def field(path):
-    return {"valueFrom": {"fieldRef": {"fieldPath": path}}}
-
+    def
+    field(path)
+    : return
+{
+    "valueFrom":
+    {
+        "fieldRef":
+        {
+            "fieldPath" : path
+        }
+    }
+}
 
 class PodSpecTest(E2ETest):
     mode = "container"
@@ -17,6 +28,45 @@ class PodSpecTest(E2ETest):
         """The containers check themselves: exit status 0 is the proof."""
         found = self.wait_pod(name, lambda p: phase(p) in ("Succeeded", "Failed"), 30, "has ended")
         self.assertEqual(phase(found), "Succeeded", found["status"])
+
+    def test_a_hardened_pod_runs_and_is_told_what_is_not_applied(self):
+        """Pod Security "restricted" and more: one event names what the cloud has no parameter for."""
+        hardened = {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "procMount": "Default",
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        }
+        pod_wide = {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 3000,
+            "fsGroup": 2000,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "supplementalGroups": [4000],
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "seLinuxOptions": {"level": "s0:c123,c456"},
+        }
+        script = "test $(id -u) = 1000 && ! touch /file"
+        one = container("one", "busybox", command=["sh", "-c", script], securityContext=hardened)
+        two = container("two", "busybox", command=["true"], securityContext=hardened)
+        first = container("first", "busybox", command=["true"], securityContext=hardened)
+        self.apply(pod("hardened", one, two, initContainers=[first], restartPolicy="Never", securityContext=pod_wide, **NO_TOKEN))
+        self.ends_well("hardened")
+        message = self.wait_event("hardened", "PodSpecIncomplete")["message"]
+        for field_name in (
+            "spec.securityContext.fsGroup: ",
+            "spec.securityContext.supplementalGroups: ",
+            "spec.securityContext.seLinuxOptions: ",
+            ".securityContext.allowPrivilegeEscalation: ",
+            ".securityContext.capabilities.drop: ",
+            ".securityContext.runAsGroup: ",
+        ):
+            self.assertEqual(message.count(field_name), 1, message)
+        for field_name in "seccompProfile", "procMount", "readOnlyRootFilesystem", "runAsUser", "more":
+            self.assertNotIn(field_name, message)
+        self.assertEqual(len(self.events("hardened", "PodSpecIncomplete")), 1)
+        self.assertEqual(self.events("hardened", "ProviderCreateFailed"), [])
 
     def test_fields_of_the_pod_in_variables_and_files(self):
         checks = [

@@ -16,6 +16,9 @@
 #define VOLUME(source) POD(",'volumes':[{'name':'v'," source "}]")
 #define LIVE(members) ONE(",'livenessProbe':{" members "}")
 #define HOOK(name, members) ONE(",'lifecycle':{'" name "':{" members "}}")
+#define HARDENED \
+    "'securityContext':{'allowPrivilegeEscalation':false,'readOnlyRootFilesystem':true," \
+    "'procMount':'Default','capabilities':{'drop':['ALL']}}"
 #define SECURITY(members) ONE(",'securityContext':{" members "}")
 #define ENV_1 "Container.1.EnvironmentVar.1."
 #define LIVENESS "Container.1.LivenessProbe."
@@ -263,8 +266,30 @@ static const struct field_case {
      "spec.containers[0].securityContext.runAsUser: must not be negative", NULL},
     {"unknown capability", SECURITY("'capabilities':{'add':['SYS_ADMIN']}"), ERR_UNSUPPORTED, NULL,
      "spec.containers[0].securityContext.capabilities.add[0]: the cloud does not give", NULL},
-    {"dropped capability", SECURITY("'capabilities':{'drop':['ALL']}"), ERR_UNSUPPORTED, NULL,
-     "spec.containers[0].securityContext.capabilities.drop: the cloud cannot take", NULL},
+    {"dropped capability", SECURITY("'capabilities':{'drop':['ALL'],'add':['CHOWN']}"), ERR_OK,
+     "Container.1.SecurityContext.Capability.Add.1=CHOWN\n",
+     "spec.containers[0].securityContext.capabilities.drop: not applied: the cloud cannot take",
+     NULL},
+    {"Pod Security \"restricted\", in two containers",
+     "{'securityContext':{'runAsNonRoot':true,'fsGroup':2000,'fsGroupChangePolicy':"
+     "'OnRootMismatch','supplementalGroups':[3000],'seccompProfile':{'type':'RuntimeDefault'}},"
+     "'containers':[{'name':'a','image':'b:1'," HARDENED "},{'name':'c','image':'b:1'," HARDENED
+     "}]}",
+     ERR_OK,
+     "Container.1.SecurityContext.ReadOnlyRootFilesystem=true\n"
+     "Container.1.SecurityContextRunAsNonRoot=true\n"
+     "Container.2.SecurityContext.ReadOnlyRootFilesystem=true\n"
+     "Container.2.SecurityContextRunAsNonRoot=true\n",
+     "spec.securityContext.fsGroup: not applied: files of volumes keep the group that they have; "
+     "spec.securityContext.supplementalGroups: not applied: the cloud has no parameter for it; "
+     "spec.containers[0].securityContext.allowPrivilegeEscalation: not applied: the cloud has no "
+     "parameter for it; "
+     "spec.containers[0].securityContext.capabilities.drop: not applied: the cloud cannot take "
+     "capabilities away",
+     NULL},
+    {"a seccomp profile of the host",
+     POD(",'securityContext':{'seccompProfile':{'type':'Localhost','localhostProfile':'a'}}"),
+     ERR_OK, "Container.1.Name=a\n", "spec.securityContext.seccompProfile: not applied: ", NULL},
     {"privileged", SECURITY("'privileged':true"), ERR_UNSUPPORTED, NULL,
      "spec.containers[0].securityContext.privileged: instances do not", NULL},
     {"user of an init container",
@@ -272,11 +297,12 @@ static const struct field_case {
      "Container.1.SecurityContextRunAsNonRoot=true\nInitContainer.1.SecurityContext.RunAsUser=7\n"
      "!InitContainer.1.SecurityContextRunAsNonRoot\n",
      NULL, NULL},
-    {"group of an init container", INIT("'securityContext':{'runAsGroup':7},", ""), ERR_UNSUPPORTED,
-     NULL, "spec.initContainers[0].securityContext: the cloud has no runAsGroup", NULL},
-    {"unchecked init container", INIT("'securityContext':{'runAsNonRoot':true},", ""),
-     ERR_UNSUPPORTED, NULL,
-     "spec.initContainers[0].securityContext: the cloud does not check runAsNonRoot", NULL},
+    {"group of an init container", INIT("'securityContext':{'runAsGroup':7},", ""), ERR_OK,
+     "Container.1.SecurityContextRunAsGroup=7\n!InitContainer.1.SecurityContextRunAsGroup\n",
+     "spec.initContainers[0].securityContext.runAsGroup: not applied: the cloud has it", NULL},
+    {"unchecked init container", INIT("'securityContext':{'runAsNonRoot':true},", ""), ERR_OK,
+     "Container.1.SecurityContextRunAsNonRoot=true\n",
+     "spec.initContainers[0].securityContext.runAsNonRoot: not checked: the cloud does so", NULL},
     /* sysctls */
     {"sysctls",
      POD(",'securityContext':{'sysctls':[{'name':'net.core.somaxconn','value':'1024'},{'name':"
