@@ -1,23 +1,12 @@
-""
-    "What a manifest says is what runs: fields of pods, seen from inside the containers."
-    "" from harness import E2ETest,
-    container, is_ready, phase, pod, stays,
-    wait_for
+"""What a manifest says is what runs: fields of pods, seen from inside the containers."""
+from harness import E2ETest, container, is_ready, phase, pod, stays, wait_for
 
-        NO_TOKEN = {"automountServiceAccountToken" : False}
+NO_TOKEN = {"automountServiceAccountToken": False}
 
-    def
-    field(path)
-    : return
-{
-    "valueFrom":
-    {
-        "fieldRef":
-        {
-            "fieldPath" : path
-        }
-    }
-}
+
+def field(path):
+    return {"valueFrom": {"fieldRef": {"fieldPath": path}}}
+
 
 class PodSpecTest(E2ETest):
     mode = "container"
@@ -51,7 +40,8 @@ class PodSpecTest(E2ETest):
         one = container("one", "busybox", command=["sh", "-c", script], securityContext=hardened)
         two = container("two", "busybox", command=["true"], securityContext=hardened)
         first = container("first", "busybox", command=["true"], securityContext=hardened)
-        self.apply(pod("hardened", one, two, initContainers=[first], restartPolicy="Never", securityContext=pod_wide, **NO_TOKEN))
+        fields = {"initContainers": [first], "securityContext": pod_wide, "restartPolicy": "Never", **NO_TOKEN}
+        self.apply(pod("hardened", one, two, **fields))
         self.ends_well("hardened")
         message = self.wait_event("hardened", "PodSpecIncomplete")["message"]
         for field_name in (
