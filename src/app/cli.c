@@ -96,8 +96,12 @@ static const struct command {
          .more = "Offline. FILE is YAML or JSON, of any number of documents: pods, workloads\n"
                  "with a pod template, lists of them; - reads standard input. For each pod the\n"
                  "size that is billed, warnings and refusals with their lines, the parameters of\n"
-                 "the request. What the configuration does not say stands as <NAME>.\n"
-                 "Exit code 0: all pods can run. 1: not all, or there is none.\n",
+                 "the request, values of Secrets masked. What the configuration or only a cluster\n"
+                 "knows stands as <NAME>.\n"
+                 "ConfigMaps, Secrets, Services, ServiceAccounts, claims and volumes in the same\n"
+                 "files are what the pods refer to; a pod that refers to another has to wait.\n"
+                 "Exit code 0: all pods can run. 1: not all, or there is none, or a file cannot\n"
+                 "be read. 2: wrong usage or configuration.\n",
          .run = cli_explain},
     [COMMAND_VERSION] = {.name = "version",
                          .usage = "",
@@ -111,9 +115,11 @@ static const struct command {
 };
 
 enum option_kind {
-    OPTION_KEY,      /* sets a configuration key */
-    OPTION_FILE,     /* --config */
-    OPTION_INPUT,    /* -f */
+    OPTION_KEY,   /* sets a configuration key */
+    OPTION_FILE,  /* --config */
+    OPTION_INPUT, /* -f */
+    OPTION_PROFILE,
+    OPTION_NAMESPACE,
     OPTION_PROVIDER, /* must be alibabacloud */
     OPTION_BUDGET,
     OPTION_OUTPUT, /* -o */
@@ -165,7 +171,17 @@ static const struct option {
      .value = "FILE",
      .kind = OPTION_INPUT,
      .commands = FOR(LINT) | FOR(EXPLAIN),
-     .doc = "what to look at; explain: - is standard input"},
+     .doc = "what to look at; explain: - is standard input, and -f may be repeated"},
+    {.name = "--profile",
+     .value = "FILE",
+     .kind = OPTION_PROFILE,
+     .commands = FOR(EXPLAIN),
+     .doc = "the ConfigMap eci-profile that the cluster has"},
+    {.name = "--namespace",
+     .value = "FILE",
+     .kind = OPTION_NAMESPACE,
+     .commands = FOR(EXPLAIN),
+     .doc = "the Namespace of what does not say its own, with its labels"},
     {.name = "-o",
      .value = "text|json",
      .kind = OPTION_OUTPUT,
@@ -271,6 +287,17 @@ static bool set_key(struct cli *cli, const struct option *option, const char *va
     return true;
 }
 
+static bool add_input(struct cli *cli, const char *file)
+{
+    if (cli->input_files_count == CLI_FILES_MAX) {
+        buf_put_fmt(&cli->err, "ecilet: -f: more than %d files\n", CLI_FILES_MAX);
+        return false;
+    }
+    cli->input_files[cli->input_files_count++] = file;
+    cli->input_file = cli->input_files[0];
+    return true;
+}
+
 static bool apply_option(struct cli *cli, const struct option *option, const char *value)
 {
     switch (option->kind) {
@@ -280,7 +307,12 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         cli->source.file = value;
         return true;
     case OPTION_INPUT:
-        cli->input_file = value;
+        return add_input(cli, value);
+    case OPTION_PROFILE:
+        cli->profile_file = value;
+        return true;
+    case OPTION_NAMESPACE:
+        cli->namespace_file = value;
         return true;
     case OPTION_OUTPUT:
         cli->output_form = value;

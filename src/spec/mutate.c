@@ -20,8 +20,10 @@ struct change {
     struct mutate_outcome *out;
     json metadata, spec;
     struct marks labels, annotations;
+    uint64_t effects; /* bit per selector */
     struct json_write w;
 };
+static_assert(PROFILE_SELECTORS_MAX <= 64, "a bit for each");
 
 /* How a pod is sent on its way. */
 enum way {
@@ -70,11 +72,12 @@ static bool matches(const struct change *change, const struct profile_selector *
            label_select_matches(&selector->objects, set_of(&change->labels));
 }
 
-static bool is_selected(const struct change *change)
+static bool is_selected(struct change *change)
 {
     const struct profile *profile = change->in->profile;
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         if (profile->selectors[i].is_scheduling && matches(change, &profile->selectors[i])) {
+            change->out->selector = profile->selectors[i].name;
             return true;
         }
     }
@@ -99,6 +102,7 @@ static void add_effects(struct change *change)
         if (!one->is_scheduling || matches(change, one)) {
             add_pairs(&change->annotations, &one->annotations);
             add_pairs(&change->labels, &one->labels);
+            change->effects |= (uint64_t)1 << i;
         }
     }
 }
@@ -380,9 +384,12 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
     bool is_bound = json_is_there(json_get(change.spec, "nodeName"));
     enum way way = is_bound ? WAY_OWN : way_of(&change);
     json_write_init(&change.w, patch);
-    if (way == WAY_ECI || is_ours_already(&change)) {
+    out->is_ours = is_ours_already(&change);
+    out->wants_burst = way != WAY_OWN && str_is_empty(out->selector);
+    if (way == WAY_ECI || out->is_ours) {
         add_effects(&change);
     }
+    out->effects = change.effects;
     put_marks(&change, "annotations", &change.annotations);
     put_marks(&change, "labels", &change.labels);
     if (way != WAY_OWN) {
