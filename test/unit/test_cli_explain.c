@@ -360,8 +360,8 @@ static void test_explain_names_what_is_missing(void **state)
         enum cli_exit code;
     } rows[] = {
         {"    envFrom: [{configMapRef: {name: x}}]\n",
-         "  refused  line 9: MandatoryConfigMapNotFound: spec.containers[0].envFrom[0].configMapRef: "
-         "there is no ConfigMap default/x\n",
+         "  refused  line 9: MandatoryConfigMapNotFound: "
+         "spec.containers[0].envFrom[0].configMapRef: there is no ConfigMap default/x\n",
          CLI_FAILED},
         {"    envFrom: [{secretRef: {name: x}}]\n",
          "  refused  line 9: MandatorySecretNotFound: ", CLI_FAILED},
@@ -369,7 +369,8 @@ static void test_explain_names_what_is_missing(void **state)
          "  warning  line 9: OptionalSecretNotFound: ", CLI_OK},
         {"    env: [{name: A, valueFrom: {configMapKeyRef: {name: map, key: x}}}]\n",
          "  refused  line 9: MandatoryConfigMapKeyNotFound: ", CLI_FAILED},
-        {"    env: [{name: A, valueFrom: {configMapKeyRef: {name: map, key: x, optional: true}}}]\n",
+        {"    env: [{name: A, valueFrom: {configMapKeyRef: {name: map, key: x, "
+         "optional: true}}}]\n",
          "  warning  line 9: OptionalConfigMapKeyNotFound: ", CLI_OK},
         {"  volumes: [{name: v, persistentVolumeClaim: {claimName: x}}]\n",
          "  refused  line 9: spec.volumes[0].persistentVolumeClaim: there is no "
