@@ -34,6 +34,7 @@ uint32_t explain_config(const struct config *config, struct spec_config *out)
         .vswitch_ids = config->eci_vswitch_ids,
         .security_group_id = config->eci_security_group,
         .resource_group_id = config->eci_resource_group,
+        .host_paths = config->host_paths_text,
         .node_address = str_is_empty(config->vkubelet_pod_ip) ? S("<address of the node>")
                                                               : config->vkubelet_pod_ip,
     };

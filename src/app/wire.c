@@ -161,6 +161,7 @@ static void spec_config_of(struct wire *wire)
         .vswitch_ids = config->eci_vswitch_ids,
         .security_group_id = config->eci_security_group,
         .resource_group_id = config->eci_resource_group,
+        .host_paths = config->host_paths_text,
     };
 }
 

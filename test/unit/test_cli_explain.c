@@ -107,6 +107,43 @@ static void test_explain_uses_the_configuration(void **state)
     assert_non_null(strstr(err_memory, "ECI_SECRET_KEY"));
 }
 
+/* HOST_PATHS: what is listed and what is below it. */
+static void test_explain_host_paths(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *conf = fixture_conf(fixture, FIXTURE_LEAST "HOST_PATHS=/var/data,/opt/shared\n");
+    static const struct {
+        const char *path;
+        enum cli_exit code;
+    } rows[] = {
+        {"/opt/shared", CLI_OK},      {"/opt/shared/a", CLI_OK}, {"/var/data/", CLI_OK},
+        {"/opt/shared2", CLI_FAILED}, {"/opt", CLI_FAILED},      {"/opt/shared/../x", CLI_FAILED},
+    };
+    char text[512];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof(text),
+                       POD("web", "", "") "  volumes: [{name: v, hostPath: {path: %s}}]\n",
+                       rows[i].path);
+        const char *file = write_manifest(fixture, text);
+        assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), rows[i].code);
+        assert_says(rows[i].code == CLI_OK ? "  Volume.1.Type = HostPathVolume\n"
+                                           : "spec.volumes[0].hostPath: an instance has no host");
+    }
+    const char *file = write_manifest(fixture, text);
+    assert_int_equal(RUN(fixture, "explain", "-f", file), CLI_FAILED);
+    char full[CONFIG_LIST_MAX * 128 + 1], config[sizeof(full) + 1024]; /* a full list */
+    memset(full, 'x', sizeof(full));
+    for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
+        full[i * 128] = '/';
+        full[i * 128 + 127] = ',';
+    }
+    full[CONFIG_LIST_MAX * 128 - 1] = '\0';
+    (void)snprintf(config, sizeof(config), FIXTURE_LEAST "HOST_PATHS=%s\n", full);
+    conf = fixture_conf(fixture, config);
+    assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), CLI_FAILED);
+    assert_says("an instance has no host");
+}
+
 /* Every kind that makes pods, and where its template is. */
 static void test_explain_workloads(void **state)
 {
@@ -592,6 +629,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_explain_a_pod),
         TEST(test_explain_uses_the_configuration),
+        TEST(test_explain_host_paths),
         TEST(test_explain_workloads),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
