@@ -125,7 +125,8 @@ struct pod {
     bool is_refused;             /* will never be created as it is */
     const char *say_reason;      /* static text, e.g. "ProviderFailed" */
     char message[POD_MESSAGE_BYTES];
-    uint64_t message_told; /* hash of the message an event was emitted for */
+    uint64_t message_told;  /* hash of the message an event was emitted for */
+    uint64_t warnings_told; /* hash of the warnings that events were emitted for */
 
     /* work */
     enum effect_kind busy; /* in flight */
@@ -372,6 +373,9 @@ enum create_outcome {
 };
 void brain_create_done(struct brain *brain, handle pod, enum create_outcome outcome, enum err err,
                        str id, str message, msec now_ms);
+/* Whether these warnings about a pod (their hash) are others than those told last; remembers them.
+ * Each try to create gives them again. */
+MUST_USE bool brain_warnings_are_new(struct brain *brain, handle pod, uint64_t hash);
 /* Nothing was asked of the cloud: the pod has to wait for something in the cluster (an object that
  * it refers to is missing), and is looked at again soon. reason: of event and status, static; NULL:
  * the usual ones. The event comes once per message, not once per look. */

@@ -95,6 +95,16 @@ static void explain(struct brain *brain, struct pod *pod, enum say_kind kind, co
     (void)pod_say(brain, pod, kind, reason, message);
 }
 
+bool brain_warnings_are_new(struct brain *brain, handle h, uint64_t hash)
+{
+    struct pod *pod = brain_pod(brain, h);
+    bool is_new = pod != NULL && pod->warnings_told != hash;
+    if (is_new) {
+        pod->warnings_told = hash;
+    }
+    return is_new;
+}
+
 static void create_was_refused(struct brain *brain, struct pod *pod, str message)
 {
     pod->is_refused = true;

@@ -76,6 +76,20 @@ class MissingTest(E2ETest):
         self.assertIn("C", keys)
         self.assertNotIn("A", keys)
 
+    def test_warnings_are_told_once_however_often_it_is_tried(self):
+        env = [from_key("A", "secret", "nobody", "a", optional=True)]
+        self.ecisim.set(no_stock="all")
+        try:
+            before = self.ecisim.calls("CreateContainerGroup")
+            self.create(pod("often", container(env=env, securityContext={"capabilities": {"drop": ["ALL"]}})))
+            wait_for(lambda: self.ecisim.calls("CreateContainerGroup") >= before + 2, 90, "it is tried again")
+        finally:
+            self.ecisim.set(no_stock="")
+        self.wait_running("often", 90)
+        for reason in "OptionalSecretNotFound", "PodSpecIncomplete":
+            (event,) = self.events("often", reason)
+            self.assertEqual(event["count"], 1, reason)
+
     def test_pod_that_waits_can_be_deleted(self):
         self.create(pod("many", container(env=[from_key("A", "secret", "later", "a")])))
         self.waits("many", "MandatorySecretNotFound")

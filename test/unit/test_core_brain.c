@@ -851,6 +851,20 @@ static void test_brain_unreadable_objects_are_not_missing(void **state)
     scene_close(&scene);
 }
 
+static void test_brain_tells_warnings_once(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    handle pod = brain_find_group(&scene.brain, S("eci-1"))->pod;
+    assert_true(brain_warnings_are_new(&scene.brain, pod, 5));
+    assert_false(brain_warnings_are_new(&scene.brain, pod, 5));
+    assert_true(brain_warnings_are_new(&scene.brain, pod, 7)); /* others */
+    assert_false(brain_warnings_are_new(&scene.brain, pod, 7));
+    assert_false(brain_warnings_are_new(&scene.brain, HANDLE_NONE, 9));
+    scene_close(&scene);
+}
+
 /* ---- reporting ------------------------------------------------------------------------------- */
 
 static void test_brain_reports_a_change_once(void **state)
@@ -1368,6 +1382,7 @@ int main(void)
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
         cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
+        cmocka_unit_test(test_brain_tells_warnings_once),
         cmocka_unit_test(test_brain_reports_a_change_once),
         cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
         cmocka_unit_test(test_brain_failed_report_is_read_again),
