@@ -67,6 +67,7 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .past = is_known ? NULL : &past,
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,
+        .is_described = !str_is_empty(note.spec),
     };
     handle seen = HANDLE_NONE;
     err = brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), &seen);
@@ -395,7 +396,9 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
         return err;
     }
     job->past = pod->past;
-    pod_status_remember(&job->past, status, hash);
+    if (status->phase != POD_PHASE_NONE || status->init_containers != NULL) {
+        pod_status_remember(&job->past, status, hash);
+    } /* else only the note is news */
     const struct kube_request request = {
         .verb = KUBE_STRATEGIC_PATCH, /* conditions and addresses of others survive */
         .rank = KUBE_RANK_HIGH,
@@ -489,8 +492,14 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
-    status_input(wire, brain_pod(&wire->brain, group->pod), &input);
-    enum err err = pod_status_of_group(row, &input, wire->arena, &status);
+    const struct pod *pod = brain_pod(&wire->brain, group->pod);
+    status_input(wire, pod, &input);
+    enum err err = ERR_OK;
+    if (pod->has_init) {
+        err = pod_status_of_group(row, &input, wire->arena, &status);
+    } else {
+        status = (struct pod_status){.phase = POD_PHASE_NONE};
+    }
     if (err == ERR_OK) {
         report(wire, group, &status, row, init_is_settled(row));
     } else {

@@ -319,6 +319,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
         pod->past = *news->past;
     }
     pod->phase = news->phase;
+    pod->is_described = news->is_described;
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
     /* A list may come from a server that is behind: what is seen soon after it may be older too. */

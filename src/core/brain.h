@@ -115,11 +115,12 @@ struct pod {
     bool token_clashed;    /* its token was used for something else: another one is taken only
                             * when a listing that is not empty does not show what it made */
     bool init_is_settled;  /* the final statuses of the init containers were written */
+    bool is_described;     /* its annotations tell of its instance, as a detail row does */
 
     /* what has been told */
     struct pod_status_past past; /* the status the API server has, with its content hashes */
     uint64_t reported_row;       /* hash of the row that `past` covers; 0 = none */
-    msec init_read_at_ms;        /* next look at the init containers */
+    msec init_read_at_ms;        /* next look at the details: init containers, the instance */
     enum say_kind say;           /* a status of our own waits to be written */
     bool was_said;               /* ... and this one was written already */
     bool is_refused;             /* will never be created as it is */
@@ -305,6 +306,7 @@ struct pod_news {
      * checked), so that it can be asked for, or deleted, by id even when no listing shows it. */
     str instance_id; /* empty: none */
     uint32_t instance_attempt;
+    bool is_described; /* ... with what a detail row says of it */
 };
 
 /* ERR_FULL: no slot (the pod is told by an event of the caller's, and a relist follows later);
@@ -396,7 +398,8 @@ void brain_say_done(struct brain *brain, handle pod, enum err err,
  * what the brain believes and news for the pod; a row of an older reading is not. If so it
  * translates the row and calls brain_report with the content's hash. True means: write it now
  * (EFFECT_PATCH is in flight); the outcome comes by brain_patch_done. False: nothing to write.
- * is_init: the init containers' part, from a detail row.
+ * is_init: from a detail row: the init containers' part; for a pod without init containers, once it
+ * runs, only the annotations that tell of its instance (content_hash does not matter then).
  */
 bool brain_wants_report(const struct brain *brain, const struct group *group, uint64_t row_hash,
                         bool is_init);

@@ -17,6 +17,8 @@
 #define GONE_POLL_CAP_MS 5000  /* ... growing to this */
 #define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
 #define INIT_POLL_MS 2000      /* between looks at init containers while they run */
+#define DESCRIBE_MS \
+    5000 /* at the multiples of this the instances of pods that now run are looked at: together */
 #define STOCK_RETRY_CAP_MS 300000 /* back-off after asynchronous lack of stock */
 #define PROBE_CAP_MS \
     4000                       /* between probes while the cloud does not answer; with jitter 5 s: \
@@ -58,7 +60,17 @@ static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)
 {
     if (attempt >= pod->attempt) {
         pod->attempt = attempt + 1;
+        pod->is_described = false; /* another instance */
+        pod->init_read_at_ms = 0;
     }
+}
+
+/* A detail row would tell something that the pod does not: while init containers run, and once in
+ * the life of a pod that runs without any. */
+static inline bool pod_wants_detail(const struct pod *pod)
+{
+    return pod->has_init ? !pod->init_is_settled
+                         : !pod->is_described && pod->phase == POD_PHASE_RUNNING;
 }
 
 /* brain.c: mark for the rules. pod_touch also touches its group, group_touch its pod. */

@@ -121,8 +121,15 @@ static bool has_news(const struct look *l)
 
 static bool has_init_news(const struct look *l)
 {
-    return l->pod->has_init && !l->pod->init_is_settled &&
+    return l->pod->has_init && pod_wants_detail(l->pod) &&
            l->group->status != ECI_STATUS_SCHEDULING && l->group->was_seen &&
+           l->pod->init_read_at_ms <= l->now_ms;
+}
+
+static bool is_undescribed(const struct look *l)
+{
+    return !l->pod->has_init && pod_wants_detail(l->pod) &&
+           l->group->status == ECI_STATUS_RUNNING && l->group->was_seen &&
            l->pod->init_read_at_ms <= l->now_ms;
 }
 
@@ -160,6 +167,7 @@ static const struct group_rule {
      EFFECT_NONE},
     {"the cluster has not seen this status", has_news, EFFECT_READ},
     {"its init containers must be looked at", has_init_news, EFFECT_READ_DETAIL},
+    {"its pod does not tell of the instance yet", is_undescribed, EFFECT_READ_DETAIL},
     {"all is well", always, EFFECT_NONE},
 };
 

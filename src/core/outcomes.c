@@ -314,7 +314,7 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, ui
         return false;
     }
     if (is_init) {
-        return pod->has_init && !pod->init_is_settled;
+        return pod_wants_detail(pod) && (pod->has_init || group->status == ECI_STATUS_RUNNING);
     }
     return row_hash == group->row_hash && !pod_phase_is_terminal(pod->phase) &&
            group_has_news(pod, group);
@@ -348,7 +348,8 @@ bool brain_report(struct brain *brain, struct group *group, uint64_t content_has
     if (is_init && init_is_settled && content_hash == pod->past.init_hash) {
         pod->init_is_settled = true;
     }
-    if (content_hash == (is_init ? pod->past.init_hash : pod->past.hash)) {
+    bool is_description = is_init && !pod->has_init;
+    if (!is_description && content_hash == (is_init ? pod->past.init_hash : pod->past.hash)) {
         if (!is_init) {
             pod->reported_row = group->row_hash;
             try_elsewhere(brain, pod, now_ms);
@@ -406,11 +407,15 @@ void brain_patch_done(struct brain *brain, handle h, enum err err,
     }
     pod->past = *past;
     if (is_init) {
+        pod->is_described = true;
         return;
     }
     pod->failures = 0;
     pod->reported_row = row_hash;
     pod->say = SAY_NOTHING;
     pod->phase = past->phase > pod->phase ? past->phase : pod->phase;
+    if (!pod->has_init && pod->phase == POD_PHASE_RUNNING && pod->init_read_at_ms == 0) {
+        pod->init_read_at_ms = (now_ms / DESCRIBE_MS + 1) * DESCRIBE_MS;
+    }
     try_elsewhere(brain, pod, now_ms);
 }

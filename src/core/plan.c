@@ -93,7 +93,7 @@ static void judge_group(struct brain *brain, struct group *group, msec now_ms)
         return;
     }
     const struct pod *pod = pod_of_group(brain, group);
-    msec init_ms = pod != NULL && pod->has_init && !pod->init_is_settled ? pod->init_read_at_ms : 0;
+    msec init_ms = pod != NULL && pod_wants_detail(pod) ? pod->init_read_at_ms : 0;
     msec wake_ms = group->retry_at_ms > now_ms ? group->retry_at_ms : init_ms;
     if (wake_ms > now_ms) {
         due_set(&brain->group_due, &group->due, wake_ms);

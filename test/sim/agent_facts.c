@@ -59,7 +59,7 @@ static void report_init(struct world *world, struct world_agent *agent, struct g
     handle h = group->pod;
     struct world_step more = {
         .past = brain_pod(brain, h)->past, .is_init = true, .a = row->group};
-    bool is_settled = row->status >= ECI_STATUS_RUNNING;
+    bool is_settled = row->status >= ECI_STATUS_RUNNING; /* without init containers: described */
     more.past.init_hash = is_settled ? 2 : 1;
     if (brain_report(brain, group, more.past.init_hash, true, is_settled,
                      agent_now(world, agent))) {
@@ -222,7 +222,8 @@ void agent_give_object(struct world *world, struct world_agent *agent, uint32_t 
                                   .has_init = pod->has_init,
                                   .past = &object->past,
                                   .instance_id = note != NULL ? str_of(note->id) : STR_NONE,
-                                  .instance_attempt = note != NULL ? note->attempt : 0};
+                                  .instance_attempt = note != NULL ? note->attempt : 0,
+                                  .is_described = object->past.init_hash != 0};
     const struct pod *known = brain_find_pod(agent->brain, news.uid);
     bool is_overwritten = known != NULL && known->past.condition[POD_CONDITION_READY] == 'T' &&
                           object->past.condition[POD_CONDITION_READY] != 'T';

@@ -74,7 +74,8 @@ static void give(struct scene *scene, const char *uid, enum pod_phase phase, boo
                                   .name_space = S("web"),
                                   .name = str_of(uid),
                                   .phase = phase,
-                                  .is_leaving = is_leaving};
+                                  .is_leaving = is_leaving,
+                                  .is_described = true};
     assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
 }
 
@@ -851,6 +852,87 @@ static void test_brain_unreadable_objects_are_not_missing(void **state)
     scene_close(&scene);
 }
 
+/* A pod without init containers that now runs: one look at the details, together with others, and
+ * one note. */
+static handle undescribed(struct scene *scene, const char *uid, const char *id)
+{
+    const struct pod_news news = {.uid = str_of(uid), .name_space = S("web"), .name = str_of(uid)};
+    handle pod = HANDLE_NONE;
+    assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, &pod), ERR_OK);
+    accept(scene, expect(scene, EFFECT_CREATE), id);
+    return pod;
+}
+
+static void runs(struct scene *scene, const char *id)
+{
+    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    struct group *group = brain_row_seen(&scene->brain, str_of(id), ECI_STATUS_RUNNING, 78,
+                                         scene->now_ms, scene->now_ms);
+    assert_false(brain_wants_report(&scene->brain, group, 0, true)); /* its phase comes first */
+    assert_true(brain_wants_report(&scene->brain, group, 78, false));
+    assert_true(brain_report(&scene->brain, group, 4711, false, false, scene->now_ms));
+    brain_patch_done(&scene->brain, group->pod, ERR_OK, &past, 78, false, scene->now_ms);
+}
+
+static void test_brain_describes_instances_once_and_together(void **state)
+{
+    (void)state;
+    struct scene scene;
+    const bool found[] = {true, true};
+    open_running(&scene);
+    handle pods[] = {undescribed(&scene, "a", "eci-1"), undescribed(&scene, "b", "eci-2")};
+    runs(&scene, "eci-1");
+    pass(&scene, 100);
+    runs(&scene, "eci-2");
+    expect_silence(&scene);
+    pass(&scene, 5000);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, 2);
+    for (int i = 0; i < 2; i++) {
+        struct group *group = brain_group(&scene.brain, effect.groups[i]);
+        const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+        assert_true(brain_wants_report(&scene.brain, group, 0, true));
+        assert_true(brain_report(&scene.brain, group, 0, true, true, scene.now_ms));
+        /* The first try of the first is lost. */
+        brain_patch_done(&scene.brain, group->pod, i == 0 ? ERR_SERVER : ERR_OK, &past, 78, true,
+                         scene.now_ms);
+    }
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    pass(&scene, 20000);
+    struct effect again = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(again.groups_count, 1);
+    struct group *group = brain_group(&scene.brain, again.groups[0]);
+    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    assert_true(brain_report(&scene.brain, group, 0, true, true, scene.now_ms));
+    brain_patch_done(&scene.brain, group->pod, ERR_OK, &past, 78, true, scene.now_ms);
+    brain_read_done(&scene.brain, &again, ERR_OK, found, scene.now_ms);
+    pass(&scene, 3600000);
+    expect_silence(&scene);
+    for (int i = 0; i < 2; i++) {
+        assert_true(brain_pod(&scene.brain, pods[i])->is_described);
+        assert_int_equal(brain_pod(&scene.brain, pods[i])->phase, POD_PHASE_RUNNING);
+    }
+    scene_close(&scene);
+}
+
+/* Nothing is looked up for a pod that was described before a restart, or that ends at once. */
+static void test_brain_describes_only_what_runs_undescribed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    handle pod = undescribed(&scene, "a", "eci-1");
+    runs(&scene, "eci-1");
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_SUCCEEDED, 79,
+                                         scene.now_ms, scene.now_ms);
+    const struct pod_status_past past = {.phase = POD_PHASE_SUCCEEDED, .hash = 4712};
+    assert_true(brain_report(&scene.brain, group, 4712, false, false, scene.now_ms));
+    brain_patch_done(&scene.brain, pod, ERR_OK, &past, 79, false, scene.now_ms);
+    pass(&scene, 60000);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
 static void test_brain_tells_warnings_once(void **state)
 {
     (void)state;
@@ -1382,6 +1464,8 @@ int main(void)
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
         cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
+        cmocka_unit_test(test_brain_describes_instances_once_and_together),
+        cmocka_unit_test(test_brain_describes_only_what_runs_undescribed),
         cmocka_unit_test(test_brain_tells_warnings_once),
         cmocka_unit_test(test_brain_reports_a_change_once),
         cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
