@@ -54,6 +54,7 @@
  *   NAMESPACE_LABEL_BYTES  app/namespaces.h    bytes          later labels are left out
  *   PROFILE_*_BYTES        app/wire_profile.h  bytes          told; the last profile stays
  *   EXPLAIN_*              app/explain.h       see there      the manifest is refused
+ *   CLI_*_MAX              app/cli.h           words, files   the command line is refused
  *   SERVE_*                serve/serve_port.h  see there      503, or the oldest is forgotten
  *   LISTS_MAX              serve/serve_pods.c  answers        503
  *   X509_WRITE_BYTES       net/x509_write.h    bytes          ERR_FULL: no certificate, told

@@ -24,7 +24,8 @@ def reference(kind, name, **fields):
 
 
 REFERENCES = [
-    reference("ConfigMap", "settings", data={"MODE": "fast", "app.conf": "a=1\n"}, binaryData={"b": "AAEC"}),
+    reference("ConfigMap", "settings", data={"MODE": "fast", "LEVEL": "7"}),
+    reference("ConfigMap", "files", data={"app.conf": "a=1\n"}, binaryData={"b": "AAEC"}),
     reference("Secret", "key", stringData={"password": PLANTED, "user": "alice"}),
     reference("ServiceAccount", "web", imagePullSecrets=[{"name": "pull"}]),
     reference(
@@ -81,7 +82,7 @@ def manifest():
             {"name": "all", "mountPath": "/all"},
         ],
     )
-    sources = [{"configMap": {"name": "settings"}}, {"secret": {"name": "key", "items": [{"key": "user", "path": "u"}]}}]
+    sources = [{"configMap": {"name": "files"}}, {"secret": {"name": "key", "items": [{"key": "user", "path": "u"}]}}]
     volumes = [
         {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
         {"name": "key", "secret": {"secretName": "key", "defaultMode": 0o400}},

@@ -580,6 +580,46 @@ static void test_explain_a_profile_that_does_not_match(void **state)
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
 }
 
+/* The patch goes into what is there already: lists, maps, keys with a slash. */
+static void test_explain_patches_what_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *profile = second_file(fixture, "profile.yaml", SELECTORS);
+    const char *prod = second_file(fixture, "prod.yaml",
+                                   "kind: Namespace\nmetadata: {name: p, labels: {env: prod}}\n");
+    static const char text[] =
+        "kind: Pod\n"
+        "metadata:\n"
+        "  name: web\n"
+        "  labels: {team: red}\n"
+        "  annotations: {k8s.aliyun.com/eci-with-eip: 'false'}\n"
+        "spec:\n"
+        "  tolerations: [{key: x, operator: Exists}]\n"
+        "  nodeSelector: {disk: ssd}\n"
+        "  containers:\n"
+        "  - name: a\n"
+        "    image: b:1\n"
+        "    env:\n"
+        "    - name: TEAM\n"
+        "      valueFrom: {fieldRef: {fieldPath: \"metadata.labels['team']\"}}\n";
+    const char *pod = write_manifest(fixture, text);
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile, "--namespace", prod),
+                     CLI_OK);
+    assert_says("  profile  adds /metadata/annotations/k8s.aliyun.com~1eci-use-specs = \"4-8Gi\"\n"
+                "  profile  adds /spec/tolerations/- = {\"key\":\"virtual-kubelet.io/provider\","
+                "\"operator\":\"Exists\"}\n"
+                "  profile  adds /spec/nodeSelector/type = \"virtual-kubelet\"\n"
+                "  billed   4 vCPU, 8 GiB\n");
+    assert_says("  Container.1.EnvironmentVar.1.Value = red\n"); /* the pod's own word counts */
+    assert_not_said("AutoCreateEip = true");
+    pod = write_manifest(
+        fixture,
+        POD("web", "  annotations: {alibabacloud.com/burst-resource: eci}\n",
+            "  affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}}\n"));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("preferredDuringSchedulingIgnoredDuringExecution/- = {\"weight\":100,");
+}
+
 static void test_explain_bad_profiles(void **state)
 {
     struct fixture *fixture = *state;
@@ -644,6 +684,7 @@ int main(void)
         TEST(test_explain_too_many_objects),
         TEST(test_explain_a_profile),
         TEST(test_explain_a_profile_that_does_not_match),
+        TEST(test_explain_patches_what_is_there),
         TEST(test_explain_bad_profiles),
         TEST(test_explain_wrong_usage),
     };
