@@ -43,7 +43,7 @@ enum explain_kind {
     EXPLAIN_KIND_COUNT
 };
 
-/* As the API server would keep it: stringData is data, a claim with a volume is bound. */
+/* As the API server would keep it: stringData is data, a Service has an address. */
 struct explain_object {
     enum explain_kind kind;
     str name_space; /* empty: EXPLAIN_VOLUME, EXPLAIN_NAMESPACE */

@@ -163,20 +163,6 @@ static void put_service(struct explain *explain, struct json_write *w, json obje
     json_end(w);
 }
 
-/* A claim that names its volume will be bound; one that a cluster has written says so itself. */
-static void put_claim(struct explain *explain, struct json_write *w, json object)
-{
-    json status = json_get(object, "status");
-    bool is_bound = json_is_there(json_get(json_get(object, "spec"), "volumeName")) &&
-                    !json_is_there(json_get(status, "phase"));
-    put_others(explain, w, object, "status", "");
-    if (is_bound) {
-        json_member_raw(w, "status", S("{\"phase\":\"Bound\"}"));
-    } else {
-        json_member_raw(w, "status", json_raw(status));
-    }
-}
-
 static str kept_text(struct explain *explain, enum explain_kind kind, json object)
 {
     size_t room = 0;
@@ -190,8 +176,6 @@ static str kept_text(struct explain *explain, enum explain_kind kind, json objec
         put_secret(explain, &w, object);
     } else if (kind == EXPLAIN_SERVICE) {
         put_service(explain, &w, object);
-    } else if (kind == EXPLAIN_CLAIM) {
-        put_claim(explain, &w, object);
     } else {
         put_others(explain, &w, object, "", "");
     }
@@ -235,6 +219,76 @@ static str services_of(struct explain *explain, str name_space)
     return buf_str(&text);
 }
 
+/* Every label that the claim's selector names has its value on the volume. */
+static bool is_selected(json wanted, json labels, struct arena *arena)
+{
+    for (json one = json_first(wanted); json_is_there(one); one = json_next(one)) {
+        json like = json_first(labels);
+        while (json_is_there(like) && !str_eq(json_key(like, arena), json_key(one, arena))) {
+            like = json_next(like);
+        }
+        if (!str_eq(json_text(like, arena), json_text(one, arena)) || !json_is_there(like)) {
+            return false;
+        }
+    }
+    return json_count(wanted) > 0;
+}
+
+/* The volume that a cluster would bind to this claim, as far as names and labels tell: the one that
+ * it names, that names it (claimRef), or that its selector's matchLabels choose. */
+static str volume_of(struct explain *explain, const struct explain_object *claim, json object)
+{
+    struct arena *arena = &explain->arena;
+    json spec = json_get(object, "spec");
+    str named = json_text(json_get(spec, "volumeName"), arena);
+    for (uint32_t i = 0; str_is_empty(named) && i < explain->objects.count; i++) {
+        const struct explain_object *one = &explain->objects.items[i];
+        json volume = JSON_NONE;
+        if (one->kind != EXPLAIN_VOLUME ||
+            json_parse(one->json_text, arena, &volume, NULL) != ERR_OK) {
+            continue;
+        }
+        json by = json_get(json_get(volume, "spec"), "claimRef");
+        json wanted = json_get(json_get(spec, "selector"), "matchLabels");
+        bool is_its =
+            json_is_there(by)
+                ? str_eq(json_text(json_get(by, "name"), arena), claim->name) &&
+                      str_eq(json_text(json_get(by, "namespace"), arena), claim->name_space)
+                : is_selected(wanted, json_get(json_get(volume, "metadata"), "labels"), arena);
+        named = is_its ? one->name : STR_NONE;
+    }
+    return named;
+}
+
+/* A claim as it will be once bound; one that a cluster has written says so itself. */
+static str claim_text(struct explain *explain, const struct explain_object *claim)
+{
+    json object = JSON_NONE;
+    struct json_write w;
+    struct buf text;
+    if (json_parse(claim->json_text, &explain->arena, &object, NULL) != ERR_OK ||
+        json_is_there(json_get(json_get(object, "status"), "phase"))) {
+        return claim->json_text;
+    }
+    str volume = volume_of(explain, claim, object);
+    if (str_is_empty(volume)) {
+        return claim->json_text;
+    }
+    size_t bytes = claim->json_text.bytes + volume.bytes * 6 + 100; /* escaped at worst */
+    char *memory = arena_take(&explain->arena, bytes);
+    buf_init(&text, memory, memory != NULL ? bytes : 0);
+    json_write_init(&w, &text);
+    json_object(&w);
+    put_others(explain, &w, object, "spec", "status");
+    json_member_object(&w, "spec");
+    put_others(explain, &w, json_get(object, "spec"), "volumeName", "");
+    json_member_text(&w, "volumeName", volume);
+    json_end(&w);
+    json_member_raw(&w, "status", S("{\"phase\":\"Bound\"}"));
+    json_end(&w);
+    return json_write_ok(&w) ? buf_str(&text) : claim->json_text;
+}
+
 /* What the API server would answer; empty: there is none. */
 static str answer_to(struct explain *explain, const struct spec_ref *ref)
 {
@@ -243,6 +297,9 @@ static str answer_to(struct explain *explain, const struct spec_ref *ref)
     }
     const struct explain_object *found =
         explain_find(&explain->objects, kinds_of_refs[ref->kind], ref->name_space, ref->name);
+    if (ref->kind == SPEC_REF_CLAIM && found != NULL) {
+        return claim_text(explain, found);
+    }
     if (ref->kind != SPEC_REF_TOKEN) {
         return found != NULL ? found->json_text : STR_NONE;
     }

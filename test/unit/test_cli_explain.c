@@ -438,6 +438,45 @@ static void test_explain_names_what_is_missing(void **state)
     assert_says("\"line\":9,\"reason\":\"MandatorySecretNotFound\",\"where\":");
 }
 
+/* How claims of manifests find their volumes; what a cluster has written counts as it is. */
+static void test_explain_binds_claims(void **state)
+{
+    static const struct {
+        const char *claim; /* spec and status */
+        const char *volume;
+        enum cli_exit code;
+    } rows[] = {
+        {"spec: {volumeName: pv}", "metadata: {name: pv}\nspec: {", CLI_OK},
+        {"spec: {volumeName: other}", "metadata: {name: pv}\nspec: {", CLI_FAILED},
+        {"spec: {}", "metadata: {name: pv}\nspec: {claimRef: {namespace: default, name: data}, ",
+         CLI_OK},
+        {"spec: {}", "metadata: {name: pv}\nspec: {claimRef: {namespace: else, name: data}, ",
+         CLI_FAILED},
+        {"spec: {selector: {matchLabels: {a: b, c: d}}}",
+         "metadata: {name: pv, labels: {c: d, e: f, a: b}}\nspec: {", CLI_OK},
+        {"spec: {selector: {matchLabels: {a: b, c: d}}}",
+         "metadata: {name: pv, labels: {c: d}}\nspec: {", CLI_FAILED},
+        {"spec: {selector: {matchLabels: {}}}", "metadata: {name: pv}\nspec: {", CLI_FAILED},
+        {"spec: {volumeName: pv}\nstatus: {phase: Lost}", "metadata: {name: pv}\nspec: {",
+         CLI_FAILED},
+        {"spec: {volumeName: pv}\nstatus: {phase: Bound}", "metadata: {name: pv}\nspec: {", CLI_OK},
+    };
+    static const char pod[] = /* and its claim */
+        "kind: Pod\nmetadata: {name: web}\nspec:\n"
+        "  containers: [{name: a, image: b}]\n"
+        "  volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]\n"
+        "---\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n";
+    char text[2048];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s\n---\nkind: PersistentVolume\n%s%s\n", pod,
+                       rows[i].claim, rows[i].volume, "nfs: {server: s, path: /p}}");
+        if (explain(*state, text, "text") != rows[i].code) {
+            fail_msg("%s, %s: %s", rows[i].claim, rows[i].volume, out_text);
+        }
+        assert_says(rows[i].code == CLI_OK ? "  Volume.1.NFSVolume.Server = s\n" : "has to wait");
+    }
+}
+
 /* The volume with the account's token comes by itself, unless the pod or its account forbids it. */
 static void test_explain_token_volumes(void **state)
 {
@@ -648,6 +687,8 @@ static void test_explain_bad_profiles(void **state)
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
     assert_non_null(strstr(err_memory, "space.yaml:1:5: "));
     assert_int_equal(RUN(fixture, "lint", "-f", pod, "--profile", pod), CLI_USAGE);
+    assert_int_equal(RUN(fixture, "lint", "-f", pod, "-f", pod), CLI_USAGE);
+    assert_non_null(strstr(err_memory, "one FILE at a time"));
 }
 
 static void test_explain_wrong_usage(void **state)
@@ -679,6 +720,7 @@ int main(void)
         TEST(test_explain_big_manifests),
         TEST(test_explain_finds_what_pods_refer_to),
         TEST(test_explain_names_what_is_missing),
+        TEST(test_explain_binds_claims),
         TEST(test_explain_token_volumes),
         TEST(test_explain_several_files),
         TEST(test_explain_too_many_objects),
