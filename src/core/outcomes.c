@@ -313,8 +313,12 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, ui
         pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE) {
         return false;
     }
-    if (is_init) {
-        return pod_wants_detail(pod) && (pod->has_init || group->status == ECI_STATUS_RUNNING);
+    if (is_init && pod->has_init) {
+        return pod_wants_detail(pod);
+    }
+    if (is_init) { /* not urgent: statuses come first */
+        return pod_wants_detail(pod) && group->status == ECI_STATUS_RUNNING &&
+               brain->in_flight[EFFECT_PATCH] <= brain->config.kube_calls_max / 2;
     }
     return row_hash == group->row_hash && !pod_phase_is_terminal(pod->phase) &&
            group_has_news(pod, group);
