@@ -162,9 +162,8 @@ class ExplainTest(E2ETest):
         self.assertEqual((asked["Cpu"], asked["Memory"]), ("4", "8"))
         self.assertEqual(before["billed"], {"cpu": 4, "memoryGiB": 8})
         self.assertIn(PLANTED, asked["Container.1.Arg.1"])
-        told = [event["reason"] for event in self.events("web")]
         for warning in before["warnings"]:
-            self.assertIn(warning.get("reason", "PodSpecIncomplete"), told)
+            self.wait_event("web", warning.get("reason", "PodSpecIncomplete"))
 
         # From the live object: all.
         live = self.pod("web")
