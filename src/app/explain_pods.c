@@ -10,8 +10,8 @@
 #include "spec/token_volume.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
-/* A document, and what is added to it: names, a label or two, pull secrets of the account. */
-#define POD_BYTES_MAX (EXPLAIN_JSON_BYTES + 64 * 1024)
+/* A document, and what is added to it: names, pull secrets of the account, defaults. More: told. */
+#define POD_BYTES_MAX (2 * EXPLAIN_JSON_BYTES)
 
 /* Where the pod is in an object of each kind, and who will own the pod. */
 static const struct workload {
@@ -136,6 +136,113 @@ static bool has_token(json spec, json account, struct arena *arena)
     return json_is_there(one) || !json_bool_or(from, true);
 }
 
+/* ---- defaults -------------------------------------------------------------------------------- */
+
+/* Objects in which the API server fills in what makes a difference to the request. */
+enum place {
+    PLACE_SPEC,
+    PLACE_CONTAINER,
+    PLACE_PROBE,
+    PLACE_HOOKS,
+    PLACE_HOOK,
+    PLACE_HTTP,
+    PLACE_VOLUME,
+    PLACE_FILES,
+    PLACE_NONE
+};
+
+/* What is under which member of an object; of a list each item. */
+static const struct inner {
+    enum place place;
+    const char *key;
+    enum place inner;
+} inners[] = {
+    {PLACE_SPEC, "containers", PLACE_CONTAINER},
+    {PLACE_SPEC, "initContainers", PLACE_CONTAINER},
+    {PLACE_SPEC, "volumes", PLACE_VOLUME},
+    {PLACE_CONTAINER, "livenessProbe", PLACE_PROBE},
+    {PLACE_CONTAINER, "readinessProbe", PLACE_PROBE},
+    {PLACE_CONTAINER, "lifecycle", PLACE_HOOKS},
+    {PLACE_HOOKS, "postStart", PLACE_HOOK},
+    {PLACE_HOOKS, "preStop", PLACE_HOOK},
+    {PLACE_PROBE, "httpGet", PLACE_HTTP},
+    {PLACE_HOOK, "httpGet", PLACE_HTTP},
+    {PLACE_VOLUME, "configMap", PLACE_FILES},
+    {PLACE_VOLUME, "secret", PLACE_FILES},
+    {PLACE_VOLUME, "downwardAPI", PLACE_FILES},
+    {PLACE_VOLUME, "projected", PLACE_FILES},
+};
+
+/* k8s.io/kubernetes pkg/apis/core/v1/defaults.go */
+static const struct filled {
+    enum place place;
+    const char *key;
+    const char *value; /* JSON */
+} fills[] = {
+    {PLACE_SPEC, "restartPolicy", "\"Always\""},
+    {PLACE_SPEC, "terminationGracePeriodSeconds", "30"},
+    {PLACE_SPEC, "dnsPolicy", "\"ClusterFirst\""},
+    {PLACE_CONTAINER, "terminationMessagePath", "\"/dev/termination-log\""},
+    {PLACE_CONTAINER, "terminationMessagePolicy", "\"File\""},
+    {PLACE_PROBE, "timeoutSeconds", "1"},
+    {PLACE_PROBE, "periodSeconds", "10"},
+    {PLACE_PROBE, "successThreshold", "1"},
+    {PLACE_PROBE, "failureThreshold", "3"},
+    {PLACE_HTTP, "path", "\"/\""},
+    {PLACE_HTTP, "scheme", "\"HTTP\""},
+    {PLACE_FILES, "defaultMode", "420"}, /* 0644 */
+};
+
+static enum place place_of(enum place place, json member)
+{
+    for (size_t i = 0; i < sizeof(inners) / sizeof(inners[0]); i++) {
+        if (inners[i].place == place && json_key_is(member, inners[i].key)) {
+            return inners[i].inner;
+        }
+    }
+    return PLACE_NONE;
+}
+
+static void put_fills(struct json_write *w, json object, enum place place)
+{
+    for (size_t i = 0; i < sizeof(fills) / sizeof(fills[0]); i++) {
+        if (fills[i].place == place && !json_is_there(json_get(object, fills[i].key))) {
+            json_member_raw(w, fills[i].key, str_of(fills[i].value));
+        }
+    }
+}
+
+/* A value as written, with what the API server fills in. As deep as the table above is. */
+static void put_filled(struct explain *explain, struct json_write *w, json value, enum place place)
+{
+    enum json_type type = json_type(value);
+    if (place == PLACE_NONE || (type != JSON_TYPE_OBJECT && type != JSON_TYPE_ARRAY)) {
+        json_put_raw(w, json_raw(value));
+        return;
+    }
+    if (type == JSON_TYPE_ARRAY) {
+        json_array(w);
+        for (json one = json_first(value); json_is_there(one); one = json_next(one)) {
+            bool is_object = json_type(one) == JSON_TYPE_OBJECT;
+            put_filled(explain, w, one, is_object ? place : PLACE_NONE);
+        }
+        json_end(w);
+        return;
+    }
+    json_object(w);
+    for (json one = json_first(value); json_is_there(one); one = json_next(one)) {
+        bool is_null = json_is_null(one); /* as not given: filled below */
+        if (!is_null) {
+            json_key_put(w, json_key(one, &explain->arena));
+            put_filled(explain, w, one, place_of(place, one));
+        }
+    }
+    put_fills(w, value, place);
+    json_end(w);
+}
+
+/* ---- one pod --------------------------------------------------------------------------------- */
+
 /* The spec with what the admission plugin ServiceAccount adds: the account's pull secrets when the
  * pod has none, the volume of its token. */
 static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod)
@@ -150,18 +257,20 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
     }
     json_member_object(w, "spec");
     for (json one = json_first(spec); json_is_there(one); one = json_next(one)) {
-        if (!needs_token || !json_key_is(one, "volumes")) {
+        if ((!needs_token || !json_key_is(one, "volumes")) && !json_is_null(one)) {
             json_key_put(w, json_key(one, &explain->arena));
-            json_put_raw(w, json_raw(one));
+            put_filled(explain, w, one, place_of(PLACE_SPEC, one));
         }
     }
+    put_fills(w, spec, PLACE_SPEC);
     if (json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0) {
         json_member_raw(w, "imagePullSecrets", json_raw(pulls));
     }
     if (needs_token) {
         json_member_array(w, "volumes");
         for (json one = json_first(volumes); json_is_there(one); one = json_next(one)) {
-            json_put_raw(w, json_raw(one));
+            bool is_object = json_type(one) == JSON_TYPE_OBJECT;
+            put_filled(explain, w, one, is_object ? PLACE_VOLUME : PLACE_NONE);
         }
         json_put_raw(w, S("{\"name\":\"kube-api-access-xxxxx\",\"projected\":{}}"));
         json_end(w);

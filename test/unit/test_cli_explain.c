@@ -477,6 +477,42 @@ static void test_explain_binds_claims(void **state)
     }
 }
 
+/* What the API server fills in is in the request, too; what is said is kept. */
+static void test_explain_fills_in_defaults(void **state)
+{
+    static const char text[] = "kind: Pod\nmetadata: {name: web}\nspec:\n"
+                               "  terminationGracePeriodSeconds: null\n"
+                               "  containers:\n"
+                               "  - name: a\n"
+                               "    image: b:1\n"
+                               "    livenessProbe: {httpGet: {port: 80}, periodSeconds: 7}\n"
+                               "    readinessProbe: {tcpSocket: {port: 80}, failureThreshold: 5}\n"
+                               "  volumes:\n"
+                               "  - {name: m, configMap: {name: map}}\n"
+                               "  - {name: n, secret: {secretName: key, defaultMode: 256}}\n"
+                               "---\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n"
+                               "---\nkind: Secret\nmetadata: {name: key}\ndata: {a: Yg==}\n";
+    static const char *const lines[] = {
+        "TerminationGracePeriodSeconds = 30",
+        "Container.1.TerminationMessagePath = /dev/termination-log",
+        "Container.1.TerminationMessagePolicy = File",
+        "Container.1.LivenessProbe.HttpGet.Path = /",
+        "Container.1.LivenessProbe.HttpGet.Scheme = HTTP",
+        "Container.1.LivenessProbe.TimeoutSeconds = 1",
+        "Container.1.LivenessProbe.PeriodSeconds = 7",
+        "Container.1.LivenessProbe.SuccessThreshold = 1",
+        "Container.1.LivenessProbe.FailureThreshold = 3",
+        "Container.1.ReadinessProbe.PeriodSeconds = 10",
+        "Container.1.ReadinessProbe.FailureThreshold = 5",
+        "Volume.1.ConfigFileVolume.DefaultMode = 0644",
+        "Volume.2.ConfigFileVolume.DefaultMode = 0400",
+    };
+    assert_int_equal(explain(*state, text, "text"), CLI_OK);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_says(lines[i]);
+    }
+}
+
 /* The volume with the account's token comes by itself, unless the pod or its account forbids it. */
 static void test_explain_token_volumes(void **state)
 {
@@ -721,6 +757,7 @@ int main(void)
         TEST(test_explain_finds_what_pods_refer_to),
         TEST(test_explain_names_what_is_missing),
         TEST(test_explain_binds_claims),
+        TEST(test_explain_fills_in_defaults),
         TEST(test_explain_token_volumes),
         TEST(test_explain_several_files),
         TEST(test_explain_too_many_objects),
