@@ -30,6 +30,7 @@
  *   EXPAND_BYTES_MAX       spec/expand.h       bytes          the pod is refused: event
  *   POD_*_BYTES            core/brain.h        bytes          unreadable pod: event
  *   BRAIN_EVENTS_MAX       core/brain.h        events         the oldest is dropped
+ *   CAPACITY_*             core/capacity.h     see there      the node shows less room
  *   READ_BATCH_MAX         core/brain.h        ids            the rest: next read
  *   LOOP_EVENTS_MAX        os/loop.h           descriptors    the rest: next turn
  *   LOG_LINE_BYTES_MAX     os/log.h            bytes          the line ends in ...

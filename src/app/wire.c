@@ -68,6 +68,7 @@ void wire_turn(struct wire *wire)
     }
     cluster_post_events(wire);
     events_turn(wire);
+    capacity_wire_turn(wire);
     node_turn(wire);
     webhook_wire_turn(wire);
     release_arena(wire->arena);
@@ -221,6 +222,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     kubelet_init(wire, region);
     profile_wire_init(wire, region);
     events_init(wire);
+    capacity_wire_init(wire);
     webhook_wire_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
     streams_init(wire, region);

@@ -95,6 +95,16 @@ struct wire_node {
     uint32_t failures;
 };
 
+/* How much the node shows; wire_capacity.c. */
+struct wire_capacity {
+    struct loop_timer timer; /* the next look */
+    bool is_busy;            /* ListUsage is under way */
+    uint32_t failures;       /* in a row */
+    uint64_t changes;        /* of brain.capacity, as the node's facts have them */
+    int64_t cpu_milli;       /* as configured */
+    char cpu[24], cpu_free[24];
+};
+
 /* Which of several gateways acts; wire_leader.c. */
 struct wire_leader {
     bool is_wanted;  /* LEADER_ELECT; without it this gateway always acts */
@@ -165,6 +175,7 @@ struct wire {
     struct kube_events events;
     struct wire_events cloud_events;
     struct wire_node node;
+    struct wire_capacity capacity;
     struct wire_leader leader;
     struct wire_status status;
     struct wire_serve serve;
@@ -257,6 +268,11 @@ void leader_stop(struct wire *wire);
 void events_init(struct wire *wire);
 /* Looks whether it is time to ask. Once per turn. */
 void events_turn(struct wire *wire);
+/* wire_capacity.c: what the node shows follows the account's quota and what is in use. */
+void capacity_wire_init(struct wire *wire);
+void capacity_wire_turn(struct wire *wire);
+/* Takes what has changed over into the node's facts. True: it has to be written. */
+bool capacity_wire_refresh(struct wire *wire);
 /* wire_streams.c: exec and port-forward. */
 void streams_init(struct wire *wire, struct region *region);
 void streams_start(struct wire *wire); /* the cloud's CAs are known */

@@ -64,6 +64,7 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .is_controlled = !str_is_empty(facts.owner_kind),
         .is_never_restarted = facts.restart_policy == RESTART_POLICY_NEVER,
         .has_init = facts.has_init_containers,
+        .request_milli = is_known ? 0 : pod_request_milli(object, arena),
         .past = is_known ? NULL : &past,
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,

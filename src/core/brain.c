@@ -315,6 +315,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     CHECK(str_copy(pod->name_space, sizeof pod->name_space, news->name_space));
     CHECK(str_copy(pod->name, sizeof pod->name, news->name));
     pod->was_seen = true;
+    pod->request_milli = news->request_milli;
     if (news->past != NULL) {
         pod->past = *news->past;
     }

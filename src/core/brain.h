@@ -37,6 +37,7 @@
 #include "base/pool.h"
 #include "base/prng.h"
 #include "base/trace.h"
+#include "core/capacity.h"
 #include "data/group_rows.h"
 #include "spec/pod_status.h"
 
@@ -100,6 +101,8 @@ struct pod {
     bool fails_fast;         /* wants to fail when its order is refused (spec/pod_policy.h) */
     bool fails_unplaced;     /* ... when an order that was taken found no resources */
     bool has_init;           /* has init containers */
+    bool met_quota;          /* was refused once because a quota is used up (capacity.h) */
+    int64_t request_milli;   /* vCPU that the scheduler counts for it */
     bool is_older;           /* was there, or may have been, when this process started */
     bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
     bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
@@ -250,6 +253,7 @@ struct brain {
     struct list waiting[EFFECT_KIND_COUNT];
     uint32_t in_flight[EFFECT_KIND_COUNT];
     struct bucket create_bucket, delete_bucket, describe_bucket, status_bucket;
+    struct capacity capacity; /* how much the node shows */
     struct cloud_state cloud;
     struct prng prng;
     struct trace trace;
@@ -297,6 +301,7 @@ struct pod_news {
     str uid, name_space, name;
     enum pod_phase phase;
     bool is_leaving, is_forced, is_daemon, is_controlled, is_never_restarted, has_init;
+    int64_t request_milli; /* of a pod not seen before: pod_request_milli() */
     /* The status it has, for a pod not seen before (after a restart nothing is written twice); may
      * be NULL. Borrowed for the call. */
     const struct pod_status_past *past;
@@ -356,6 +361,9 @@ void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint3
  * rows themselves were given in. */
 void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
                      const bool *was_found, msec now_ms);
+
+/* What is in use now: requests_milli and strays. False while that is not known (capacity.h). */
+bool brain_look(const struct brain *brain, struct capacity_look *out);
 
 /* Every cloud call's outcome, for reachability. why: for people; may be empty. */
 void brain_cloud_answered(struct brain *brain, enum err err, str why, msec now_ms);

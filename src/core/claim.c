@@ -280,6 +280,26 @@ static bool is_orphan_suspect(const struct pod *pod)
     return pod != NULL && pod->object != OBJECT_SEEN && !pod->saw_deletion && !pod->is_leaving;
 }
 
+bool brain_look(const struct brain *brain, struct capacity_look *out)
+{
+    out->requests_milli = 0;
+    out->strays = 0;
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        const struct group *group = brain_group(brain, h);
+        if (!group->has_tags || group->is_foreign || !eci_status_is_live(group->status)) {
+            continue;
+        }
+        const struct pod *pod = pod_of_group(brain, group);
+        if (pod == NULL || pod->object != OBJECT_SEEN) {
+            out->strays++;
+        } else if (!group->is_extra && !pod_phase_is_terminal(pod->phase)) {
+            out->requests_milli += pod->request_milli; /* cannot overflow: pod_facts.h */
+        }
+    }
+    return brain->pods_are_listed && brain->sweeps_digested > 0 && brain->cloud.is_reachable;
+}
+
 void brake_refresh(struct brain *brain, msec now_ms)
 {
     if (!brain->brake_is_stale) {

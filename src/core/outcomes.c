@@ -48,6 +48,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
+    capacity_accepted(&brain->capacity);
     pod->failures = 0;
     pod->say = SAY_NOTHING;
     pod->is_older = false; /* its groups are ours from now on */
@@ -129,6 +130,10 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     trace_add(&brain->trace, now_ms, "create done", h.slot,
               (uint32_t)outcome << 16 | (uint32_t)err);
     pod_idle(brain, pod, EFFECT_CREATE);
+    if (err == ERR_QUOTA && !pod->met_quota) {
+        pod->met_quota = true;
+        capacity_refused(&brain->capacity, now_ms);
+    }
     if (outcome == CREATE_LATER && pod->fails_fast && (err == ERR_STOCK || err == ERR_QUOTA)) {
         outcome = CREATE_REFUSED; /* the cloud's own no; throttling or silence are none */
     }

@@ -344,6 +344,7 @@ static bool next_relist(struct brain *brain, msec now_ms, struct effect *out)
 bool brain_next(struct brain *brain, msec now_ms, struct effect *out)
 {
     *out = (struct effect){.kind = EFFECT_NONE, .started_ms = now_ms};
+    capacity_turn(&brain->capacity, now_ms);
     judge_all(brain, now_ms);
     return next_relist(brain, now_ms, out) || next_poll(brain, now_ms, out) ||
            next_object(brain, now_ms, out);
@@ -413,6 +414,7 @@ msec brain_wake_ms(struct brain *brain, msec now_ms)
     }
     msec wake_ms = earlier(due_next_ms(&brain->pod_due), due_next_ms(&brain->group_due));
     wake_ms = earlier(wake_ms, polls_wake_ms(brain, now_ms));
+    wake_ms = earlier(wake_ms, capacity_wake_ms(&brain->capacity));
     if (brain->pods_were_refused && !brain->is_listing &&
         brain->pods.count < brain->config.pods_max) {
         wake_ms = earlier(wake_ms, brain->relist_at_ms);

@@ -351,6 +351,65 @@ static void test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now(void **st
     }
 }
 
+/* ---- how much the node shows ----------------------------------------------------------------- */
+
+static void refuse_create(struct scene *scene, enum err err)
+{
+    struct effect effect = expect(scene, EFFECT_CREATE);
+    brain_create_done(&scene->brain, effect.pod, CREATE_LATER, err, STR_NONE, S("not now"),
+                      scene->now_ms);
+    brain_pod(&scene->brain, effect.pod)->was_said = true;
+}
+
+static void refuse_for_quota(struct scene *scene, const char *uid)
+{
+    give(scene, uid, POD_PHASE_PENDING, false);
+    refuse_create(scene, ERR_QUOTA);
+}
+
+static void test_brain_three_pods_refused_for_quota_close_the_node(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    refuse_for_quota(&scene, "a");
+    for (int again = 0; again < 5; again++) { /* one pod alone never does */
+        pass(&scene, 120000);
+        refuse_create(&scene, ERR_QUOTA);
+    }
+    refuse_for_quota(&scene, "b");
+    assert_false(scene.brain.capacity.is_closed);
+    refuse_for_quota(&scene, "c");
+    assert_true(scene.brain.capacity.is_closed);
+    assert_true(brain_wake_ms(&scene.brain, scene.now_ms) <= scene.now_ms + CAPACITY_CLOSED_MS);
+    /* Who waits here goes on trying, and its success opens the node. */
+    pass(&scene, 60000);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    struct effect effect;
+    (void)brain_next(&scene.brain, scene.now_ms, &effect);
+    assert_false(scene.brain.capacity.is_closed);
+    scene_close(&scene);
+}
+
+static void test_brain_other_refusals_close_nothing(void **state)
+{
+    static const enum err errs[] = {ERR_STOCK, ERR_THROTTLED, ERR_TIMEOUT, ERR_FORBIDDEN};
+    (void)state;
+    for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++) {
+        struct scene scene;
+        open_running(&scene);
+        for (int at = 0; at < 4; at++) {
+            char uid[2] = {(char)('a' + at), '\0'};
+            pass(&scene, 1000);
+            give(&scene, uid, POD_PHASE_PENDING, false);
+            refuse_create(&scene, errs[i]);
+            brain_find_pod(&scene.brain, str_of(uid))->retry_at_ms = INT64_MAX; /* each once */
+        }
+        assert_int_equal(scene.brain.capacity.changes, 0);
+        scene_close(&scene);
+    }
+}
+
 /* ---- absence --------------------------------------------------------------------------------- */
 
 static void open_with_group(struct scene *scene)
@@ -578,6 +637,39 @@ static void test_brain_removes_orphans_that_are_proven(void **state)
         prove_all_gone(&scene, 1);
         (void)expect(&scene, EFFECT_DELETE);
     }
+    scene_close(&scene);
+}
+
+static void test_brain_look_counts_what_the_scheduler_does_not_see(void **state)
+{
+    static const char *const ids[] = {"eci-1", "eci-2", NULL};
+    (void)state;
+    struct scene scene;
+    struct capacity_look look;
+    scene_open(&scene);
+    assert_false(brain_look(&scene.brain, &look)); /* nothing was read yet */
+    scene_close(&scene);
+    open_with_orphans(&scene, ids, 2);
+    assert_true(brain_look(&scene.brain, &look));
+    assert_int_equal(look.strays, 2);
+    assert_int_equal(look.requests_milli, 0);
+    const struct pod_news news = {.uid = S("u"),
+                                  .name_space = S("web"),
+                                  .name = S("u"),
+                                  .phase = POD_PHASE_PENDING,
+                                  .request_milli = 1500};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 0); /* it has no instance yet */
+    (void)brain_row_seen(&scene.brain, S("eci-9"), ECI_STATUS_RUNNING, 1, scene.now_ms,
+                         scene.now_ms);
+    tag(&scene, "eci-9", "u", 1);
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 1500);
+    assert_int_equal(look.strays, 2);
+    brain_find_pod(&scene.brain, S("u"))->phase = POD_PHASE_SUCCEEDED;
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 0); /* the scheduler has let it go */
     scene_close(&scene);
 }
 
@@ -1337,6 +1429,9 @@ int main(void)
         cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
         cmocka_unit_test(test_brain_used_token_means_another_attempt),
         cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
+        cmocka_unit_test(test_brain_three_pods_refused_for_quota_close_the_node),
+        cmocka_unit_test(test_brain_other_refusals_close_nothing),
+        cmocka_unit_test(test_brain_look_counts_what_the_scheduler_does_not_see),
         cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
         cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
         cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
