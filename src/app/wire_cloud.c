@@ -176,6 +176,7 @@ static void translate(struct wire *wire, struct wire_job *job, json object,
         err = start(wire, job, ECI_CREATE_GROUP, &params, on_created);
         if (err == ERR_OK) {
             tell_warnings(wire, pod, &verdict);
+            profile_wire_show(wire, pod, &spec);
             return;
         }
         if (err == ERR_FULL || err == ERR_NO_MEMORY) {

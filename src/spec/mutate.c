@@ -104,7 +104,7 @@ static void add_effects(struct change *change)
 }
 
 enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
-                        const struct spec_pair **pairs, uint32_t *count)
+                        struct mutate_effects *out)
 {
     struct change change = {.in = in, .arena = arena};
     enum err err = begin(&change);
@@ -112,9 +112,40 @@ enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
         return err;
     }
     add_effects(&change);
-    *pairs = change.annotations.items + change.annotations.own;
-    *count = change.annotations.count - change.annotations.own;
+    out->annotations = change.annotations.items + change.annotations.own;
+    out->annotations_count = change.annotations.count - change.annotations.own;
+    out->labels = change.labels.items + change.labels.own;
+    out->labels_count = change.labels.count - change.labels.own;
     return ERR_OK;
+}
+
+static void put_pairs(struct json_write *w, const char *name, const struct spec_pair *pairs,
+                      uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    json_member_object(w, name);
+    for (uint32_t i = 0; i < count; i++) {
+        json_key_put(w, pairs[i].key);
+        json_put_text(w, pairs[i].value);
+    }
+    json_end(w);
+}
+
+bool mutate_put_effects(const struct mutate_effects *effects, str uid, struct json_write *w)
+{
+    if (effects->annotations_count + effects->labels_count == 0) {
+        return false;
+    }
+    json_object(w);
+    json_member_object(w, "metadata");
+    json_member_text(w, "uid", uid);
+    put_pairs(w, "annotations", effects->annotations, effects->annotations_count);
+    put_pairs(w, "labels", effects->labels, effects->labels_count);
+    json_end(w);
+    json_end(w);
+    return true;
 }
 
 /* ---- who is touched at all ------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #ifndef ECILET_SPEC_MUTATE_H
 #define ECILET_SPEC_MUTATE_H
 
+#include "data/json_write.h"
 #include "spec/profile.h"
 
 #define MUTATE_BURST "alibabacloud.com/burst-resource"
@@ -32,7 +33,7 @@
 #define MUTATE_NODE_VALUE "virtual-kubelet"
 #define MUTATE_WARNINGS_MAX 2
 /* Largest patch; in base64 it fits into a reply of the server. Larger: ERR_FULL, the pod stays as
- * it is. The annotations of effects are then still added when it is translated. */
+ * it is. Its effects are then still added when it is translated. */
 #define MUTATE_PATCH_BYTES (40 * 1024)
 
 /* The virtual node, as pods see it. Borrowed. */
@@ -65,14 +66,27 @@ struct mutate_outcome {
 MUST_USE enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct buf *patch,
                              struct mutate_outcome *out);
 
+/* What effects add to one pod: in the order in which they count, without doubles and without what
+ * the pod says itself. Borrowed from the profile; the arrays are the arena's. */
+struct mutate_effects {
+    const struct spec_pair *annotations, *labels;
+    uint32_t annotations_count, labels_count;
+};
+
 /*
- * The annotations that effects add to a pod which is on our node, for the translation: also a pod
- * that came without admission has them. In the order in which they count, without doubles and
- * without what the pod says itself.
+ * For a pod that is on our node, at its translation: also one that came without admission (the
+ * webhook was away, or it names its node) has its effects.
  *
  * Errors: ERR_FULL (arena).
  */
 MUST_USE enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
-                                 const struct spec_pair **pairs, uint32_t *count);
+                                 struct mutate_effects *out);
+
+/*
+ * The effects as a merge patch of the pod object, so that the object shows what its instance was
+ * made from, and Services and other selectors see the labels. uid: precondition.
+ * False when there is nothing to add: nothing was written.
+ */
+bool mutate_put_effects(const struct mutate_effects *effects, str uid, struct json_write *w);
 
 #endif

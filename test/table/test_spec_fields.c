@@ -621,6 +621,35 @@ static void test_all_labels(void **state)
     assert_true(str_eq(out.volumes[0].files[1].content, S("k=\"x\\n\\x01\\\\\xC3\xA9\"")));
 }
 
+/* A pod that came without admission: its fields are as if the effects stood in it. */
+static void test_effects_show_in_fields(void **state)
+{
+    static const struct spec_pair annotations[] = {{S("k"), S("v")}};
+    static const struct spec_pair labels[] = {{S("line"), S("express")}, {S("aa"), S("0")}};
+    struct spec_config config = case_config;
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_spec out;
+
+    (void)state;
+    config.effects = annotations;
+    config.effects_count = 1;
+    config.effect_labels = labels;
+    config.effect_labels_count = 2;
+    case_begin(&arena, &verdict);
+    json pod = case_pod(
+        &arena, ",'labels':{'b':'2'}",
+        VOLUME("'downwardAPI':{'items':[{'path':'l','fieldRef':{'fieldPath':'metadata.labels'}},"
+               "{'path':'a','fieldRef':{'fieldPath':'metadata.annotations'}},{'path':'b','fieldRef'"
+               ":{'fieldPath':'metadata.labels[\\u0027line\\u0027]'}},{'path':'c','fieldRef'"
+               ":{'fieldPath':'metadata.labels[\\u0027none\\u0027]'}}]}"));
+    assert_int_equal(pod_spec_read(pod, &refs, &config, &arena, &out, &verdict), ERR_OK);
+    assert_true(str_eq(out.volumes[0].files[0].content, S("aa=\"0\"\nb=\"2\"\nline=\"express\"")));
+    assert_true(str_eq(out.volumes[0].files[1].content, S("k=\"v\"")));
+    assert_true(str_eq(out.volumes[0].files[2].content, S("express")));
+    assert_true(str_is_empty(out.volumes[0].files[3].content));
+}
+
 static void test_sizes_of_files(void **state)
 {
     static const struct {
@@ -878,6 +907,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_secrets_are_marked),
         cmocka_unit_test(test_all_labels),
+        cmocka_unit_test(test_effects_show_in_fields),
         cmocka_unit_test(test_sizes_of_files),
         cmocka_unit_test(test_numbers_of_things),
         cmocka_unit_test(test_service_variables),

@@ -328,9 +328,8 @@ static void test_mutate_full_buffers_are_errors(void **state)
     arena_init(&tiny, small, sizeof small);
     buf_init(&patch, patch_memory, sizeof patch_memory);
     assert_int_equal(mutate_pod(&in, &tiny, &patch, &outcome), ERR_FULL);
-    const struct spec_pair *pairs;
-    uint32_t count;
-    assert_int_equal(mutate_effects(&in, &tiny, &pairs, &count), ERR_FULL);
+    struct mutate_effects effects;
+    assert_int_equal(mutate_effects(&in, &tiny, &effects), ERR_FULL);
 }
 
 /* At translation: a pod that came without admission. */
@@ -338,21 +337,45 @@ static void test_mutate_effects_of_a_pod_that_is_here(void **state)
 {
     (void)state;
     struct mutate_input in = {.profile = &profile, .node = &node};
-    const struct spec_pair *pairs = NULL;
+    struct mutate_effects effects;
     const struct spec_pair name_space[] = {{S("department"), S("bigdata")}};
-    uint32_t count = 0;
     arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
     use_selectors("[{'name':'all','effect':{'annotations':{'k':'v','own':'x'}}}," DEMO
                   ",{'name':'no','objectSelector':{'matchLabels':{'q':'q'}},"
-                  "'effect':{'annotations':{'n':'o'}}}]");
+                  "'effect':{'annotations':{'n':'o'},'labels':{'n':'o'}}}"
+                  ",{'name':'chained','objectSelector':{'matchLabels':{'created-by-eci':'true'}},"
+                  "'effect':{'labels':{'type':'x','line':'1'}}}]");
     in.pod = parse("{'metadata':{'labels':{'type':'offline-task'},'annotations':{'own':'1'}},"
                    "'spec':{'nodeName':'virtual-kubelet'}}");
     in.namespace_labels = (struct label_set){name_space, 1};
-    assert_int_equal(mutate_effects(&in, &arena, &pairs, &count), ERR_OK);
-    assert_int_equal(count, 2);
-    assert_true(str_eq(pairs[0].key, S("k")));
-    assert_true(str_eq(pairs[1].key, S("k8s.aliyun.com/eci-image-cache")));
-    assert_true(str_eq(pairs[1].value, S("true")));
+    assert_int_equal(mutate_effects(&in, &arena, &effects), ERR_OK);
+    assert_int_equal(effects.annotations_count, 2);
+    assert_true(str_eq(effects.annotations[0].key, S("k")));
+    assert_true(str_eq(effects.annotations[1].key, S("k8s.aliyun.com/eci-image-cache")));
+    assert_true(str_eq(effects.annotations[1].value, S("true")));
+    assert_int_equal(effects.labels_count, 2); /* the second by a selector that the first has met */
+    assert_true(str_eq(effects.labels[0].key, S("created-by-eci")));
+    assert_true(str_eq(effects.labels[1].key, S("line")));
+    struct json_write w;
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    json_write_init(&w, &patch);
+    assert_true(mutate_put_effects(&effects, S("u-1"), &w));
+    assert_true(json_write_ok(&w));
+    assert_true(
+        str_eq(buf_str(&patch), S("{\"metadata\":{\"uid\":\"u-1\",\"annotations\":{\"k\":\"v\","
+                                  "\"k8s.aliyun.com/eci-image-cache\":\"true\"},"
+                                  "\"labels\":{\"created-by-eci\":\"true\",\"line\":\"1\"}}}")));
+}
+
+static void test_mutate_no_effects_are_no_patch(void **state)
+{
+    (void)state;
+    const struct mutate_effects none = {.annotations_count = 0};
+    struct json_write w;
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    json_write_init(&w, &patch);
+    assert_false(mutate_put_effects(&none, S("u-1"), &w));
+    assert_int_equal(patch.bytes, 0);
 }
 
 /* ---- the oracle ------------------------------------------------------------------------------ */
@@ -649,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),
         cmocka_unit_test(test_mutate_effects_of_a_pod_that_is_here),
+        cmocka_unit_test(test_mutate_no_effects_are_no_patch),
         cmocka_unit_test(test_mutate_as_the_oracle_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
