@@ -90,15 +90,22 @@ static void add_pairs(struct marks *to, const struct profile_pairs *pairs)
     }
 }
 
-/* For a pod that goes to ECI. */
+/* For a pod that goes to ECI. Labels that are added may make selectors match that did not: until
+ * none does any more, so that asking once and asking again say the same. */
 static void add_effects(struct change *change)
 {
     const struct profile *profile = change->in->profile;
-    for (uint32_t i = 0; i < profile->selectors_count; i++) {
-        const struct profile_selector *one = &profile->selectors[i];
-        if (!one->is_scheduling || matches(change, one)) {
-            add_pairs(&change->annotations, &one->annotations);
-            add_pairs(&change->labels, &one->labels);
+    bool is_added[PROFILE_SELECTORS_MAX] = {false};
+    bool has_more = true;
+    while (has_more) { /* once for each selector at most */
+        has_more = false;
+        for (uint32_t i = 0; i < profile->selectors_count; i++) {
+            const struct profile_selector *one = &profile->selectors[i];
+            if (!is_added[i] && (!one->is_scheduling || matches(change, one))) {
+                add_pairs(&change->annotations, &one->annotations);
+                add_pairs(&change->labels, &one->labels);
+                is_added[i] = has_more = true;
+            }
         }
     }
 }
@@ -218,10 +225,20 @@ static enum way burst_way(struct change *change)
     return WAY_OWN;
 }
 
+static bool is_ours_already(const struct change *change)
+{
+    json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
+    return json_is_there(json_get(change->spec, "nodeName")) || /* of ours: is_untouchable() */
+           json_text_is(type, MUTATE_NODE_VALUE);
+}
+
 static enum way way_of(struct change *change)
 {
     enum way burst = burst_way(change);
     enum way way = is_selected(change) ? WAY_ECI : burst;
+    if (way == WAY_BURST && is_ours_already(change)) {
+        way = WAY_ECI; /* it names the virtual node itself: there is nothing to prefer */
+    }
     json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
     if (way == WAY_ECI && json_is_there(type) && !json_text_is(type, MUTATE_NODE_VALUE)) {
         str value = json_text(type, change->arena);
@@ -231,13 +248,6 @@ static enum way way_of(struct change *change)
         return WAY_OWN;
     }
     return way;
-}
-
-static bool is_ours_already(const struct change *change)
-{
-    json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
-    return json_is_there(json_get(change->spec, "nodeName")) || /* of ours: is_untouchable() */
-           json_text_is(type, MUTATE_NODE_VALUE);
 }
 
 /* ---- the patch ------------------------------------------------------------------------------- */
@@ -409,9 +419,13 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
         return ERR_OK;
     }
     bool is_bound = json_is_there(json_get(change.spec, "nodeName"));
+    bool is_ours = is_ours_already(&change);
+    if (is_ours) {
+        add_effects(&change);
+    }
     enum way way = is_bound ? WAY_OWN : way_of(&change);
     json_write_init(&change.w, patch);
-    if (way == WAY_ECI || is_ours_already(&change)) {
+    if (way == WAY_ECI && !is_ours) {
         add_effects(&change);
     }
     put_marks(&change, "annotations", &change.annotations);

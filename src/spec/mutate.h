@@ -8,7 +8,9 @@
  *   selector, eci_only   toleration of the node's taint and nodeSelector type=virtual-kubelet
  *   eci                  toleration, and the preference for nodes of another type with weight 100.
  *                        The scheduler weighs it against load and spreading, so an ordinary node
- *                        that is nearly full may lose; a full one always does
+ *                        that is nearly full may lose; a full one always does. 100 is the most
+ *                        that Kubernetes allows. A pod with nodeSelector type=virtual-kubelet of
+ *                        its own has nothing to prefer: only the toleration
  *   anything else        a warning for whoever creates the pod; nothing is changed
  *
  * A selector wins over burst-resource. What the pod says itself is kept: tolerations and
@@ -16,8 +18,10 @@
  * `type` of its own stays where it wants to be, with a warning.
  *
  * Effects are appended in the order of the selectors, never overwriting: pod > earlier > later.
- * Each selector sees the labels that those before it have added. An effect without selectors is for
- * pods that certainly go to ECI.
+ * Each selector sees the labels that others have added: the list is gone through until no further
+ * one matches. The API server asks once for each webhook that matches and once more for all pods,
+ * and the translation asks again: each time the answer must be the same. An effect without
+ * selectors is for pods that certainly go to ECI.
  *
  * Never touched: pods of a DaemonSet, pods bound to another node, mirror pods, and pods with a
  * system priority class. A pod that is bound to our node already gets its effects only.
