@@ -61,13 +61,16 @@ static void warn(struct change *change, str text)
 
 /* ---- selectors and effects ------------------------------------------------------------------- */
 
+/* The pod as it came, or as effects have made it: what has matched once stays so. */
 static bool matches(const struct change *change, const struct profile_selector *selector)
 {
     if (str_eq(selector->name, change->in->selector)) {
         return true;
     }
+    const struct label_set came = {change->labels.items, change->labels.own};
     return label_select_matches(&selector->namespaces, change->in->namespace_labels) &&
-           label_select_matches(&selector->objects, set_of(&change->labels));
+           (label_select_matches(&selector->objects, came) ||
+            label_select_matches(&selector->objects, set_of(&change->labels)));
 }
 
 static bool is_selected(const struct change *change)

@@ -18,10 +18,10 @@
  * `type` of its own stays where it wants to be, with a warning.
  *
  * Effects are appended in the order of the selectors, never overwriting: pod > earlier > later.
- * Each selector sees the labels that others have added: the list is gone through until no further
- * one matches. The API server asks once for each webhook that matches and once more for all pods,
- * and the translation asks again: each time the answer must be the same. An effect without
- * selectors is for pods that certainly go to ECI.
+ * A selector matches the pod as it came, or with the labels that others have added: the list is
+ * gone through until no further one matches. The API server asks once for each webhook that matches
+ * and once more for all pods, and the translation asks again: each time the answer must be the
+ * same. An effect without selectors is for pods that certainly go to ECI.
  *
  * Never touched: pods of a DaemonSet, pods bound to another node, mirror pods, and pods with a
  * system priority class. A pod that is bound to our node already gets its effects only.

@@ -461,8 +461,8 @@ static int oracle_terms(const struct model_selector *s)
     return count;
 }
 
-static bool oracle_matches(const struct model *m, const struct model_selector *s,
-                           const int labels[KEYS])
+static bool oracle_matches_labels(const struct model *m, const struct model_selector *s,
+                                  const int labels[KEYS])
 {
     bool all = true;
     for (unsigned k = 0; k < KEYS; k++) {
@@ -470,6 +470,13 @@ static bool oracle_matches(const struct model *m, const struct model_selector *s
               oracle_term(&s->of_object[k], labels[k]);
     }
     return all;
+}
+
+/* As it came, or as it is by now. */
+static bool oracle_matches(const struct model *m, const struct model_selector *s,
+                           const int labels[KEYS])
+{
+    return oracle_matches_labels(m, s, m->labels) || oracle_matches_labels(m, s, labels);
 }
 
 struct verdict {
