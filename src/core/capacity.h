@@ -26,6 +26,9 @@
  * priority to make room for one of a higher, which a refusal of unclear reason must not cause. With
  * 0 no eviction helps, so none happens. Nor does it make the node NotReady: no taint, no condition
  * that anybody acts upon.
+ *
+ * Numbers above 0 are honest room: when it is used up, a pod of a higher priority may take the
+ * place of one of a lower, as on any node that is full.
  */
 #ifndef ECILET_CORE_CAPACITY_H
 #define ECILET_CORE_CAPACITY_H
