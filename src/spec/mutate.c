@@ -20,8 +20,10 @@ struct change {
     struct mutate_outcome *out;
     json metadata, spec;
     struct marks labels, annotations;
+    uint64_t effects; /* bit per selector */
     struct json_write w;
 };
+static_assert(PROFILE_SELECTORS_MAX <= 64, "a bit for each");
 
 /* How a pod is sent on its way. */
 enum way {
@@ -73,11 +75,12 @@ static bool matches(const struct change *change, const struct profile_selector *
             label_select_matches(&selector->objects, set_of(&change->labels)));
 }
 
-static bool is_selected(const struct change *change)
+static bool is_selected(struct change *change)
 {
     const struct profile *profile = change->in->profile;
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         if (profile->selectors[i].is_scheduling && matches(change, &profile->selectors[i])) {
+            change->out->selector = profile->selectors[i].name;
             return true;
         }
     }
@@ -98,16 +101,17 @@ static void add_pairs(struct marks *to, const struct profile_pairs *pairs)
 static void add_effects(struct change *change)
 {
     const struct profile *profile = change->in->profile;
-    bool is_added[PROFILE_SELECTORS_MAX] = {false};
     bool has_more = true;
     while (has_more) { /* once for each selector at most */
         has_more = false;
         for (uint32_t i = 0; i < profile->selectors_count; i++) {
             const struct profile_selector *one = &profile->selectors[i];
-            if (!is_added[i] && (!one->is_scheduling || matches(change, one))) {
+            bool is_added = change->effects >> i & 1;
+            if (!is_added && (!one->is_scheduling || matches(change, one))) {
                 add_pairs(&change->annotations, &one->annotations);
                 add_pairs(&change->labels, &one->labels);
-                is_added[i] = has_more = true;
+                change->effects |= (uint64_t)1 << i;
+                has_more = true;
             }
         }
     }
@@ -422,15 +426,17 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
         return ERR_OK;
     }
     bool is_bound = json_is_there(json_get(change.spec, "nodeName"));
-    bool is_ours = is_ours_already(&change);
-    if (is_ours) {
+    out->is_ours = is_ours_already(&change);
+    if (out->is_ours) {
         add_effects(&change);
     }
     enum way way = is_bound ? WAY_OWN : way_of(&change);
     json_write_init(&change.w, patch);
-    if (way == WAY_ECI && !is_ours) {
+    out->wants_burst = way != WAY_OWN && str_is_empty(out->selector);
+    if (way == WAY_ECI && !out->is_ours) {
         add_effects(&change);
     }
+    out->effects = change.effects;
     put_marks(&change, "annotations", &change.annotations);
     put_marks(&change, "labels", &change.labels);
     if (way != WAY_OWN) {

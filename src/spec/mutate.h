@@ -57,7 +57,11 @@ struct mutate_input {
 };
 
 struct mutate_outcome {
-    uint32_t ops;                      /* 0: nothing to change, and nothing was written */
+    uint32_t ops;     /* 0: nothing to change, and nothing was written */
+    str selector;     /* the first that sends the pod to ECI; empty: none does */
+    uint64_t effects; /* bit per selector of the profile whose effect the pod gets */
+    bool wants_burst; /* no selector, but burst-resource sends it there */
+    bool is_ours;     /* it names the node, or its type, itself */
     str warnings[MUTATE_WARNINGS_MAX]; /* in the arena */
     uint32_t warnings_count;
 };

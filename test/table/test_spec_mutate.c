@@ -367,6 +367,26 @@ static void test_mutate_effects_of_a_pod_that_is_here(void **state)
                                   "\"labels\":{\"created-by-eci\":\"true\",\"line\":\"1\"}}}")));
 }
 
+/* Who sent it, and whose effects it has: for whoever explains it. */
+static void test_mutate_says_why(void **state)
+{
+    (void)state;
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    use_selectors("[{'name':'no','objectSelector':{'matchLabels':{'q':'q'}}}," DEMO
+                  ",{'name':'all','effect':{'annotations':{'k':'v'}}}]");
+    assert_int_equal(mutate(POD("'type':'offline-task'"), "{'department':'bigdata'}", ""), ERR_OK);
+    assert_true(str_eq(outcome.selector, S("demo")));
+    assert_int_equal(outcome.effects, 6);
+    assert_false(outcome.wants_burst || outcome.is_ours);
+    assert_int_equal(mutate(BURST("eci"), "{}", ""), ERR_OK);
+    assert_true(str_is_empty(outcome.selector) && outcome.effects == 0);
+    assert_true(outcome.wants_burst && !outcome.is_ours);
+    assert_int_equal(mutate("{'metadata':{},'spec':{'nodeName':'virtual-kubelet'}}", "{}", ""),
+                     ERR_OK);
+    assert_int_equal(outcome.effects, 4);
+    assert_true(outcome.is_ours && !outcome.wants_burst);
+}
+
 static void test_mutate_no_effects_are_no_patch(void **state)
 {
     (void)state;
@@ -714,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),
         cmocka_unit_test(test_mutate_effects_of_a_pod_that_is_here),
+        cmocka_unit_test(test_mutate_says_why),
         cmocka_unit_test(test_mutate_no_effects_are_no_patch),
         cmocka_unit_test(test_mutate_as_the_oracle_says),
     };
