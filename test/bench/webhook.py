@@ -66,7 +66,7 @@ class Client:
         self.body = review()
 
     def ask(self):
-        """Milliseconds."""
+        """Milliseconds of one review."""
         began = time.perf_counter()
         self.connection.request("POST", "/inject", self.body, {"Content-Type": "application/json"})
         reply = self.connection.getresponse()
@@ -75,8 +75,14 @@ class Client:
         assert reply.status == 200 and b'"patch"' in text, (reply.status, text)
         return took
 
+    def knock(self):
+        """The same way for a question that costs nothing: what the machine and this client add."""
+        self.connection.request("GET", "/healthz")
+        reply = self.connection.getresponse()
+        assert reply.status == 200 and reply.read() == b"ok\n"
 
-def paced(client, count):
+
+def paced(ask, count):
     """Latencies from the moment each was due, so that a late one makes the next ones late as well."""
     waits, began = [], time.perf_counter()
     for number in range(count):
@@ -84,7 +90,7 @@ def paced(client, count):
         left = due - time.perf_counter()
         if left > 0:
             time.sleep(left)
-        client.ask()
+        ask()
         waits.append(1000 * (time.perf_counter() - due))
     return sorted(waits)
 
@@ -102,9 +108,12 @@ def measure_webhook(bench, make_world, cluster, port):
     for _ in range(200):
         client.ask()
     resident = world.ecilet.resident_kib()
-    waits = paced(client, REVIEWS)
-    bench.say(f"latency at {RATE} a second, median", f"{waits[len(waits) // 2]:.2f}", "ms")
-    bench.say(f"latency at {RATE} a second, 99 %", f"{waits[int(0.99 * len(waits))]:.2f}", "ms", "2")
+    floor = paced(client.knock, REVIEWS)
+    waits = paced(client.ask, REVIEWS)
+    for name, share, target in ("median", 0.5, ""), ("99 %", 0.99, "2"):
+        at = int(share * REVIEWS)
+        remark = f"of /healthz, which does nothing: {floor[at]:.2f} ms"
+        bench.say(f"latency at {RATE} a second, {name}", f"{waits[at]:.2f}", "ms", target, remark)
     cpu, began = world.ecilet.cpu_seconds(), time.perf_counter()
     waits = sorted(client.ask() for _ in range(10 * REVIEWS))
     took, cpu = time.perf_counter() - began, world.ecilet.cpu_seconds() - cpu
