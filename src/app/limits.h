@@ -57,6 +57,7 @@
  *   SERVE_*                serve/serve_port.h  see there      503, or the oldest is forgotten
  *   LISTS_MAX              serve/serve_pods.c  answers        503
  *   X509_WRITE_BYTES       net/x509_write.h    bytes          ERR_FULL: no certificate, told
+ *   TLS_KEEP_BYTES         net/tls_keep.h      bytes          told; the set in use stays
  *   STATUS_*               app/wire_status.c   see there      the rest is counted, not shown
  *   WEBHOOK_*              app/wire_webhook.h  see there      as each one says
  *   WIRE_*                 app/wire.h          see there      as each one says

@@ -24,6 +24,7 @@
 #include "kube/watch.h"
 #include "app/limits.h"
 #include "net/tls.h"
+#include "net/tls_keep.h"
 #include "net/x509_verify.h"
 #include "os/loop.h"
 #include "serve/logs.h"
@@ -50,8 +51,7 @@
 #define WIRE_EVENTS_FAST_MS 3000  /* between rounds while pods start or stop, and a little after */
 #define WIRE_EVENTS_SLOW_MS 30000 /* ... while nothing does */
 #define WIRE_EVENTS_FIRST_S 300   /* what was told so long before our start is told on */
-#define WIRE_IDENTITY_BYTES (32 * 1024) /* certificates and key of the kubelet port */
-#define WIRE_STOP_MS 1500               /* SIGTERM: longest wait for replies under way */
+#define WIRE_STOP_MS 1500         /* SIGTERM: longest wait for replies under way */
 
 struct wire;
 
@@ -138,13 +138,9 @@ struct wire_serve {
     struct logs logs;
     struct stats stats;
     struct pool verifiers;
-    struct tls_trust clients;          /* who may sign callers' certificates */
-    struct loop_timer timer;           /* the next look at the certificate */
-    struct tls_identity identities[2]; /* the current one, and the one before for handshakes */
-    char *rooms[2];                    /* WIRE_IDENTITY_BYTES each */
-    uint32_t at;
-    bool has_identity;
-    uint64_t stamp; /* of the files, when there are any */
+    struct tls_trust clients; /* who may sign callers' certificates */
+    struct loop_timer timer;  /* the next look at the certificate */
+    struct tls_keep keep;
 };
 
 struct wire {
