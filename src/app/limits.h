@@ -60,6 +60,7 @@
  *   TLS_KEEP_BYTES         net/tls_keep.h      bytes          told; the set in use stays
  *   STATUS_*               app/wire_status.c   see there      the rest is counted, not shown
  *   WEBHOOK_*              app/wire_webhook.h  see there      as each one says
+ *   WEBHOOK_*_BYTES        admit/webhook_*.h   bytes          told; the old stays in use
  *   WIRE_*                 app/wire.h          see there      as each one says
  */
 #ifndef ECILET_LIMITS_H

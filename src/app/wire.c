@@ -66,7 +66,9 @@ void wire_turn(struct wire *wire)
         }
         performers[effect.kind](wire, &effect);
     }
-    cluster_post_events(wire);
+    if (leads) { /* who waits says nothing to the cluster */
+        cluster_post_events(wire);
+    }
     events_turn(wire);
     node_turn(wire);
     webhook_wire_turn(wire);

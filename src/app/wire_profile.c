@@ -15,7 +15,9 @@ static void tell(struct wire *wire, bool is_warning, const char *reason, str mes
                                      .reason = str_of(reason),
                                      .message = message};
     log_line(is_warning ? LOG_WARN : LOG_INFO, "profile", "%.*s", STR_ARG(message));
-    kube_event_post(&wire->events, &event);
+    if (leader_may_act(wire)) { /* who waits follows it too, but says nothing to the cluster */
+        kube_event_post(&wire->events, &event);
+    }
 }
 
 /* ---- taking over ----------------------------------------------------------------------------- */

@@ -37,6 +37,16 @@ void tls_keep_swap(struct tls_keep *keep)
     }
 }
 
+void tls_keep_drop(struct tls_keep *keep)
+{
+    if (keep->is_prepared) {
+        struct tls_set *room = &keep->sets[1 - keep->at];
+        keep->is_prepared = false;
+        room->is_loaded = false;
+        tls_identity_wipe(&room->identity);
+    }
+}
+
 /* ---- preparing ------------------------------------------------------------------------------- */
 
 static struct tls_set *open_room(struct tls_keep *keep)
@@ -91,6 +101,7 @@ enum err tls_keep_load(struct tls_keep *keep, str chain, str key, str authority,
     struct tls_set *room = open_room(keep);
     enum err err = tls_identity_load(&room->identity, chain, key, &room->arena, why);
     room->authority = arena_copy(&room->arena, authority);
+    keep->stamp = 0; /* files that come back are new */
     err = close_room(keep, room, err);
     if (err == ERR_FULL) {
         *why = "too large";

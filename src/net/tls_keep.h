@@ -61,6 +61,9 @@ const struct tls_set *tls_keep_next(const struct tls_keep *keep);
 /* The prepared set comes into use. Without effect when nothing is prepared. */
 void tls_keep_swap(struct tls_keep *keep);
 
+/* What is prepared is forgotten. */
+void tls_keep_drop(struct tls_keep *keep);
+
 /* Whether the certificate comes from files now. */
 bool tls_keep_has_files(const struct tls_keep *keep);
 

@@ -398,9 +398,9 @@ class Cluster:
 
     @staticmethod
     def bindings(name, subjects):
-        """Both roles of `ecilet manifests` for these subjects."""
+        """The roles of `ecilet manifests` for these subjects."""
         made = []
-        for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"):
+        for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"), ("Role", "kube-system"):
             made.append(
                 {
                     "apiVersion": "rbac.authorization.k8s.io/v1",
