@@ -18,6 +18,7 @@ enum command_id {
     COMMAND_CONFIG_DOC,
     COMMAND_ANNOTATIONS,
     COMMAND_EXPLAIN,
+    COMMAND_UNINSTALL,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -99,6 +100,16 @@ static const struct command {
                  "the request. What the configuration does not say stands as <NAME>.\n"
                  "Exit code 0: all pods can run. 1: not all, or there is none.\n",
          .run = cli_explain},
+    [COMMAND_UNINSTALL] =
+        {.name = "uninstall",
+         .usage = "[OPTIONS]",
+         .doc = "take away what ecilet made in the cluster",
+         .more = "The webhook's registration and its Secret, the node if it has no pods, the\n"
+                 "leases. Says what it would do; does it with --yes. Nothing is done while an\n"
+                 "ecilet renews one of the leases, which takes 12 seconds to see. Pods, the\n"
+                 "ConfigMap eci-profile and instances in the cloud are never touched.\n"
+                 "Exit code 1: something is left, or could not be removed.\n",
+         .run = cli_uninstall},
     [COMMAND_VERSION] = {.name = "version",
                          .usage = "",
                          .doc = "print the version and what it was built from",
@@ -116,6 +127,8 @@ enum option_kind {
     OPTION_INPUT,    /* -f */
     OPTION_PROVIDER, /* must be alibabacloud */
     OPTION_BUDGET,
+    OPTION_YES,
+    OPTION_FORCE,
     OPTION_OUTPUT, /* -o */
     OPTION_HELP,
     OPTION_VERSION
@@ -132,13 +145,14 @@ static const struct option {
     {.name = "--config",
      .value = "FILE",
      .kind = OPTION_FILE,
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(EXPLAIN),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(EXPLAIN) | FOR(UNINSTALL),
      .doc = "configuration file (default " CONFIG_FILE_DEFAULT ", if it exists)"},
     {.name = "--nodename",
      .value = "NAME",
      .kind = OPTION_KEY,
      .key = "NODE_NAME",
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS) | FOR(EXPLAIN),
+     .commands =
+         FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS) | FOR(EXPLAIN) | FOR(UNINSTALL),
      .doc = "name of the virtual node (NODE_NAME)"},
     {.name = "--provider",
      .value = "alibabacloud",
@@ -149,7 +163,7 @@ static const struct option {
      .value = "FILE",
      .kind = OPTION_KEY,
      .key = "KUBECONFIG",
-     .commands = FOR(RUN) | FOR(CHECK),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(UNINSTALL),
      .doc = "kubeconfig of the cluster (KUBECONFIG)"},
     {.name = "--log-level",
      .value = "LEVEL",
@@ -161,6 +175,14 @@ static const struct option {
      .kind = OPTION_BUDGET,
      .commands = FOR(RUN),
      .doc = "print the memory this configuration takes, and stop"},
+    {.name = "--yes",
+     .kind = OPTION_YES,
+     .commands = FOR(UNINSTALL),
+     .doc = "do it; without it nothing is removed"},
+    {.name = "--force",
+     .kind = OPTION_FORCE,
+     .commands = FOR(UNINSTALL),
+     .doc = "also while an ecilet runs: it may make everything again"},
     {.name = "-f",
      .value = "FILE",
      .kind = OPTION_INPUT,
@@ -287,6 +309,12 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         return true;
     case OPTION_BUDGET:
         cli->print_budget = true;
+        return true;
+    case OPTION_YES:
+        cli->is_sure = true;
+        return true;
+    case OPTION_FORCE:
+        cli->is_forced = true;
         return true;
     case OPTION_HELP:
         cli->wants_help = true;

@@ -30,6 +30,8 @@ struct cli {
     bool wants_help;
     bool wants_version;
     bool print_budget;
+    bool is_sure;            /* --yes */
+    bool is_forced;          /* --force */
     const char *input_file;  /* -f; NULL: not given */
     const char *output_form; /* -o; NULL: not given */
     struct config *config;
@@ -55,6 +57,7 @@ enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_manifests(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);
 enum cli_exit cli_lint(struct cli *cli);
+enum cli_exit cli_uninstall(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
 enum cli_exit cli_config_doc(struct cli *cli);
 enum cli_exit cli_annotations(struct cli *cli);

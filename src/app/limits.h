@@ -61,6 +61,7 @@
  *   STATUS_*               app/wire_status.c   see there      the rest is counted, not shown
  *   WEBHOOK_*              app/wire_webhook.h  see there      as each one says
  *   WEBHOOK_*_BYTES        admit/webhook_*.h   bytes          told; the old stays in use
+ *   UNINSTALL_*            app/uninstall.h     see there      as each one says
  *   WIRE_*                 app/wire.h          see there      as each one says
  */
 #ifndef ECILET_LIMITS_H

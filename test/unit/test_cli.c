@@ -160,6 +160,9 @@ static void test_cli_wrong_arguments(void **state)
         {{"check", "--print-budget"}, "ecilet check: it does not take --print-budget\n"},
         {{"manifests", "--config=/x"}, "ecilet manifests: it does not take --config\n"},
         {{"help", "chekc"}, "unknown command chekc"},
+        {{"run", "--yes"}, "ecilet run: it does not take --yes\n"},
+        {{"uninstall", "now"}, "ecilet uninstall: too many arguments\n"},
+        {{"uninstall", "--yes"}, "ecilet: the configuration cannot be used\n"},
         {{"manifests", "--nodename", "No_Name"}, "--nodename must be 1 to 63 lower-case"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -176,8 +179,9 @@ static void test_cli_wrong_arguments(void **state)
 /* ---- help and version -------------------------------------------------------------------------
  */
 
-static const char *const command_names[] = {"run",     "check",       "manifests", "config-doc",
-                                            "explain", "annotations", "version",   "help"};
+static const char *const command_names[] = {"run",        "check",   "manifests",
+                                            "config-doc", "explain", "annotations",
+                                            "uninstall",  "version", "help"};
 
 static void test_cli_annotations(void **state)
 {
