@@ -142,9 +142,8 @@ static void use_own(struct webhook_certs *certs, const char *what, str why)
         char said[512];
         certs->was_told = true;
         (void)snprintf(said, sizeof said,
-                       "Secret " SECRET " %s: %.*s. The webhook shows a certificate of its own, "
-                       "which no other gateway has; apply the permissions that `ecilet manifests` "
-                       "prints",
+                       "the webhook shows a certificate of its own, which no other gateway has: "
+                       "Secret " SECRET " %s (apply what `ecilet manifests` prints): %.*s",
                        what, STR_ARG(str_sub(why, 0, 200)));
         certs->config.warn(certs->config.owner, "WebhookSecretRefused", said);
     }
