@@ -107,7 +107,8 @@ static const struct command {
          .more = "The webhook's registration and its Secret, the node if it has no pods, the\n"
                  "leases. Says what it would do; does it with --yes. Nothing is done while an\n"
                  "ecilet renews one of the leases, which takes 12 seconds to see. Pods, the\n"
-                 "ConfigMap eci-profile and instances in the cloud are never touched.\n"
+                 "ConfigMap eci-profile and instances in the cloud are never touched; how\n"
+                 "many instances there are is said.\n"
                  "Exit code 1: something is left, or could not be removed.\n",
          .run = cli_uninstall},
     [COMMAND_VERSION] = {.name = "version",

@@ -59,6 +59,8 @@ class UninstallTest(E2ETest):
         self.assertIn("would remove  MutatingWebhookConfiguration vk-webhook\n", said)
         self.assertIn(f"left          Node {NODE}: it has 1 pods, delete them first: {self.namespace}/still-here", said)
         self.assertIn("Nothing was removed; --yes does it.", said)
+        group = self.groups_here(exists="true")[0]
+        self.assertIn(f"left          instances in the cloud: 1: {group['id']}\n", said)
 
         code, said = self.uninstall("--yes")
         self.assertEqual((code, self.there()), (1, MADE[2:4]), said)
@@ -73,11 +75,18 @@ class UninstallTest(E2ETest):
         self.ecilet.stop()
         code, said = self.uninstall("--yes")
         self.assertEqual((code, self.there()), (0, []), said)
+        self.assertIn("not there     instances in the cloud: 0\n", said)
         self.assertTrue(self.cluster.find(CONFIG_MAP), "the profile is the user's")
 
         code, said = self.uninstall("--yes")
         self.assertEqual(code, 0, said)
-        self.assertEqual(said.count("not there"), len(MADE), said)
+        self.assertEqual(said.count("not there"), len(MADE) + 1, said)
+
+        self.ecisim.unreachable("refuse")
+        code, said = self.uninstall("--yes")
+        self.ecisim.reachable()
+        self.assertEqual(code, 0, said)
+        self.assertIn("not known     instances in the cloud: ", said)
 
     def test_a_cluster_that_does_not_answer(self):
         done = subprocess.run(
