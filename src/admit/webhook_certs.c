@@ -204,6 +204,8 @@ static void write_secret(struct webhook_certs *certs, bool is_there)
     }
     if (err == ERR_OK) {
         certs->writes++;
+        certs->wrote_at_ms = certs->config.loop->now_ms;
+        certs->was_named = true;
         send(certs, is_there ? STEP_REPLACE : STEP_MAKE, buf_str(&body));
     } else {
         log_line(LOG_WARN, "webhook", "no certificate could be made for %s: %s", certs->host,
@@ -257,12 +259,15 @@ static bool must_be_written(const struct webhook_certs *certs)
     const struct tls_set *newest =
         webhook_certs_waits(certs) ? tls_keep_next(&certs->keep) : tls_keep_current(&certs->keep);
     return certs->fault != NULL || newest == NULL || tls_set_is_due(newest, wall_s()) ||
-           !webhook_secret_names(newest, str_of(certs->host));
+           (!certs->was_named && !webhook_secret_names(newest, str_of(certs->host)));
 }
 
 static void on_read(struct webhook_certs *certs, const struct kube_reply *reply)
 {
-    bool may_write = certs->config.may_write(certs->config.owner);
+    /* Whatever undoes what we write, it is not fought over more often than we look. */
+    bool is_early = certs->writes > 0 &&
+                    certs->config.loop->now_ms - certs->wrote_at_ms < WEBHOOK_CERTS_LOOK_MS;
+    bool may_write = certs->config.may_write(certs->config.owner) && !is_early;
     bool is_there = reply->err == ERR_OK;
     if (is_there) {
         judge(certs, reply->body);

@@ -67,6 +67,8 @@ struct webhook_certs {
     bool was_told; /* that the Secret is refused to us */
     uint32_t failures;
     uint64_t writes, replaced; /* of the Secret */
+    msec wrote_at_ms;          /* the last of them; the next not before ..._LOOK_MS */
+    bool was_named;            /* one of them was made for our host: not again for that alone */
 };
 
 void webhook_certs_init(struct webhook_certs *certs, struct region *region,

@@ -12,6 +12,7 @@
 /* ---- the server's side ----------------------------------------------------------------------- */
 
 static struct {
+    bool undoes; /* what is written is spoilt at once */
     bool has_secret, forbids_reads, forbids_writes, is_immutable, is_away;
     uint32_t version, posts, patches;
     uint32_t others_first; /* so many writes come too late: somebody else was faster */
@@ -54,6 +55,9 @@ static bool take(const struct fake_request *request, bool is_patch)
     if (is_current) {
         (void)str_copy(server.data, sizeof server.data, json_raw(json_get(root, "data")));
         server.version++;
+        if (server.undoes) {
+            (void)snprintf(server.data, sizeof server.data, "{}");
+        }
     }
     arena_rewind(&world.arena, mark);
     return is_current;
@@ -490,6 +494,31 @@ static void test_somebody_writes_at_the_same_time(void **state)
     assert_int_equal(ONE->warnings, 0); /* it was not we who replaced it */
 }
 
+/* Something in the cluster undoes what is written: no race against it. */
+static void test_what_is_undone_is_not_fought_over(void **state)
+{
+    (void)state;
+    server.undoes = true;
+    begin(ONE);
+    fake_pass(&world.loop, 10 * 60000);
+    assert_in_range(server.posts + server.patches, 8, 21);
+    assert_true(shows(ONE)); /* one of its own meanwhile */
+    server.undoes = false;
+    assert_true(FAKE_UNTIL(&world.loop, 2 * 60000, ONE->certs.fault == NULL));
+}
+
+/* A host that no certificate can name: it is tried once. */
+static void test_a_host_that_cannot_be_named(void **state)
+{
+    (void)state;
+    begin(ONE);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, shows(ONE)));
+    webhook_certs_start(&TWO->certs, S("no host at all"));
+    fake_pass(&world.loop, 10 * 60000);
+    assert_true(shows(TWO));
+    assert_int_equal(server.patches, 1);
+}
+
 /* ---- without permission ---------------------------------------------------------------------- */
 
 static void test_without_permission_to_read_it_makes_its_own(void **state)
@@ -639,6 +668,8 @@ int main(void)
         TEST(test_an_expired_secret_is_replaced_at_the_start),
         TEST(test_a_deleted_secret_is_made_again),
         TEST(test_somebody_writes_at_the_same_time),
+        TEST(test_what_is_undone_is_not_fought_over),
+        TEST(test_a_host_that_cannot_be_named),
         TEST(test_without_permission_to_read_it_makes_its_own),
         TEST(test_without_permission_to_write_it_makes_its_own),
         TEST(test_a_secret_that_cannot_be_changed),
