@@ -284,16 +284,23 @@ static void on_pods(struct uninstall *un, const struct kube_reply *reply)
         return;
     }
     bool is_read = json_parse(reply->body, un->config.arena, &root, NULL) == ERR_OK;
-    json items = json_get(root, "items");
+    json items = json_get(root, "items"); /* null when there are none */
     uint32_t count = json_count(items), shown = 0;
-    if (is_read && count == 0 && json_type(items) == JSON_TYPE_ARRAY) {
+    bool is_list = json_text_is(json_get(root, "kind"), "PartialObjectMetadataList") ||
+                   json_text_is(json_get(root, "kind"), "PodList"); /* before 1.15 */
+    if (!is_read || !is_list) {
+        leave(un, S("its pods cannot be listed"));
+        next_object(un);
+        return;
+    }
+    if (count == 0) {
         remove_it(un);
         return;
     }
     str more = json_text(json_get(json_get(root, "metadata"), "continue"), un->config.arena);
     buf_put_fmt(&why,
-                "it has %s%u pods, delete them first:", str_is_empty(more) ? "" : "more than ",
-                count);
+                "it has %s%u pod%s, delete them first:", str_is_empty(more) ? "" : "more than ",
+                count, count == 1 ? "" : "s");
     for (json x = json_first(items); json_is_there(x) && shown < UNINSTALL_PODS_SHOWN;
          x = json_next(x), shown++) {
         struct kube_meta meta;

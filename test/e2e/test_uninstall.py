@@ -57,7 +57,7 @@ class UninstallTest(E2ETest):
         code, said = self.uninstall()
         self.assertEqual((code, self.there()), (1, MADE), said)
         self.assertIn("would remove  MutatingWebhookConfiguration vk-webhook\n", said)
-        self.assertIn(f"left          Node {NODE}: it has 1 pods, delete them first: {self.namespace}/still-here", said)
+        self.assertIn(f"left          Node {NODE}: it has 1 pod, delete them first: {self.namespace}/still-here", said)
         self.assertIn("Nothing was removed; --yes does it.", said)
         group = self.groups_here(exists="true")[0]
         self.assertIn(f"left          instances in the cloud: 1: {group['id']}\n", said)

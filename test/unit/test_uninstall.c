@@ -19,7 +19,7 @@ static const struct {
 static struct {
     bool is_there[THING_COUNT];
     bool is_refused[THING_COUNT]; /* DELETE: 403 */
-    bool is_foreign_hook, is_foreign_node, has_no_v1, is_renewed, forbids_leases, is_full;
+    bool is_foreign_hook, is_foreign_node, has_no_v1, is_renewed, forbids_leases, is_full, is_odd;
     uint32_t pods, deletes, version;
 } server;
 
@@ -36,7 +36,13 @@ static void put_pods(struct fake_conn *conn)
     static char memory[8192];
     struct buf out;
     buf_init(&out, memory, sizeof memory);
-    buf_put_fmt(&out, "{\"metadata\":{%s},\"items\":[", server.is_full ? "\"continue\":\"x\"" : "");
+    if (server.pods == 0) { /* as real servers say it */
+        fake_reply_text(conn, 200, "{\"kind\":\"%s\",\"items\":null}",
+                        server.is_odd ? "Status" : "PartialObjectMetadataList");
+        return;
+    }
+    buf_put_fmt(&out, "{\"kind\":\"PartialObjectMetadataList\",\"metadata\":{%s},\"items\":[",
+                server.is_full ? "\"continue\":\"x\"" : "");
     for (uint32_t i = 0; i < server.pods; i++) {
         buf_put_fmt(&out, "%s{\"metadata\":{\"namespace\":\"web\",\"name\":\"p%u\"}}",
                     i > 0 ? "," : "", i);
@@ -218,6 +224,15 @@ static void test_a_node_with_pods_stays(void **state)
                 "...\n");
 }
 
+static void test_a_node_whose_pods_are_not_known_stays(void **state)
+{
+    (void)state;
+    server.is_odd = true;
+    run(true, false);
+    assert_says("left          Node vk-1: its pods cannot be listed\n");
+    assert_true(server.is_there[NODE] && server.is_there[NODE_LEASE]);
+}
+
 static void test_what_is_not_ours_stays(void **state)
 {
     (void)state;
@@ -272,6 +287,7 @@ int main(void)
         TEST(test_a_running_ecilet_is_seen),
         TEST(test_leases_that_cannot_be_read_may_be_renewed),
         TEST(test_a_node_with_pods_stays),
+        TEST(test_a_node_whose_pods_are_not_known_stays),
         TEST(test_what_is_not_ours_stays),
         TEST(test_what_is_refused_is_told_and_the_rest_goes_on),
         TEST(test_a_server_before_1_16),
