@@ -188,6 +188,41 @@ static void api_outage(struct world *world)
     pass(world, 60000);
 }
 
+/* The API server shows pods or does not, and says nothing about it: every watch has expired. */
+static void set_shown(struct world *world, bool are_shown)
+{
+    for (uint32_t i = 0; i < world->pods_count; i++) {
+        struct world_object *object = &world->pods[i].object;
+        world->pods_existing += are_shown ? 1 : 0;
+        world->pods_existing -= object->exists ? 1 : 0;
+        object->exists = are_shown;
+    }
+    world->compacted = ++world->version;
+    for (uint32_t i = 0; i < world->options.agents; i++) {
+        api_watch_cut(world, &world->agents[i], 1000);
+    }
+}
+
+/* The control plane comes back from a backup that is older than all pods; a newer one is found
+ * later. The groups must live through it (the brake), or the pods lose them. */
+static void old_backup(struct world *world)
+{
+    for (int i = 0; i < 8; i++) {
+        (void)world_pod_create(world, false, false);
+    }
+    pass(world, 30000);
+    set_shown(world, false);
+    pass(world, 600000);
+    for (uint32_t i = 0; i < world->groups_count; i++) {
+        if (world->groups[i].is_gone) {
+            world_broken(world, "I3: group %s was deleted on the word of a backup",
+                         world->groups[i].id);
+        }
+    }
+    set_shown(world, true);
+    pass(world, 120000);
+}
+
 static const struct scenario {
     const char *name;
     void (*play)(struct world *world);
@@ -209,6 +244,7 @@ static const struct scenario {
     {"token clash", token_clash, true},
     {"deleted by hand in the cloud", hand_deletion, false},
     {"delete while the API server is away", api_outage, false},
+    {"control plane from an old backup", old_backup, false},
 };
 
 #define SCENARIOS_COUNT (sizeof scenarios / sizeof scenarios[0])
