@@ -13,7 +13,7 @@
 #   make ecisim         build/ecisim, the ECI simulator     make ecisim-check  its conformance
 #   make bench          the numbers of the performance table
 #   make fuzz           each fuzzer for FUZZ_SECONDS=30 (F=name picks one)
-#   make cover          which lines the unit and table tests reach
+#   make cover          which lines and branches the tests and the simulator reach (ALL=1 lists the others)
 #   make lint           style that a script can hold        make fmt / fmt-check  clang-format
 #   make docs           regenerate config/ecilet.conf.example, config/annotations.md and the README's settings
 #   make compdb         build/compile_commands.json for editors
@@ -291,6 +291,7 @@ test:
 	@$(MAKE) check
 	@$(MAKE) clang
 	@$(MAKE) sim SEEDS=500 HOURS=24
+	@$(MAKE) cover
 	@$(MAKE) ecisim-check
 	@$(MAKE) e2e
 	@echo "make test: all is well"
@@ -339,8 +340,16 @@ $(cover_programs): build/obj/cover/libtest.a build/obj/cover/libecilet.a
 	$(Q)$(HOST_CC) --coverage -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    -L$(THIRD_PARTY_host)/lib $(third_party_link) -lcmocka
 
-cover: $(cover_programs)
-	@scripts/cover.sh $(cover_programs)
+build/cover/sim: $(call sim_objects,cover)
+	$(call say,link,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) --coverage -o $@ $(filter %.o,$^) $(sim_link)
+
+# What the simulator plays for it: one process, because its children would not tell what they counted.
+SIM_COVER ?= --seeds 60 --hours 2 --kept test/sim/seeds
+
+cover: $(cover_programs) build/cover/sim
+	@SIM_COVER='$(SIM_COVER)' scripts/cover.sh $(cover_programs)
 
 # --- style and documents -----------------------------------------------------------------------
 
