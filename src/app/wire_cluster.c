@@ -517,8 +517,19 @@ static struct pod_end end_of(const struct pod *pod)
                             .exit_code = is_good ? 0 : POD_END_LOST.exit_code};
 }
 
+/* An end is the end: we may have known an older object, and the one before us may have written it.
+ */
+static bool has_ended(json object)
+{
+    json phase = json_get(json_get(object, "status"), "phase");
+    return json_text_is(phase, "Failed") || json_text_is(phase, "Succeeded");
+}
+
 static enum err say(struct wire *wire, struct wire_job *job, json object)
 {
+    if (has_ended(object)) {
+        return ERR_CONFLICT;
+    }
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     struct pod_status_input input;
     struct pod_status status;
@@ -564,16 +575,7 @@ void cluster_say(struct wire *wire, const struct effect *effect)
     if (job == NULL) {
         return;
     }
-    const struct pod *pod = brain_pod(&wire->brain, effect->pod);
-    enum err err;
-    if (pod->say == SAY_PENDING) {
-        size_t mark = arena_mark(wire->arena);
-        err = say(wire, job, JSON_NONE);
-        arena_rewind(wire->arena, mark);
-    } else {
-        err = cluster_read_pod(wire, job, on_pod_for_say);
-    }
-    if (err != ERR_OK) {
+    if (cluster_read_pod(wire, job, on_pod_for_say) != ERR_OK) {
         give_up(wire, job);
     }
 }

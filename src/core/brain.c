@@ -343,13 +343,18 @@ static void refuse_daemon(struct brain *brain, struct pod *pod)
     }
 }
 
+bool is_well_read(const struct brain *brain)
+{
+    return brain->swept_ms >= brain->started_ms + brain->config.young_ms;
+}
+
 /* Its deletion is news. A group may not be listed yet: of a create that was in doubt lately
  * (settled for creating again, which has its token, not for going), or of the process before us. */
 static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
 {
     msec young_ms = brain->config.young_ms;
     bool was_in_doubt = pod->unknown_ms != 0 && brain->swept_ms < pod->unknown_ms + young_ms;
-    bool is_early = pod->is_older && now_ms - brain->started_ms < young_ms && !pod->is_refused;
+    bool is_early = pod->is_older && !is_well_read(brain) && !pod->is_refused;
     bool may_have_one = (is_early || was_in_doubt) && handle_is_none(pod->group);
     if (!MUTANT(24) && !pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
         pod->phase < POD_PHASE_RUNNING) {

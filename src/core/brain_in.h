@@ -84,6 +84,9 @@ handle group_handle(const struct brain *brain, const struct group *group);
  * there are pods_max already). */
 struct pod *pod_new(struct brain *brain, str uid, uint32_t pods_max, msec now_ms);
 struct group *group_new(struct brain *brain, str id, msec now_ms);
+/* All that the process before us made is visible by now: a complete listing was asked for so long
+ * after the start. (Waiting is not reading: time may pass while we sleep.) */
+bool is_well_read(const struct brain *brain);
 
 /* claim.c: which group counts for which pod. */
 void link_group(struct brain *brain, struct group *group, msec now_ms);

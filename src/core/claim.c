@@ -233,9 +233,9 @@ static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status
 
 /* A pod that leaves soon after our start: the process before us may have tried again elsewhere, and
  * that group may not be listed yet. */
-static void look_for_later_attempt(struct brain *brain, struct pod *pod, msec now_ms)
+static void look_for_later_attempt(struct brain *brain, struct pod *pod)
 {
-    bool is_early = pod->is_older && now_ms - brain->started_ms < brain->config.young_ms;
+    bool is_early = pod->is_older && !is_well_read(brain);
     if (is_early && pod->is_leaving && pod->phase < POD_PHASE_RUNNING && pod->doubt_ms == 0) {
         pod->doubt_ms = brain->started_ms;
         pod->doubt_sweeps = 0;
@@ -264,7 +264,7 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     if (twin != NULL && !MUTANT(26)) {
         link_these(brain, pod, twin);
     } else if (was_asked_for) {
-        look_for_later_attempt(brain, pod, now_ms);
+        look_for_later_attempt(brain, pod);
         brain_tell(brain, pod, false, "ProviderDeleteSuccess", "container group %s is gone", id);
     } else if (pod->object == OBJECT_SEEN && !pod->is_leaving &&
                !pod_phase_is_terminal(pod->phase)) {

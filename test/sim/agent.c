@@ -281,6 +281,8 @@ void agent_turn(struct world *world, struct world_agent *agent)
     while (agent->is_alive && brain_next(agent->brain, now_ms, &effect)) {
         if (effect.kind == EFFECT_RELIST) {
             (void)own_step(world, agent, STEP_LIST, world_delay(world));
+        } else if (world_chance(world, world->options.no_room)) {
+            brain_undo(agent->brain, &effect, now_ms);
         } else {
             agent_send(world, agent, &effect, NULL);
         }

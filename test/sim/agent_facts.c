@@ -142,11 +142,18 @@ static void reply_to_pod(struct world *world, struct world_agent *agent,
 static void create_replied(struct world *world, struct world_agent *agent,
                            const struct world_step *reply)
 {
+    msec now_ms = agent_now(world, agent);
     if (!reply->is_second && reply->err == ERR_OK && reply->outcome == CREATE_ACCEPTED) {
-        agent_send_create(world, agent, reply); /* it may be created */
+        if (world_chance(world, world->options.no_room)) {
+            brain_undo(agent->brain, &reply->effect, now_ms);
+        } else if (world_chance(world, world->options.waits)) {
+            brain_create_waits(agent->brain, reply->effect.pod, "MandatorySecretNotFound",
+                               S("simulated"), now_ms);
+        } else {
+            agent_send_create(world, agent, reply); /* it may be created */
+        }
         return;
     }
-    msec now_ms = agent_now(world, agent);
     if (reply->is_second) {
         brain_cloud_answered(agent->brain, reply->err, STR_NONE, now_ms);
     }

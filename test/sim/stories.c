@@ -124,6 +124,15 @@ static void swarm_cloud(struct prng *prng, struct world_options *out)
     }
 }
 
+/* Drawn apart, so that the other options of a seed stay what they were. */
+static void swarm_process(uint64_t seed, struct world_options *out)
+{
+    struct prng prng;
+    prng_seed(&prng, seed * 7919 + 14);
+    out->no_room = some(&prng, 100);
+    out->waits = some(&prng, 200);
+}
+
 static void swarm(uint64_t seed, double hours, struct world_options *out)
 {
     struct prng prng;
@@ -139,6 +148,7 @@ static void swarm(uint64_t seed, double hours, struct world_options *out)
     swarm_requests(&prng, out);
     swarm_api(&prng, out);
     swarm_cloud(&prng, out);
+    swarm_process(seed, out);
     out->outage_every_ms = prng_below(&prng, 2) == 0 ? 0 : 1200000;
     out->outage_max_ms = 600000;
 }

@@ -237,7 +237,11 @@ static void minute_passes(struct world *world)
             api_watch_cut(world, agent, world_up_to(world, 5000));
         }
         if (world_chance(world, options->stall)) {
-            agent->stalled_until_ms = world->now_ms + world_up_to(world, 600000);
+            /* Of two gateways none sleeps for longer than tokens are known: they are their lock. */
+            msec max_ms = options->agents > 1 ? 300000 : 600000;
+            bool may_sleep = options->agents == 1 || agent->stalled_until_ms <= world->now_ms;
+            agent->stalled_until_ms =
+                may_sleep ? world->now_ms + world_up_to(world, max_ms) : agent->stalled_until_ms;
         }
     }
     check_explained(world);

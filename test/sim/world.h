@@ -64,6 +64,8 @@ struct world_options {
     /* the process */
     uint32_t crash;           /* per request that is no poll; four times that while recovering */
     uint32_t stall;           /* per minute: it does not run for a while */
+    uint32_t no_room;         /* per effect: no slot or memory for its request; it is undone */
+    uint32_t waits;           /* per creation: something that the pod needs is not there yet */
     uint32_t drift;           /* its clock is so many 1/1000 too fast or too slow at most */
     uint32_t crash_at;        /* exhaustive crashes: die at this request (1...); 0 = never */
     uint32_t crash_again;     /* ... and so many requests after that once more; 0 = never */

@@ -1213,6 +1213,29 @@ static void test_brain_first_minute_pods_may_have_groups_of_an_earlier_process(v
     scene_close(&scene);
 }
 
+/* What counts is when the listing was asked for, not when we came to read it: a process that slept
+ * in between has learnt nothing. */
+static void test_brain_first_minute_is_of_readings_not_of_sleep(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_SWEEP);
+    pass(&scene, 460000);
+    brain_sweep_done(&scene.brain, ERR_OK, true, 0, effect.started_ms, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    expect_silence(&scene);
+    for (int i = 0; i < 2; i++) {
+        pass(&scene, 60000);
+        sweep(&scene, nothing);
+    }
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
 static void test_brain_pod_that_others_call_running_has_a_group_somewhere(void **state)
 {
     (void)state;
@@ -1355,6 +1378,7 @@ int main(void)
         cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
         cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
         cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
+        cmocka_unit_test(test_brain_first_minute_is_of_readings_not_of_sleep),
         cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
         cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
         cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
