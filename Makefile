@@ -12,6 +12,7 @@
 #   make sim-mutants    planted bugs: does the simulator still find each of them?
 #   make ecisim         build/ecisim, the ECI simulator     make ecisim-check  its conformance
 #   make bench          the numbers of the performance table
+#   make soak           a thousand pods under trouble: SOAK_MINUTES=60 SOAK_PODS=1000 SOAK_SEED=n
 #   make fuzz           each fuzzer for FUZZ_SECONDS=30 (F=name picks one)
 #   make cover          which lines and branches the tests and the simulator reach (ALL=1 lists the others)
 #   make lint           style that a script can hold        make fmt / fmt-check  clang-format
@@ -315,6 +316,11 @@ $(bench_programs): build/obj/product/libtest.a build/obj/product/libecilet.a
 bench: $(bench_programs) $(if $(main_src),build/ecilet) $(if $(ecisim_src),build/ecisim)
 	@scripts/install-tools.sh all
 	@if [ -x test/bench/bench.sh ]; then test/bench/bench.sh; else echo "no test/bench/bench.sh yet"; fi
+
+.PHONY: soak
+soak: build/ecilet build/ecisim
+	@scripts/install-tools.sh all
+	@test/soak/soak.py build/soak.txt
 
 # --- fuzzing and coverage ------------------------------------------------------------------------
 

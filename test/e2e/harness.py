@@ -465,7 +465,7 @@ class Ecisim(Program):
         argv = [ECISIM, "--mode", self.mode, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
         argv += ["--port-file", ports[0], "--control-port-file", ports[1]]
         if self.is_tls:
-            cert, key = self.cluster.certificate("ecisim", "IP:127.0.0.1,DNS:localhost")
+            cert, key = self.cluster.certificate("ecisim", "IP:127.0.0.1,DNS:localhost,DNS:cloud.example")
             argv += ["--tls-cert", cert, "--tls-key", key]
         if self.mode == "container":
             slot = os.getpid() % 16
