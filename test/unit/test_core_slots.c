@@ -2,7 +2,8 @@
  * The brain when slots are not to be had: a small cluster and a small cloud live through a story,
  * told again and again with the 1st, 2nd, 3rd ... take of a slot failing. Whatever could not be
  * taken comes again with the next list or listing; in the end each pod has one group, and those
- * that left are gone. And: replies that come when nobody waits for them any more.
+ * that left are gone. And: replies that come when nobody waits for them any more, and ends that the
+ * cloud has forgotten.
  */
 #include "unit.h"
 
@@ -23,9 +24,12 @@ struct town {
     bool has_pod[PODS], is_leaving[PODS];
     struct {
         uint32_t pod;
+        enum eci_status status; /* 0: Running */
         bool exists;
     } groups[GROUPS_MAX];
     uint32_t groups_count;
+    enum say_kind said[PODS]; /* the newest status of our own */
+    bool ends_are_lost;       /* no report of an end gets through */
 };
 
 static const struct brain_config town_config = {
@@ -111,6 +115,33 @@ static uint32_t number_of(const struct town *town, handle h)
     return (uint32_t)strtoul(group->id + strlen("eci-"), NULL, 10);
 }
 
+static enum eci_status status_of(const struct town *town, uint32_t group)
+{
+    return town->groups[group].status != 0 ? town->groups[group].status : ECI_STATUS_RUNNING;
+}
+
+/* A row of a listing or of a read by id; what it says is written to the pod. */
+static struct group *show_group(struct town *town, uint32_t number, msec started_ms)
+{
+    char id[16];
+    struct brain *brain = &town->brain;
+    enum eci_status status = status_of(town, number);
+    uint64_t hash = 7 + (uint64_t)status;
+    struct group *group =
+        brain_row_seen(brain, id_of(number, id), status, hash, started_ms, town->now_ms);
+    if (group != NULL && brain_wants_report(brain, group, hash, false)) {
+        bool is_end = eci_status_is_terminal(status);
+        const struct pod_status_past past = {
+            .phase = is_end ? POD_PHASE_SUCCEEDED : POD_PHASE_RUNNING, .hash = hash};
+        handle pod = group->pod;
+        if (brain_report(brain, group, hash, false, false, town->now_ms)) {
+            enum err err = is_end && town->ends_are_lost ? ERR_REFUSED_CONN : ERR_OK;
+            brain_patch_done(brain, pod, err, &past, hash, false, town->now_ms);
+        }
+    }
+    return group;
+}
+
 /* With the same token the same group. */
 static void create(struct town *town, const struct effect *effect)
 {
@@ -130,15 +161,12 @@ static void create(struct town *town, const struct effect *effect)
 
 static void sweep(struct town *town, const struct effect *effect)
 {
-    char id[16];
     bool is_whole = true;
     uint32_t rows = 0;
     for (uint32_t i = 0; i < town->groups_count; i++) {
         if (town->groups[i].exists) {
             rows++;
-            is_whole = brain_row_seen(&town->brain, id_of(i, id), ECI_STATUS_RUNNING, 7,
-                                      effect->started_ms, town->now_ms) != NULL &&
-                       is_whole;
+            is_whole = show_group(town, i, effect->started_ms) != NULL && is_whole;
         }
     }
     brain_sweep_done(&town->brain, ERR_OK, is_whole, rows, effect->started_ms, town->now_ms);
@@ -147,15 +175,13 @@ static void sweep(struct town *town, const struct effect *effect)
 static void read_groups(struct town *town, const struct effect *effect)
 {
     bool found[READ_BATCH_MAX] = {false};
-    char id[16];
     for (uint32_t i = 0; i < effect->groups_count; i++) {
         uint32_t number = number_of(town, effect->groups[i]);
         found[i] = town->groups[number].exists;
         if (!found[i]) {
             continue;
         }
-        struct group *group = brain_row_seen(&town->brain, id_of(number, id), ECI_STATUS_RUNNING, 7,
-                                             effect->started_ms, town->now_ms);
+        struct group *group = show_group(town, number, effect->started_ms);
         if (group != NULL && effect->kind == EFFECT_READ_DETAIL) {
             str uid = str_of(uids[town->groups[number].pod]);
             const struct tag_facts tags = {.uid = uid,
@@ -195,6 +221,7 @@ static void perform(struct town *town, const struct effect *effect)
         read_groups(town, effect);
         break;
     case EFFECT_SAY:
+        town->said[pod_of(town, effect)] = brain_pod(brain, effect->pod)->say;
         brain_say_done(brain, effect->pod, ERR_OK, &said, town->now_ms);
         break;
     case EFFECT_CREATE:
@@ -342,12 +369,42 @@ static void test_slots_late_replies_change_nothing(void **state)
     free(town.memory);
 }
 
+/* The cloud forgets groups that have ended, sometimes before their end was reported. What it showed
+ * last decides, and only one that ran when it was last seen is lost. */
+static void test_slots_ends_that_the_cloud_forgot(void **state)
+{
+    (void)state;
+    static const struct {
+        enum eci_status last;
+        enum say_kind say;
+    } rows[] = {{ECI_STATUS_SUCCEEDED, SAY_SUCCEEDED},
+                {ECI_STATUS_FAILED, SAY_FAILED},
+                {ECI_STATUS_EXPIRED, SAY_FAILED}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct town town;
+        town_open(&town);
+        list_pods(&town);
+        live(&town, 4);
+        uint32_t pod = town.groups[0].pod;
+        town.ends_are_lost = true;
+        town.groups[0].status = rows[i].last;
+        live(&town, 4);
+        assert_int_equal(town.said[pod], SAY_NOTHING);
+        town.groups[0].exists = false;
+        live(&town, STEPS);
+        assert_int_equal(town.said[pod], rows[i].say);
+        assert_int_equal(town.groups_count, PODS); /* an end is no reason for another group */
+        free(town.memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slots_every_take_may_fail),
         cmocka_unit_test(test_slots_undone_effects_come_again),
         cmocka_unit_test(test_slots_late_replies_change_nothing),
+        cmocka_unit_test(test_slots_ends_that_the_cloud_forgot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
