@@ -527,15 +527,14 @@ static bool has_ended(json object)
 
 static enum err say(struct wire *wire, struct wire_job *job, json object)
 {
-    if (has_ended(object)) {
-        return ERR_CONFLICT;
-    }
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     struct pod_status_input input;
     struct pod_status status;
     status_input(wire, pod, &input);
     enum err err;
-    if (pod->say == SAY_PENDING) {
+    if (pod->say == SAY_PENDING && has_ended(object)) {
+        err = ERR_CONFLICT;
+    } else if (pod->say == SAY_PENDING) {
         err = pod_status_pending(str_of(pod->say_reason), str_of(pod->message), &input, wire->arena,
                                  &status);
     } else {
