@@ -59,6 +59,7 @@
  *   X509_WRITE_BYTES       net/x509_write.h    bytes          ERR_FULL: no certificate, told
  *   STATUS_*               app/wire_status.c   see there      the rest is counted, not shown
  *   WEBHOOK_*              app/wire_webhook.h  see there      as each one says
+ *   CRASH_*                os/crash.h          see there      what is beyond is not remembered
  *   WIRE_*                 app/wire.h          see there      as each one says
  */
 #ifndef ECILET_LIMITS_H

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "data/group_read.h"
+#include "os/crash.h"
 #include "os/os.h"
 #include "os/sock.h"
 
@@ -44,9 +45,20 @@ static void begin(struct wire *wire)
     node_start(wire);
 }
 
+void wire_enter(const struct wire *wire, const char *doing, handle h)
+{
+    const struct pod *pod = brain_pod(&wire->brain, h);
+    if (pod != NULL) {
+        crash_enter(doing, str_of(pod->uid), str_of(pod->name_space), str_of(pod->name));
+    } else {
+        crash_enter(doing, STR_NONE, STR_NONE, STR_NONE);
+    }
+}
+
 void wire_turn(struct wire *wire)
 {
     struct effect effect;
+    crash_turn();
     if (leader_turn(wire)) {
         begin(wire);
     }
@@ -64,7 +76,9 @@ void wire_turn(struct wire *wire)
                      pod != NULL ? pod->name_space : "-", pod != NULL ? pod->name : "-",
                      effect.why);
         }
+        wire_enter(wire, effect_name(effect.kind), effect.pod);
         performers[effect.kind](wire, &effect);
+        crash_leave();
     }
     cluster_post_events(wire);
     events_turn(wire);

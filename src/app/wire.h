@@ -209,6 +209,8 @@ struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect);
 void wire_job_give(struct wire_job *job);
 handle wire_job_handle(const struct wire_job *job);
 struct wire_job *wire_job_at(struct wire *wire, handle h);
+/* Notes for the last words whose work is done from here to crash_leave(); doing is static. */
+void wire_enter(const struct wire *wire, const char *doing, handle pod);
 msec wire_now_ms(const struct wire *wire);
 int64_t wire_now_s(const struct wire *wire);
 
@@ -225,6 +227,11 @@ MUST_USE enum err cluster_pod_read(struct wire *wire, const struct pod *pod,
                                    const struct kube_reply *reply, json *object);
 /* Tells the brain what the pod's annotations want done when no instance can be had. */
 void cluster_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec);
+/* wire_aside.c. Did the process die on this pod, and has it not changed since? */
+bool aside_is_wanted(json object, str uid);
+/* Then the brain is told so, and nothing else of it is looked at. */
+MUST_USE enum err aside_pod_seen(struct wire *wire, json object, const struct kube_meta *meta,
+                                 struct arena *arena);
 /* Gives a pod object to the brain as facts. */
 MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "data/group_read.h"
+#include "os/crash.h"
 #include "spec/identity.h"
 #include "spec/tags.h"
 
@@ -193,7 +194,9 @@ void refs_done(struct wire *wire, struct wire_job *job, enum err err, json objec
     handle room = job->room;
     job->room = HANDLE_NONE; /* the job may end before we are done with what is in the room */
     if (err == ERR_OK) {
+        wire_enter(wire, "translating the spec", job->effect.pod);
         translate(wire, job, object, refs);
+        crash_leave();
     } else if (err == ERR_TOO_BIG) {
         create_done(wire, job, CREATE_REFUSED, err, STR_NONE, S(REFS_TOO_MANY));
     } else {

@@ -4,6 +4,7 @@
 #include "app/wire.h"
 
 #include "base/check.h"
+#include "os/crash.h"
 #include "spec/pod_policy.h"
 
 /* ---- pods as facts --------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ void cluster_policy(struct wire *wire, handle pod, json object, const struct spe
                      policy.on_no_stock == FAIL_FAST);
 }
 
-enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
+static enum err take_pod(struct wire *wire, json object, struct arena *arena)
 {
     struct pod_facts facts;
     enum err err = pod_facts_read(object, arena, &facts);
@@ -76,6 +77,19 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
     if (err == ERR_OK && is_known && is_overwritten(pod, object)) {
         brain_status_overwritten(&wire->brain, facts.uid);
     }
+    return err;
+}
+
+enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
+{
+    struct kube_meta meta;
+    kube_meta_read(object, arena, &meta);
+    if (aside_is_wanted(object, meta.uid)) {
+        return aside_pod_seen(wire, object, &meta, arena);
+    }
+    crash_enter("reading the object", meta.uid, meta.name_space, meta.name);
+    enum err err = take_pod(wire, object, arena);
+    crash_leave();
     return err;
 }
 
@@ -460,6 +474,7 @@ void cluster_report_row(struct wire *wire, struct group *group, const struct eci
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
+    wire_enter(wire, "making the status", group->pod);
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
     enum err err = pod_status_of_row(row, &input, wire->arena, &status);
     if (err == ERR_OK) {
@@ -467,6 +482,7 @@ void cluster_report_row(struct wire *wire, struct group *group, const struct eci
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
+    crash_leave();
     arena_rewind(wire->arena, mark);
 }
 
@@ -489,6 +505,7 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
+    wire_enter(wire, "making the status", group->pod);
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
     enum err err = pod_status_of_group(row, &input, wire->arena, &status);
     if (err == ERR_OK) {
@@ -496,6 +513,7 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
+    crash_leave();
     arena_rewind(wire->arena, mark);
 }
 
@@ -547,7 +565,9 @@ static void on_pod_for_say(void *owner, const struct kube_reply *reply)
         err = ERR_OK;
     }
     if (err == ERR_OK) {
+        wire_enter(wire, "making the status", h);
         err = say(wire, job, object);
+        crash_leave();
         arena_rewind(wire->arena, mark);
         if (err == ERR_OK) {
             return;

@@ -396,6 +396,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     if (pod->object == OBJECT_GONE) { /* proof is stronger than a late event */
         return ERR_OK;
     }
+    pod->is_aside = false;
     if (!pod->was_seen) {
         pod_introduce(brain, pod, news, now_ms);
     }
@@ -425,6 +426,39 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     if (out != NULL) {
         *out = pod_handle(brain, pod);
     }
+    return ERR_OK;
+}
+
+enum err brain_pod_aside(struct brain *brain, const struct pod_news *news, const char *message,
+                         msec now_ms)
+{
+    if (!news_fit(news)) {
+        return ERR_TOO_BIG;
+    }
+    struct pod *pod = brain_find_pod(brain, news->uid);
+    if (pod == NULL) {
+        pod = pod_new(brain, news->uid, brain->config.pods_max, now_ms);
+        if (pod == NULL) {
+            return ERR_FULL;
+        }
+        CHECK(str_copy(pod->name_space, sizeof pod->name_space, news->name_space));
+        CHECK(str_copy(pod->name, sizeof pod->name, news->name));
+        link_pod(brain, pod, now_ms);
+    }
+    pod->list_epoch = brain->list_epoch;
+    if (pod->object == OBJECT_GONE) {
+        return ERR_OK;
+    }
+    if (pod->object != OBJECT_SEEN) {
+        brain->brake_is_stale = true;
+        pod->object = OBJECT_SEEN;
+    }
+    phase_seen(pod, news->phase, now_ms);
+    if (!pod->is_aside) {
+        pod->is_aside = true;
+        brain_tell(brain, pod, true, "PodQuarantined", "%s", message);
+    }
+    pod_touch(brain, pod);
     return ERR_OK;
 }
 

@@ -102,6 +102,7 @@ struct pod {
     bool has_init;           /* has init containers */
     bool is_older;           /* was there, or may have been, when this process started */
     bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
+    bool is_aside;           /* the process died on it: nothing is done for it (brain_pod_aside) */
     bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
     uint32_t list_epoch;     /* last list in which it appeared */
 
@@ -315,6 +316,13 @@ MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *new
 void brain_status_overwritten(struct brain *brain, str uid);
 /* What the pod's author wants done when there is no instance to be had (spec/pod_policy.h). */
 void brain_pod_policy(struct brain *brain, handle pod, bool fails_fast, bool fails_unplaced);
+/*
+ * The object is there, but the process died on it before: nothing of it is read, and nothing is
+ * done for it or its group, until brain_pod_seen says that it may be tried again. Of news only the
+ * names and the phase count. message: of the one event that says so. Errors: as brain_pod_seen.
+ */
+MUST_USE enum err brain_pod_aside(struct brain *brain, const struct pod_news *news,
+                                  const char *message, msec now_ms);
 /* A DELETED event of a live watch. Unknown UIDs are ignored. */
 void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
 void brain_list_begin(struct brain *brain, msec now_ms);

@@ -88,6 +88,11 @@ static bool pod_is_unproven(const struct look *l)
     return l->pod->object != OBJECT_SEEN;
 }
 
+static bool pod_is_aside(const struct look *l)
+{
+    return l->pod->is_aside && !MUTANT(32);
+}
+
 static bool pod_is_leaving(const struct look *l)
 {
     return l->pod->is_leaving && !MUTANT(28);
@@ -152,6 +157,7 @@ static const struct group_rule {
     {"its pod is gone, but too many are: the brake is on", gone_under_brake, EFFECT_NONE},
     {"its pod is gone", pod_is_gone, EFFECT_DELETE},
     {"whether its pod exists is not proven yet", pod_is_unproven, EFFECT_NONE},
+    {"its pod is set aside, so it is left alone", pod_is_aside, EFFECT_NONE},
     {"its pod is leaving", pod_is_leaving, EFFECT_DELETE},
     {"its pod has ended but it has not", runs_for_an_ended_pod, EFFECT_DELETE},
     {"its pod has ended", pod_has_ended, EFFECT_NONE},

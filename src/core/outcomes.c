@@ -300,7 +300,7 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, ui
 {
     const struct pod *pod = pod_of_group(brain, group);
     if (pod == NULL || group->is_noted || !handle_eq(pod->group, group_handle(brain, group)) ||
-        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE) {
+        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE || pod->is_aside) {
         return false;
     }
     if (is_init) {

@@ -50,6 +50,11 @@ static bool unproven(const struct look *l)
     return l->pod->object != OBJECT_SEEN;
 }
 
+static bool is_aside(const struct look *l)
+{
+    return l->pod->is_aside && !MUTANT(31);
+}
+
 static bool leaving_in_doubt(const struct look *l)
 {
     return l->pod->is_leaving && l->pod->doubt_ms != 0 && !MUTANT(13);
@@ -146,6 +151,8 @@ static const struct pod_rule {
     {"not seen in the cluster; waiting for complete readings", unproven_too_early, EFFECT_NONE,
      NULL},
     {"not seen in the cluster; asking the API server", unproven, EFFECT_PROVE, NULL},
+    {"set aside: ecilet died on it twice; it is tried again when it changes or ecilet is restarted",
+     is_aside, EFFECT_NONE, NULL},
     {"leaving; whether a container group was created is not known yet", leaving_in_doubt,
      EFFECT_NONE, NULL},
     {"leaving; its container group is removed first", leaving_with_group, EFFECT_NONE, NULL},

@@ -1328,6 +1328,96 @@ static void test_brain_believes_the_newer_of_two_readings(void **state)
     scene_close(&scene);
 }
 
+/* ---- set aside ------------------------------------------------------------------------------- */
+
+static enum err give_aside(struct scene *scene, const char *uid, enum pod_phase phase)
+{
+    const struct pod_news news = {
+        .uid = str_of(uid), .name_space = S("web"), .name = str_of(uid), .phase = phase};
+    return brain_pod_aside(&scene->brain, &news, "it died", scene->now_ms);
+}
+
+static void test_brain_does_nothing_for_a_pod_that_is_set_aside(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK);
+    assert_int_equal(count_events(&scene, "PodQuarantined"), 1);
+    expect_silence(&scene);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK); /* told once */
+    assert_int_equal(count_events(&scene, "PodQuarantined"), 0);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_non_null(strstr(brain_pod_why(pod), "set aside"));
+    pass(&scene, 3600000);
+    sweep(&scene, nothing);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false); /* it changed: another chance */
+    (void)expect(&scene, EFFECT_CREATE);
+    scene_close(&scene);
+}
+
+/* "a" runs in "eci-1". */
+static void open_with_one_aside(struct scene *scene)
+{
+    const char *const ids[] = {"eci-1", NULL};
+    const bool found[READ_BATCH_MAX] = {true};
+    scene_open(scene);
+    brain_list_begin(&scene->brain, scene->now_ms);
+    assert_int_equal(give_aside(scene, "a", POD_PHASE_RUNNING), ERR_OK);
+    brain_list_end(&scene->brain, true, scene->now_ms);
+    sweep(scene, ids);
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    tag(scene, "eci-1", "a", 1);
+    brain_read_done(&scene->brain, &effect, ERR_OK, found, scene->now_ms);
+}
+
+static void test_brain_leaves_the_group_of_a_pod_set_aside_alone(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_one_aside(&scene);
+    expect_silence(&scene);
+    const struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+    assert_false(brain_wants_report(&scene.brain, group, 77, false));
+    assert_non_null(strstr(brain_group_why(group), "set aside"));
+    brain_list_begin(&scene.brain, scene.now_ms); /* and it is not missing either */
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING), ERR_OK);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, true); /* somebody deletes it: that is a change */
+    (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+static void test_brain_removes_what_a_pod_set_aside_leaves_behind(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_one_aside(&scene);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms); /* by force */
+    struct effect effect = expect(&scene, EFFECT_PROVE);
+    brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+    (void)expect(&scene, EFFECT_DELETE);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING), ERR_OK); /* a late event */
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->object, OBJECT_GONE);
+    scene_close(&scene);
+}
+
+static void test_brain_sets_aside_within_its_limits(void **state)
+{
+    (void)state;
+    struct scene scene;
+    char long_name[POD_NAME_BYTES + 1];
+    scene_open_with(&scene, 1);
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    assert_int_equal(give_aside(&scene, long_name, POD_PHASE_PENDING), ERR_TOO_BIG);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK);
+    assert_int_equal(give_aside(&scene, "b", POD_PHASE_PENDING), ERR_FULL);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1383,6 +1473,10 @@ int main(void)
         cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
         cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
         cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
+        cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
+        cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
+        cmocka_unit_test(test_brain_removes_what_a_pod_set_aside_leaves_behind),
+        cmocka_unit_test(test_brain_sets_aside_within_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
