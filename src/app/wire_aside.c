@@ -3,10 +3,11 @@
  * poisonous pod never takes the node down.
  *
  * os/crash.h tells on which pods earlier lives died. Such a pod is looked at as little as can be:
- * names, UID and phase. The brain does nothing for it and its group, an event and the status's
- * reason say so, and that is all, until the pod is changed (labels, annotations, spec, deletion) or
+ * names, UID, phase, deletion. The brain does nothing for it and its group, an event and the
+ * status's reason say so, and that is all, until the pod is changed (labels, annotations, spec) or
  * somebody restarts ecilet: then it gets another chance, and after two more deaths it is set aside
- * again. Removing its object by force is always possible; the group goes then as any orphan does.
+ * again. When it is deleted, its group and then its object are removed, unless it kills even then;
+ * removing its object by force is always possible, and the group goes then as any orphan does.
  */
 #include "app/wire.h"
 
@@ -23,11 +24,11 @@
 _Static_assert(sizeof ASIDE_TEXT <= POD_MESSAGE_BYTES, "the event is not cut");
 #define ASIDE_PATCH_BYTES 1024
 
-/* What of a pod must change to give it another chance. Not its status: that we write ourselves. */
+/* What of a pod must change to give it another chance. Not its status, which we write ourselves,
+ * and not its deletion, which needs none. */
 static uint64_t print_of(json object)
 {
-    static const char *const members[] = {"labels", "annotations", "deletionTimestamp",
-                                          "deletionGracePeriodSeconds"};
+    static const char *const members[] = {"labels", "annotations"};
     uint8_t digest[HASH_SHA256_BYTES] = {0};
     uint8_t next[2 * HASH_SHA256_BYTES];
     json metadata = json_get(object, "metadata");
@@ -99,12 +100,17 @@ static void write_reason(struct wire *wire, const struct kube_meta *meta)
 enum err aside_pod_seen(struct wire *wire, json object, const struct kube_meta *meta,
                         struct arena *arena)
 {
+    const struct crash_suspect *suspect = crash_find_suspect(meta->uid);
+    CHECK(suspect != NULL); /* aside_is_wanted() */
     json status = json_get(object, "status");
-    const struct pod_news news = {.uid = meta->uid,
-                                  .name_space = meta->name_space,
-                                  .name = meta->name,
-                                  .phase =
-                                      pod_phase_parse(json_text(json_get(status, "phase"), arena))};
+    bool is_leaving = json_is_there(json_get(json_get(object, "metadata"), "deletionTimestamp"));
+    const struct pod_news news = {
+        .uid = meta->uid,
+        .name_space = meta->name_space,
+        .name = meta->name,
+        .phase = pod_phase_parse(json_text(json_get(status, "phase"), arena)),
+        .is_leaving = is_leaving && suspect->deaths < CRASH_DEATHS_FROZEN,
+    };
     enum err err = brain_pod_aside(&wire->brain, &news, ASIDE_TEXT, wire_now_ms(wire));
     bool is_told = json_text_is(json_get(status, "reason"), ASIDE_REASON);
     if (err == ERR_OK && !is_told && !pod_phase_is_terminal(news.phase)) {

@@ -443,6 +443,7 @@ enum err brain_pod_aside(struct brain *brain, const struct pod_news *news, const
         }
         CHECK(str_copy(pod->name_space, sizeof pod->name_space, news->name_space));
         CHECK(str_copy(pod->name, sizeof pod->name, news->name));
+        pod->is_older = true; /* it killed an earlier life */
         link_pod(brain, pod, now_ms);
     }
     pod->list_epoch = brain->list_epoch;
@@ -454,6 +455,9 @@ enum err brain_pod_aside(struct brain *brain, const struct pod_news *news, const
         pod->object = OBJECT_SEEN;
     }
     phase_seen(pod, news->phase, now_ms);
+    if (news->is_leaving) {
+        leaving_seen(brain, pod, now_ms);
+    }
     if (!pod->is_aside) {
         pod->is_aside = true;
         brain_tell(brain, pod, true, "PodQuarantined", "%s", message);

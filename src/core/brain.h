@@ -318,8 +318,10 @@ void brain_status_overwritten(struct brain *brain, str uid);
 void brain_pod_policy(struct brain *brain, handle pod, bool fails_fast, bool fails_unplaced);
 /*
  * The object is there, but the process died on it before: nothing of it is read, and nothing is
- * done for it or its group, until brain_pod_seen says that it may be tried again. Of news only the
- * names and the phase count. message: of the one event that says so. Errors: as brain_pod_seen.
+ * done for it or its group, until brain_pod_seen says that it may be tried again; only when it
+ * leaves, its group and then the object are removed, for which nothing more must be known. Of news
+ * the names, the phase and is_leaving count. message: of the one event that says so. Errors: as
+ * brain_pod_seen.
  */
 MUST_USE enum err brain_pod_aside(struct brain *brain, const struct pod_news *news,
                                   const char *message, msec now_ms);

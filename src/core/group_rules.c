@@ -90,7 +90,7 @@ static bool pod_is_unproven(const struct look *l)
 
 static bool pod_is_aside(const struct look *l)
 {
-    return l->pod->is_aside && !MUTANT(32);
+    return l->pod->is_aside && !l->pod->is_leaving && !MUTANT(32);
 }
 
 static bool pod_is_leaving(const struct look *l)

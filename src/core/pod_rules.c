@@ -52,7 +52,7 @@ static bool unproven(const struct look *l)
 
 static bool is_aside(const struct look *l)
 {
-    return l->pod->is_aside && !MUTANT(31);
+    return l->pod->is_aside && !l->pod->is_leaving && !MUTANT(31);
 }
 
 static bool leaving_in_doubt(const struct look *l)

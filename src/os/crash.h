@@ -24,6 +24,7 @@
 
 #define CRASH_VARIABLE "ECILET_DIED_ON"
 #define CRASH_DEATHS_MAX 2    /* on one pod, then it is set aside */
+#define CRASH_DEATHS_FROZEN 4 /* ... and not even deleted any more, unless by force */
 #define CRASH_SUSPECTS_MAX 16 /* pods remembered; when full the one with fewest deaths makes room \
                                */
 #define CRASH_UID_BYTES 40    /* a pod's UID has 36; nothing longer is remembered */

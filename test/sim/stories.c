@@ -97,9 +97,6 @@ static void swarm_cloud(struct prng *prng, struct world_options *out)
 {
     static const msec memories_ms[] = {WORLD_EVER, WORLD_EVER, 600000, 0};
     out->token_memory_ms = memories_ms[prng_below(prng, 4)];
-    if (out->agents > 1 && out->token_memory_ms == 0) {
-        out->token_memory_ms = 600000; /* between two gateways the token is the only lock */
-    }
     out->omit_row = some(prng, 100);
     out->page_fails = some(prng, 200);
     out->clash = some(prng, 200);

@@ -1330,10 +1330,14 @@ static void test_brain_believes_the_newer_of_two_readings(void **state)
 
 /* ---- set aside ------------------------------------------------------------------------------- */
 
-static enum err give_aside(struct scene *scene, const char *uid, enum pod_phase phase)
+static enum err give_aside(struct scene *scene, const char *uid, enum pod_phase phase,
+                           bool is_leaving)
 {
-    const struct pod_news news = {
-        .uid = str_of(uid), .name_space = S("web"), .name = str_of(uid), .phase = phase};
+    const struct pod_news news = {.uid = str_of(uid),
+                                  .name_space = S("web"),
+                                  .name = str_of(uid),
+                                  .phase = phase,
+                                  .is_leaving = is_leaving};
     return brain_pod_aside(&scene->brain, &news, "it died", scene->now_ms);
 }
 
@@ -1342,10 +1346,10 @@ static void test_brain_does_nothing_for_a_pod_that_is_set_aside(void **state)
     (void)state;
     struct scene scene;
     open_running(&scene);
-    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK);
     assert_int_equal(count_events(&scene, "PodQuarantined"), 1);
     expect_silence(&scene);
-    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK); /* told once */
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK); /* told once */
     assert_int_equal(count_events(&scene, "PodQuarantined"), 0);
     const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
     assert_non_null(strstr(brain_pod_why(pod), "set aside"));
@@ -1364,7 +1368,7 @@ static void open_with_one_aside(struct scene *scene)
     const bool found[READ_BATCH_MAX] = {true};
     scene_open(scene);
     brain_list_begin(&scene->brain, scene->now_ms);
-    assert_int_equal(give_aside(scene, "a", POD_PHASE_RUNNING), ERR_OK);
+    assert_int_equal(give_aside(scene, "a", POD_PHASE_RUNNING, false), ERR_OK);
     brain_list_end(&scene->brain, true, scene->now_ms);
     sweep(scene, ids);
     struct effect effect = expect(scene, EFFECT_READ_DETAIL);
@@ -1382,10 +1386,10 @@ static void test_brain_leaves_the_group_of_a_pod_set_aside_alone(void **state)
     assert_false(brain_wants_report(&scene.brain, group, 77, false));
     assert_non_null(strstr(brain_group_why(group), "set aside"));
     brain_list_begin(&scene.brain, scene.now_ms); /* and it is not missing either */
-    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING), ERR_OK);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, false), ERR_OK);
     brain_list_end(&scene.brain, true, scene.now_ms);
     expect_silence(&scene);
-    give(&scene, "a", POD_PHASE_RUNNING, true); /* somebody deletes it: that is a change */
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, true), ERR_OK); /* deleted */
     (void)expect(&scene, EFFECT_DELETE);
     scene_close(&scene);
 }
@@ -1399,7 +1403,7 @@ static void test_brain_removes_what_a_pod_set_aside_leaves_behind(void **state)
     struct effect effect = expect(&scene, EFFECT_PROVE);
     brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
     (void)expect(&scene, EFFECT_DELETE);
-    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING), ERR_OK); /* a late event */
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, false), ERR_OK); /* a late event */
     assert_int_equal(brain_find_pod(&scene.brain, S("a"))->object, OBJECT_GONE);
     scene_close(&scene);
 }
@@ -1412,9 +1416,9 @@ static void test_brain_sets_aside_within_its_limits(void **state)
     scene_open_with(&scene, 1);
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
-    assert_int_equal(give_aside(&scene, long_name, POD_PHASE_PENDING), ERR_TOO_BIG);
-    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING), ERR_OK);
-    assert_int_equal(give_aside(&scene, "b", POD_PHASE_PENDING), ERR_FULL);
+    assert_int_equal(give_aside(&scene, long_name, POD_PHASE_PENDING, false), ERR_TOO_BIG);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK);
+    assert_int_equal(give_aside(&scene, "b", POD_PHASE_PENDING, false), ERR_FULL);
     scene_close(&scene);
 }
 
