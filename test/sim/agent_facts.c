@@ -39,6 +39,11 @@ static void report_row(struct world *world, struct world_agent *agent, struct gr
     }
     handle h = group->pod;
     struct pod *pod = brain_pod(brain, h);
+    uint32_t slot = world->groups[row->group].pod;
+    if (world->pods[slot].kills_at_report) {
+        agent_dies_on(world, agent, slot);
+        return;
+    }
     struct world_step more = {.past = pod->past, .row_hash = group->row_hash, .a = row->group};
     more.past.phase = phase_of(row->status, pod->phase);
     more.past.condition[POD_CONDITION_READY] = row->status == ECI_STATUS_RUNNING ? 'T' : 'F';
@@ -223,10 +228,18 @@ void agent_give_object(struct world *world, struct world_agent *agent, uint32_t 
                                   .past = &object->past,
                                   .instance_id = note != NULL ? str_of(note->id) : STR_NONE,
                                   .instance_attempt = note != NULL ? note->attempt : 0};
+    msec now_ms = agent_now(world, agent);
+    if (agent->deaths[slot] >= AGENT_DEATHS_MAX) {
+        enum err aside_err = brain_pod_aside(agent->brain, &news, "it is poisonous", now_ms);
+        if (aside_err != ERR_OK && aside_err != ERR_FULL) {
+            world_broken(world, "pod not set aside: %s", err_name(aside_err));
+        }
+        return;
+    }
     const struct pod *known = brain_find_pod(agent->brain, news.uid);
     bool is_overwritten = known != NULL && known->past.condition[POD_CONDITION_READY] == 'T' &&
                           object->past.condition[POD_CONDITION_READY] != 'T';
-    enum err err = brain_pod_seen(agent->brain, &news, agent_now(world, agent), NULL);
+    enum err err = brain_pod_seen(agent->brain, &news, now_ms, NULL);
     if (err != ERR_OK && err != ERR_FULL) {
         world_broken(world, "pod not taken: %s", err_name(err));
     }

@@ -113,6 +113,13 @@ static void swarm_cloud(struct prng *prng, struct world_options *out)
     out->phase_every_ms = 600000 + (msec)prng_below(prng, 3600000);
     /* What defeats any reader is not told: nothing but the listing keeps a second group from being
      * made, and it leaves out rows in silence, or lacks permission; or it does both of these. */
+    /* Two gateways without tokens do make twins, and remove the later one. What the one that they
+     * keep became meanwhile (a lack of stock that is found out later) they cannot know: then both
+     * go, and the pod gets another. Leader election (wire_leader.c) keeps it from coming to this.
+     */
+    if (out->token_memory_ms == 0 && out->agents > 1) {
+        out->schedule_fails = 0;
+    }
     if (out->token_memory_ms != WORLD_EVER) {
         out->phases &= ~(1u << PHASE_NO_PERMISSION);
     }
@@ -138,6 +145,7 @@ static void swarm(uint64_t seed, double hours, struct world_options *out)
     swarm_cloud(&prng, out);
     out->outage_every_ms = prng_below(&prng, 2) == 0 ? 0 : 1200000;
     out->outage_max_ms = 600000;
+    out->poison = prng_below(&prng, 8) == 0 ? 1 + (uint32_t)prng_below(&prng, 60) : 0;
 }
 
 /* ---- one story ------------------------------------------------------------------------------- */
