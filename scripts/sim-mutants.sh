@@ -55,6 +55,7 @@ names='
 30 3 one listing that does not show a group is enough for a read by id to decide
 31 3 goes on to create a pod that is set aside
 32 3 goes on to read the group of a pod that is set aside
+33 24 does not tell why a pod waits for a long time
 '
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046

@@ -133,6 +133,8 @@ struct pod {
     uint32_t failures;     /* in a row */
     msec retry_at_ms;      /* nothing before this time */
     uint8_t rule;          /* index of the rule that held last (explains why it waits) */
+    uint8_t wait_told;     /* number + 1 of the last rule whose long wait was told; 0: none */
+    msec held_ms;          /* ... since when it holds */
     enum effect_kind queued;
     struct list_node queue_node;
     struct due_item due;
@@ -441,5 +443,8 @@ struct group *brain_find_group(const struct brain *brain, str id);
 /* The sentence of the rule that holds the pod now. Static text. */
 const char *brain_pod_why(const struct pod *pod);
 const char *brain_group_why(const struct group *group);
+/* Rules are numbered from 0 (pod->rule, group->rule). */
+uint8_t brain_pod_rules_count(void);
+uint8_t brain_group_rules_count(void);
 
 #endif

@@ -30,6 +30,7 @@
     10000                   /* a group never shown is believed deleted so long after its delete */
 #define EMPTY_SWEEPS_TOLD 3 /* empty listings in a row before people are told */
 #define RELIST_MS 30000     /* between lists asked for because the pool was full */
+#define HELD_TOLD_MS 60000  /* a pod that waits so long for one thing says for which */
 #define REACH_FAILURES 3    /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
@@ -40,6 +41,8 @@ enum effect_kind group_decide(const struct brain *brain, const struct group *gro
                               uint8_t *rule);
 /* The reason of the event that is due when a pod comes under this rule, or NULL. */
 const char *pod_rule_tells(uint8_t rule);
+/* Does a pod only wait under this rule, so that people are told when that lasts (HELD_TOLD_MS)? */
+bool pod_rule_waits(uint8_t rule);
 
 /*
  * The newest row says something that the pod's status does not. A group that is being deleted

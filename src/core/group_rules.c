@@ -189,3 +189,8 @@ const char *brain_group_why(const struct group *group)
     CHECK(group->rule < GROUP_RULES_COUNT);
     return group_rules[group->rule].why;
 }
+
+uint8_t brain_group_rules_count(void)
+{
+    return GROUP_RULES_COUNT;
+}

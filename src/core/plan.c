@@ -42,10 +42,13 @@ static const enum effect_kind urgency[] = {EFFECT_FINISH, EFFECT_DELETE,      EF
 
 /* ---- rules over dirty objects ---------------------------------------------------------------- */
 
-static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
+static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule, msec now_ms)
 {
     const char *reason = rule != pod->rule ? pod_rule_tells(rule) : NULL;
-    pod->rule = rule;
+    if (rule != pod->rule) {
+        pod->rule = rule;
+        pod->held_ms = now_ms;
+    }
     if (reason != NULL && !MUTANT(25)) {
         char message[POD_MESSAGE_BYTES];
         (void)snprintf(message, sizeof message, "%s: %.150s", brain_pod_why(pod),
@@ -53,6 +56,27 @@ static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
         if (pod_say(brain, pod, SAY_PENDING, reason, str_of(message))) {
             brain_tell(brain, pod, true, reason, "%s", message);
         }
+    }
+}
+
+/* A pod that only waits says for what when it lasts, once. The status is ours to write only as long
+ * as it has no group, and never goes back. */
+static void tell_long_wait(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    if (!pod_rule_waits(pod->rule) || MUTANT(33)) {
+        return;
+    }
+    if (now_ms < pod->held_ms + HELD_TOLD_MS) {
+        due_set(&brain->pod_due, &pod->due, pod->held_ms + HELD_TOLD_MS);
+        return;
+    }
+    const char *why = brain_pod_why(pod);
+    bool is_ours = !pod->is_leaving && pod->phase < POD_PHASE_RUNNING;
+    bool is_news = is_ours ? pod_say(brain, pod, SAY_PENDING, "Waiting", str_of(why))
+                           : pod->wait_told != pod->rule + 1;
+    pod->wait_told = (uint8_t)(pod->rule + 1);
+    if (is_news) {
+        brain_tell(brain, pod, false, "Waiting", "%s", why);
     }
 }
 
@@ -67,13 +91,14 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 {
     uint8_t rule;
     enum effect_kind kind = pod_decide(brain, pod, now_ms, &rule);
-    tell_rule(brain, pod, rule);
+    tell_rule(brain, pod, rule, now_ms);
     if (kind != EFFECT_NONE) {
         pod->queued = kind;
         list_push_back(&brain->waiting[kind], &pod->queue_node);
         return;
     }
     wake_pod_later(brain, pod, now_ms);
+    tell_long_wait(brain, pod, now_ms);
     bool is_empty = pod->object == OBJECT_GONE && pod->busy == EFFECT_NONE && pod->doubt_ms == 0 &&
                     handle_is_none(pod->group);
     bool lingers = pod->was_seen && !pod->saw_deletion && now_ms - pod->gone_at_ms < LINGER_MS;

@@ -13,7 +13,7 @@
  */
 #include "world.h"
 
-#define EXPLAINED_MS 1800000 /* a pod that waits for so long has been told why */
+#define EXPLAINED_MS 300000 /* a pod that waits for so long has been told why */
 
 #define TWIN_ENDED_MS 60000  /* one that has ended is known to have by then */
 #define TWIN_SHOWS_MS 120000 /* one that a forgetful cloud made is known by then */

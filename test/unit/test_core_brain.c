@@ -84,6 +84,17 @@ static void list_nothing(struct scene *scene)
     brain_list_end(&scene->brain, true, scene->now_ms);
 }
 
+/* The status says that the pod waits: written. */
+static bool is_wait_told(struct scene *scene, const struct effect *effect)
+{
+    const struct pod *pod = brain_pod(&scene->brain, effect->pod);
+    if (effect->kind != EFFECT_SAY || strcmp(pod->say_reason, "Waiting") != 0) {
+        return false;
+    }
+    brain_say_done(&scene->brain, effect->pod, ERR_OK, &pod->past, scene->now_ms);
+    return true;
+}
+
 /* The next effect of this kind; polls that come first are answered with nothing new. */
 static struct effect expect(struct scene *scene, enum effect_kind kind)
 {
@@ -92,7 +103,8 @@ static struct effect expect(struct scene *scene, enum effect_kind kind)
         if (effect.kind == kind) {
             return effect;
         }
-        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP);
+        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP ||
+                    is_wait_told(scene, &effect));
         if (effect.kind == EFFECT_DELTA) {
             brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
         }
@@ -1328,6 +1340,62 @@ static void test_brain_believes_the_newer_of_two_readings(void **state)
     scene_close(&scene);
 }
 
+/* ---- explained ------------------------------------------------------------------------------- */
+
+static void test_brain_tells_of_a_wait_that_lasts(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    list_nothing(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    give(&scene, "r", POD_PHASE_RUNNING, false);
+    give(&scene, "l", POD_PHASE_PENDING, true);
+    expect_silence(&scene); /* its sweep fails: nothing is known of the cloud */
+    pass(&scene, 59000);
+    expect_silence(&scene);
+    assert_int_equal(count_events(&scene, "Waiting"), 0);
+    pass(&scene, 1000);
+    (void)expect(&scene, EFFECT_SAY);
+    assert_int_equal(count_events(&scene, "Waiting"), 3);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(pod->say_reason, "Waiting");
+    assert_non_null(strstr(pod->message, "waiting for the first complete readings"));
+    assert_int_equal(brain_find_pod(&scene.brain, S("r"))->say, SAY_NOTHING); /* it runs */
+    assert_int_equal(brain_find_pod(&scene.brain, S("l"))->say, SAY_NOTHING);
+    brain_say_done(&scene.brain, pool_handle_of(&scene.brain.pods, pod), ERR_OK, &pod->past,
+                   scene.now_ms);
+    for (int i = 0; i < 5; i++) {
+        pass(&scene, 100000);
+        expect_silence(&scene);
+    }
+    assert_int_equal(count_events(&scene, "Waiting"), 0); /* once */
+    scene_close(&scene);
+}
+
+static void test_brain_has_a_sentence_for_each_rule(void **state)
+{
+    (void)state;
+    assert_true(brain_pod_rules_count() > 20 && brain_group_rules_count() > 20);
+    for (uint8_t i = 0; i < brain_pod_rules_count(); i++) {
+        const struct pod pod = {.rule = i};
+        assert_true(strlen(brain_pod_why(&pod)) > 10);
+        assert_true(strlen(brain_pod_why(&pod)) < POD_MESSAGE_BYTES);
+        for (uint8_t other = 0; other < i; other++) {
+            const struct pod before = {.rule = other};
+            assert_string_not_equal(brain_pod_why(&pod), brain_pod_why(&before));
+        }
+    }
+    for (uint8_t i = 0; i < brain_group_rules_count(); i++) {
+        const struct group group = {.rule = i};
+        assert_true(strlen(brain_group_why(&group)) > 10 || i + 1 == brain_group_rules_count());
+        for (uint8_t other = 0; other < i; other++) {
+            const struct group before = {.rule = other};
+            assert_string_not_equal(brain_group_why(&group), brain_group_why(&before));
+        }
+    }
+}
+
 /* ---- set aside ------------------------------------------------------------------------------- */
 
 static enum err give_aside(struct scene *scene, const char *uid, enum pod_phase phase,
@@ -1477,6 +1545,8 @@ int main(void)
         cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
         cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
         cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
+        cmocka_unit_test(test_brain_tells_of_a_wait_that_lasts),
+        cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
         cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
         cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
         cmocka_unit_test(test_brain_removes_what_a_pod_set_aside_leaves_behind),
