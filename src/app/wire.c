@@ -68,7 +68,8 @@ void wire_turn(struct wire *wire)
     }
     /* Nothing is done, not even a status written, before the node is known to be ours. */
     bool may_act = wire->brain.polls_are_on && !wire->is_stopping && leads;
-    while (may_act && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
+    while (may_act && leader_may_act(wire) &&
+           brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
             const struct pod *pod = brain_pod(&wire->brain, effect.pod);
