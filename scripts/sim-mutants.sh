@@ -56,6 +56,7 @@ names='
 31 3 goes on to create a pod that is set aside
 32 3 goes on to read the group of a pod that is set aside
 33 24 does not tell why a pod waits for a long time
+34 24 an older status may stand over an end
 '
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046

@@ -381,8 +381,16 @@ static void on_status_written(void *owner, const struct kube_reply *reply)
     }
 }
 
-/* Sends a status for the job's pod, and what a detail row (or NULL) says of its instance. On
- * failure nothing was sent. */
+/*
+ * Sends a status for the job's pod, and what a detail row (or NULL) says of its instance. On
+ * failure nothing was sent.
+ *
+ * The patch carries the UID, and no resourceVersion: that changes with every label that somebody
+ * edits and with every status of our own, so a version would make conflicts of writes that do not
+ * touch each other, and a read for each. An older status that comes last, of a gateway that no
+ * longer leads, is found by what the watch shows, and written over (brain.c: end_is_hidden,
+ * brain_status_overwritten).
+ */
 static enum err send_status(struct wire *wire, struct wire_job *job,
                             const struct pod_status *status, const struct eci_group_row *row)
 {
@@ -552,6 +560,12 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
     return err == ERR_OK ? send_status(wire, job, &status, NULL) : err;
 }
 
+static bool shows_end(json object, struct arena *arena)
+{
+    str phase = json_text(json_get(json_get(object, "status"), "phase"), arena);
+    return pod_phase_is_terminal(pod_phase_parse(phase));
+}
+
 static void on_pod_for_say(void *owner, const struct kube_reply *reply)
 {
     struct wire *wire = owner;
@@ -563,6 +577,12 @@ static void on_pod_for_say(void *owner, const struct kube_reply *reply)
     enum err err = cluster_pod_read(wire, pod, reply, &object);
     if (err == ERR_TOO_BIG) { /* without its container statuses, then */
         err = ERR_OK;
+    }
+    if (err == ERR_OK && pod->must_repeat && shows_end(object, wire->arena)) {
+        arena_rewind(wire->arena, mark); /* it was only an older event */
+        wire_job_give(job);
+        brain_say_done(&wire->brain, h, ERR_OK, &pod->past, wire_now_ms(wire));
+        return;
     }
     if (err == ERR_OK) {
         wire_enter(wire, "making the status", h);

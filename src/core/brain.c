@@ -359,8 +359,26 @@ static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
     pod->is_leaving = true;
 }
 
+/* Status writes carry no version (wire_cluster.c), so an older one of another gateway, or of ours
+ * that was long on its way, may come last and stand over an end. Or this is an older event: a fresh
+ * read comes before the write. */
+static void end_is_hidden(struct pod *pod)
+{
+    if (pod->say == SAY_NOTHING || pod->say == SAY_PENDING) {
+        bool is_good = pod->phase == POD_PHASE_SUCCEEDED;
+        pod->say = is_good ? SAY_SUCCEEDED : SAY_FAILED;
+        pod->say_reason = is_good ? "Completed" : "Failed";
+        (void)str_copy(pod->message, sizeof pod->message,
+                       S("the container group ended; its details are no longer kept"));
+    }
+    pod->must_repeat = true;
+}
+
 static void phase_seen(struct pod *pod, enum pod_phase phase, msec now_ms)
 {
+    if (pod_phase_is_terminal(pod->phase) && !pod_phase_is_terminal(phase) && !MUTANT(34)) {
+        end_is_hidden(pod);
+    }
     if (phase <= pod->phase &&
         !MUTANT(29)) { /* an older version may come late; a phase never goes back */
         return;

@@ -123,8 +123,9 @@ struct pod {
     msec init_read_at_ms;        /* next look at the init containers */
     enum say_kind say;           /* a status of our own waits to be written */
     bool was_said;               /* ... and this one was written already */
-    bool is_refused;             /* will never be created as it is */
-    const char *say_reason;      /* static text, e.g. "ProviderFailed" */
+    bool must_repeat;       /* it has ended, but the object says less: an older write came late */
+    bool is_refused;        /* will never be created as it is */
+    const char *say_reason; /* static text, e.g. "ProviderFailed" */
     char message[POD_MESSAGE_BYTES];
     uint64_t message_told; /* hash of the message an event was emitted for */
 

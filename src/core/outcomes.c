@@ -284,6 +284,7 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
         return;
     }
     pod->was_said = true;
+    pod->must_repeat = false;
     pod->reported_row = 0; /* whatever was reported before is overwritten */
     if (err == ERR_OK) {
         CHECK(past != NULL);

@@ -71,7 +71,8 @@ static void tell_long_wait(struct brain *brain, struct pod *pod, msec now_ms)
         return;
     }
     const char *why = brain_pod_why(pod);
-    bool is_ours = !pod->is_leaving && pod->phase < POD_PHASE_RUNNING;
+    bool is_ours =
+        !pod->is_leaving && pod->phase < POD_PHASE_RUNNING && group_of_pod(brain, pod) == NULL;
     bool is_news = is_ours ? pod_say(brain, pod, SAY_PENDING, "Waiting", str_of(why))
                            : pod->wait_told != pod->rule + 1;
     pod->wait_told = (uint8_t)(pod->rule + 1);

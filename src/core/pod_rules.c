@@ -88,6 +88,11 @@ static bool must_say(const struct look *l)
            !pod_phase_is_terminal(l->pod->phase);
 }
 
+static bool must_repeat(const struct look *l)
+{
+    return l->pod->must_repeat;
+}
+
 static bool has_ended(const struct look *l)
 {
     return pod_phase_is_terminal(l->pod->phase);
@@ -96,6 +101,11 @@ static bool has_ended(const struct look *l)
 static bool is_refused(const struct look *l)
 {
     return l->pod->is_refused;
+}
+
+static bool has_silent_group(const struct look *l)
+{
+    return l->has_group && l->pod->phase < POD_PHASE_RUNNING && l->pod->reported_row == 0;
 }
 
 static bool has_group(const struct look *l)
@@ -163,8 +173,11 @@ static const struct pod_rule {
      NULL},
     {"its container group is gone, the object may go", leaving, EFFECT_FINISH, false, NULL},
     {"its status must be written", must_say, EFFECT_SAY, false, NULL},
+    {"it has ended, but an older status stands there", must_repeat, EFFECT_SAY, false, NULL},
     {"it has ended", has_ended, EFFECT_NONE, false, NULL},
     {"refused: it cannot run here as it is", is_refused, EFFECT_NONE, false, NULL},
+    {"its container group exists, but the cloud has not told its state yet", has_silent_group,
+     EFFECT_NONE, true, NULL},
     {"its container group exists", has_group, EFFECT_NONE, false, NULL},
     {"the cloud does not answer", cloud_is_away, EFFECT_NONE, false, "ECIUnreachable"},
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,

@@ -192,8 +192,6 @@ static void check_pod_converged(struct world *world, const struct world_pod *pod
         world_broken(world, "I2: pod %s is still leaving", pod->uid);
     } else if (pod_phase_is_terminal(phase) || (lists_nothing && pod->newest_group != 0)) {
         return; /* a cloud that lists nothing looks like a missing permission: it proves nothing */
-    } else if (pod->is_bad && pod->newest_group == 0 && is_split(world)) {
-        return; /* the other's older status may stand last: writes carry no version */
     } else if (pod->is_bad && pod->newest_group == 0) {
         world_broken(world, "I2: pod %s cannot run and is still %s", pod->uid,
                      pod_phase_name(phase));

@@ -1373,6 +1373,47 @@ static void test_brain_tells_of_a_wait_that_lasts(void **state)
     scene_close(&scene);
 }
 
+static void test_brain_tells_of_a_group_that_the_cloud_says_nothing_of(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    expect_silence(&scene);
+    (void)count_events(&scene, "Waiting");
+    pass(&scene, 60000);
+    expect_silence(&scene);
+    assert_int_equal(count_events(&scene, "Waiting"), 1);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_non_null(strstr(brain_pod_why(pod), "has not told its state"));
+    assert_int_equal(pod->say, SAY_NOTHING); /* the status is the cloud's to tell */
+    scene_close(&scene);
+}
+
+static void test_brain_writes_an_end_again_that_an_older_status_hides(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_FAILED, false);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, false); /* of a gateway that slept */
+    struct effect effect = expect(&scene, EFFECT_SAY);
+    struct pod *pod = brain_pod(&scene.brain, effect.pod);
+    assert_int_equal(pod->phase, POD_PHASE_FAILED);
+    assert_int_equal(pod->say, SAY_FAILED);
+    struct pod_status_past past = {.phase = POD_PHASE_FAILED};
+    brain_say_done(&scene.brain, effect.pod, ERR_TIMEOUT, &past, scene.now_ms);
+    pass(&scene, 60000);
+    effect = expect(&scene, EFFECT_SAY); /* not written: again */
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_FAILED, false);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
 static void test_brain_has_a_sentence_for_each_rule(void **state)
 {
     (void)state;
@@ -1546,6 +1587,8 @@ int main(void)
         cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
         cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
         cmocka_unit_test(test_brain_tells_of_a_wait_that_lasts),
+        cmocka_unit_test(test_brain_tells_of_a_group_that_the_cloud_says_nothing_of),
+        cmocka_unit_test(test_brain_writes_an_end_again_that_an_older_status_hides),
         cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
         cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
         cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
