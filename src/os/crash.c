@@ -230,7 +230,7 @@ static char *const *environment_with(uint32_t row_next)
 
 char *const *crash_environment(void)
 {
-    char *const *with = environment_with(row);
+    char *const *with = environment_with(0);
     return with != NULL ? with : environment_given;
 }
 

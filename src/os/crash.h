@@ -78,7 +78,8 @@ void crash_acquit(struct crash_suspect *suspect);
  * third argument), or NULL. */
 _Noreturn void crash_now(const char *why, const void *context);
 
-/* The environment with the memory of deaths in it, for a start anew that is not a crash. */
+/* The environment with the memory of deaths in it, for a start anew that is not a crash: none in a
+ * row. */
 char *const *crash_environment(void);
 
 #endif

@@ -58,11 +58,11 @@ static void test_what_earlier_lives_died_on_is_read(void **state)
 
     char *const *with = crash_environment();
     assert_string_equal(with[0], "A=b");
-    assert_string_equal(variable_in(with), "1;uid-a,2,77;uid-b,1,0");
+    assert_string_equal(variable_in(with), "0;uid-a,2,77;uid-b,1,0");
 
     crash_acquit(a);
     assert_null(crash_find_suspect(S("uid-a")));
-    assert_string_equal(variable_in(crash_environment()), "1;uid-b,1,0");
+    assert_string_equal(variable_in(crash_environment()), "0;uid-b,1,0");
 }
 
 static void test_a_broken_memory_is_left_out_piece_by_piece(void **state)
