@@ -1,34 +1,13 @@
 #!/bin/sh
-# Run test programs built with --coverage and print, per source file, how much of it ran.
+# Run test programs and the simulator, built with --coverage, and print how much of each source file
+# ran (scripts/cover.py). Fails when a test does, or when a pure module falls below its floor.
 #
-#   scripts/cover.sh PROGRAM...       annotated sources go to build/cover/*.gcov
+#   SIM_COVER='simulator arguments' scripts/cover.sh PROGRAM...       ALL=1 lists the branches not taken
 set -eu
 
 find build/obj/cover -name '*.gcda' -delete
-scripts/run-tests.sh "$@"
-cd build/cover
-rm -f ./*.gcov
-# Objects are named from the top, so gcov is run there and its files moved here.
-cd ../..
-find build/obj/cover/src -name '*.gcda' | sort | while read -r data; do
-    gcov --preserve-paths --object-file "${data%.gcda}.o" "${data#build/obj/cover/}" 2>/dev/null
-done | awk '
-    /^File / { gsub(/\047/, "", $2); file = $2 }
-    /^Lines executed:/ && file ~ /^src\// {
-        split($2, part, /[:%]/)
-        percent = part[2]
-        lines = $NF
-        if (lines > seen[file]) { seen[file] = lines }
-        hit = percent * lines / 100
-        if (hit > best[file]) { best[file] = hit }
-        file = ""
-    }
-    END {
-        for (file in seen) {
-            printf "%6.1f %%  %5d lines  %s\n", 100 * best[file] / seen[file], seen[file], file | "sort -n"
-            all += seen[file]; ran += best[file]
-        }
-        close("sort -n")
-        if (all) printf "%6.1f %%  %5d lines  in all\n", 100 * ran / all, all
-    }'
-mv ./*.gcov build/cover/ 2>/dev/null || true
+scripts/run-tests.sh "$@" >build/cover/tests.log || { cat build/cover/tests.log; exit 1; }
+tail -n 1 build/cover/tests.log
+# shellcheck disable=SC2086
+build/cover/sim $SIM_COVER
+scripts/cover.py ${ALL:+--all} build/obj/cover

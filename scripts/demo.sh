@@ -189,6 +189,7 @@ else
     build/ecilet manifests | kubectl apply -f - >/dev/null
     kubectl create clusterrolebinding gateway --clusterrole=ecilet --user=gateway >/dev/null
     kubectl -n kube-node-lease create rolebinding gateway --role=ecilet --user=gateway >/dev/null
+    kubectl -n kube-system create rolebinding gateway --role=ecilet --user=gateway >/dev/null
 fi
 (
     umask 077

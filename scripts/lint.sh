@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 status=0
 python3 scripts/lint.py || status=1
+python3 scripts/fault_matrix.py || status=1
 
 if ! command -v clang-format-14 >/dev/null 2>&1; then
     echo "lint: no clang-format-14 here, format not checked" >&2

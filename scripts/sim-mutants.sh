@@ -53,6 +53,10 @@ names='
 28 3 does not remove the group of a leaving pod
 29 3 a phase goes back when an older version of the object comes
 30 3 one listing that does not show a group is enough for a read by id to decide
+31 3 goes on to create a pod that is set aside
+32 3 goes on to read the group of a pod that is set aside
+33 24 does not tell why a pod waits for a long time
+34 24 an older status may stand over an end
 '
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/codec.h"
+#include "base/check.h"
 #include "base/hash.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -243,6 +244,12 @@ static void put_webhooks(const struct profile *profile, const struct webhook_pla
     json_end(w);
 }
 
+void webhook_config_fingerprint(str ca_pem, char out[static WEBHOOK_FINGERPRINT_BYTES])
+{
+    static_assert(WEBHOOK_FINGERPRINT_BYTES == 2 * HASH_SHA256_BYTES + 1, "hex and NUL");
+    hash_sha256_hex(out, ca_pem);
+}
+
 void webhook_config_put(const struct profile *profile, const struct webhook_place *place,
                         struct buf *out, uint32_t *left_out)
 {
@@ -261,6 +268,8 @@ void webhook_config_put(const struct profile *profile, const struct webhook_plac
     json_member_text(&w, "name", S(WEBHOOK_NAME));
     json_member_object(&w, "annotations");
     json_member_text(&w, WEBHOOK_HASH_ANNOTATION, str_of(hash));
+    webhook_config_fingerprint(place->ca_pem, hash);
+    json_member_text(&w, WEBHOOK_AUTHORITY_ANNOTATION, str_of(hash));
     json_end(&w);
     json_end(&w);
     json_end(&w);

@@ -20,10 +20,12 @@
 #define WEBHOOK_SERVICE_NAMESPACE "kube-system"
 #define WEBHOOK_PATH "/inject"
 #define WEBHOOK_HASH_ANNOTATION "ecilet/webhook-hash"
+#define WEBHOOK_AUTHORITY_ANNOTATION "ecilet/webhook-authority" /* fingerprint of caBundle */
+#define WEBHOOK_FINGERPRINT_BYTES 65
 #define WEBHOOK_TIMEOUT_S 5     /* of a selector's webhook */
 #define WEBHOOK_TIMEOUT_ANY_S 2 /* of the one for all pods: a dead gateway must not slow the rest \
                                  */
-#define WEBHOOK_CONFIG_BYTES (320 * 1024) /* 64 selectors with 1 KiB of authority in each */
+#define WEBHOOK_CONFIG_BYTES (320 * 1024) /* 64 selectors with 2 KiB of authority in each */
 #define WEBHOOK_SEGMENT_BYTES 80          /* room for webhook_segment() */
 
 struct webhook_place {
@@ -31,6 +33,9 @@ struct webhook_place {
     str ca_pem; /* who vouches for the server */
     bool is_v1; /* else v1beta1, whose oldest servers know no objectSelector */
 };
+
+/* What stands for an authority in WEBHOOK_AUTHORITY_ANNOTATION; NUL-terminated. */
+void webhook_config_fingerprint(str ca_pem, char out[static WEBHOOK_FINGERPRINT_BYTES]);
 
 /* What stands for a selector in names and paths: its name when that is a DNS label, else a form of
  * it with its number. NUL-terminated. */

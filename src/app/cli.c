@@ -18,6 +18,7 @@ enum command_id {
     COMMAND_CONFIG_DOC,
     COMMAND_ANNOTATIONS,
     COMMAND_EXPLAIN,
+    COMMAND_UNINSTALL,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -96,9 +97,24 @@ static const struct command {
          .more = "Offline. FILE is YAML or JSON, of any number of documents: pods, workloads\n"
                  "with a pod template, lists of them; - reads standard input. For each pod the\n"
                  "size that is billed, warnings and refusals with their lines, the parameters of\n"
-                 "the request. What the configuration does not say stands as <NAME>.\n"
-                 "Exit code 0: all pods can run. 1: not all, or there is none.\n",
+                 "the request, values of Secrets masked. What the configuration or only a cluster\n"
+                 "knows stands as <NAME>.\n"
+                 "ConfigMaps, Secrets, Services, ServiceAccounts, claims and volumes in the same\n"
+                 "files are what the pods refer to; a pod that refers to another has to wait.\n"
+                 "Exit code 0: all pods can run. 1: not all, or there is none, or a file cannot\n"
+                 "be read. 2: wrong usage or configuration.\n",
          .run = cli_explain},
+    [COMMAND_UNINSTALL] =
+        {.name = "uninstall",
+         .usage = "[OPTIONS]",
+         .doc = "take away what ecilet made in the cluster",
+         .more = "The webhook's registration and its Secret, the node if it has no pods, the\n"
+                 "leases. Says what it would do; does it with --yes. Nothing is done while an\n"
+                 "ecilet renews one of the leases, which takes 12 seconds to see. Pods, the\n"
+                 "ConfigMap eci-profile and instances in the cloud are never touched; how\n"
+                 "many instances there are is said.\n"
+                 "Exit code 1: something is left, or could not be removed.\n",
+         .run = cli_uninstall},
     [COMMAND_VERSION] = {.name = "version",
                          .usage = "",
                          .doc = "print the version and what it was built from",
@@ -111,11 +127,15 @@ static const struct command {
 };
 
 enum option_kind {
-    OPTION_KEY,      /* sets a configuration key */
-    OPTION_FILE,     /* --config */
-    OPTION_INPUT,    /* -f */
+    OPTION_KEY,   /* sets a configuration key */
+    OPTION_FILE,  /* --config */
+    OPTION_INPUT, /* -f */
+    OPTION_PROFILE,
+    OPTION_NAMESPACE,
     OPTION_PROVIDER, /* must be alibabacloud */
     OPTION_BUDGET,
+    OPTION_YES,
+    OPTION_FORCE,
     OPTION_OUTPUT, /* -o */
     OPTION_HELP,
     OPTION_VERSION
@@ -132,13 +152,14 @@ static const struct option {
     {.name = "--config",
      .value = "FILE",
      .kind = OPTION_FILE,
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(EXPLAIN),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(EXPLAIN) | FOR(UNINSTALL),
      .doc = "configuration file (default " CONFIG_FILE_DEFAULT ", if it exists)"},
     {.name = "--nodename",
      .value = "NAME",
      .kind = OPTION_KEY,
      .key = "NODE_NAME",
-     .commands = FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS) | FOR(EXPLAIN),
+     .commands =
+         FOR(RUN) | FOR(CHECK) | FOR(STATUS) | FOR(MANIFESTS) | FOR(EXPLAIN) | FOR(UNINSTALL),
      .doc = "name of the virtual node (NODE_NAME)"},
     {.name = "--provider",
      .value = "alibabacloud",
@@ -149,7 +170,7 @@ static const struct option {
      .value = "FILE",
      .kind = OPTION_KEY,
      .key = "KUBECONFIG",
-     .commands = FOR(RUN) | FOR(CHECK),
+     .commands = FOR(RUN) | FOR(CHECK) | FOR(UNINSTALL),
      .doc = "kubeconfig of the cluster (KUBECONFIG)"},
     {.name = "--log-level",
      .value = "LEVEL",
@@ -161,11 +182,29 @@ static const struct option {
      .kind = OPTION_BUDGET,
      .commands = FOR(RUN),
      .doc = "print the memory this configuration takes, and stop"},
+    {.name = "--yes",
+     .kind = OPTION_YES,
+     .commands = FOR(UNINSTALL),
+     .doc = "do it; without it nothing is removed"},
+    {.name = "--force",
+     .kind = OPTION_FORCE,
+     .commands = FOR(UNINSTALL),
+     .doc = "also while an ecilet runs: it may make everything again"},
     {.name = "-f",
      .value = "FILE",
      .kind = OPTION_INPUT,
      .commands = FOR(LINT) | FOR(EXPLAIN),
-     .doc = "what to look at; explain: - is standard input"},
+     .doc = "what to look at; explain: - is standard input, and -f may be repeated"},
+    {.name = "--profile",
+     .value = "FILE",
+     .kind = OPTION_PROFILE,
+     .commands = FOR(EXPLAIN),
+     .doc = "the ConfigMap eci-profile that the cluster has"},
+    {.name = "--namespace",
+     .value = "FILE",
+     .kind = OPTION_NAMESPACE,
+     .commands = FOR(EXPLAIN),
+     .doc = "the Namespace of what does not say its own, with its labels"},
     {.name = "-o",
      .value = "text|json",
      .kind = OPTION_OUTPUT,
@@ -271,6 +310,17 @@ static bool set_key(struct cli *cli, const struct option *option, const char *va
     return true;
 }
 
+static bool add_input(struct cli *cli, const char *file)
+{
+    if (cli->input_files_count == CLI_FILES_MAX) {
+        buf_put_fmt(&cli->err, "ecilet: -f: more than %d files\n", CLI_FILES_MAX);
+        return false;
+    }
+    cli->input_files[cli->input_files_count++] = file;
+    cli->input_file = cli->input_files[0];
+    return true;
+}
+
 static bool apply_option(struct cli *cli, const struct option *option, const char *value)
 {
     switch (option->kind) {
@@ -280,13 +330,24 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         cli->source.file = value;
         return true;
     case OPTION_INPUT:
-        cli->input_file = value;
+        return add_input(cli, value);
+    case OPTION_PROFILE:
+        cli->profile_file = value;
+        return true;
+    case OPTION_NAMESPACE:
+        cli->namespace_file = value;
         return true;
     case OPTION_OUTPUT:
         cli->output_form = value;
         return true;
     case OPTION_BUDGET:
         cli->print_budget = true;
+        return true;
+    case OPTION_YES:
+        cli->is_sure = true;
+        return true;
+    case OPTION_FORCE:
+        cli->is_forced = true;
         return true;
     case OPTION_HELP:
         cli->wants_help = true;

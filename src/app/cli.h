@@ -15,7 +15,8 @@
 
 #define CLI_OUT_BYTES (64 * 1024)
 #define CLI_ERR_BYTES (24 * 1024)
-#define CLI_WORDS_MAX 4 /* words after the options: more are an error */
+#define CLI_WORDS_MAX 4  /* words after the options: more are an error */
+#define CLI_FILES_MAX 16 /* -f of one run: more are an error */
 
 /* CLI_AGAIN never leaves the process: cli_main() starts the program anew. */
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_AGAIN = 3 };
@@ -30,8 +31,14 @@ struct cli {
     bool wants_help;
     bool wants_version;
     bool print_budget;
-    const char *input_file;  /* -f; NULL: not given */
-    const char *output_form; /* -o; NULL: not given */
+    bool is_sure;           /* --yes */
+    bool is_forced;         /* --force */
+    const char *input_file; /* the first -f; NULL: not given */
+    const char *input_files[CLI_FILES_MAX];
+    uint32_t input_files_count;
+    const char *profile_file;   /* --profile; NULL: not given */
+    const char *namespace_file; /* --namespace; NULL: not given */
+    const char *output_form;    /* -o; NULL: not given */
     struct config *config;
     struct config_secrets *secrets;
     struct arena *scratch;
@@ -55,6 +62,7 @@ enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_manifests(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);
 enum cli_exit cli_lint(struct cli *cli);
+enum cli_exit cli_uninstall(struct cli *cli);
 enum cli_exit cli_version(struct cli *cli);
 enum cli_exit cli_config_doc(struct cli *cli);
 enum cli_exit cli_annotations(struct cli *cli);

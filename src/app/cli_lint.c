@@ -94,6 +94,10 @@ enum cli_exit cli_lint(struct cli *cli)
         buf_put_text(&cli->err, "ecilet lint: -f FILE is missing\n");
         return CLI_USAGE;
     }
+    if (cli->input_files_count > 1) {
+        buf_put_text(&cli->err, "ecilet lint: -f: one FILE at a time\n");
+        return CLI_USAGE;
+    }
     arena_init(&arena, memory, sizeof memory);
     buf_init(&warnings, warnings_memory, sizeof warnings_memory);
     if (find_profile(cli, &arena, &object) != ERR_OK) {

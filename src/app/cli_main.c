@@ -1,5 +1,6 @@
 /* see cli.h: the storage of the program's start, and its output. */
 #include "app/cli.h"
+#include "os/crash.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ int cli_main(int argc, char **argv, char **envp)
                       .config = &config,
                       .secrets = &secrets,
                       .scratch = &scratch};
+    crash_keep_arguments(argv, envp);
     arena_init(&scratch, scratch_memory, sizeof(scratch_memory));
     buf_init(&cli.out, out_memory, sizeof(out_memory));
     buf_init(&cli.err, err_memory, sizeof(err_memory));
@@ -40,7 +42,7 @@ int cli_main(int argc, char **argv, char **envp)
     write_all(STDERR_FILENO, buf_str(&cli.err));
     config_secrets_wipe(&secrets);
     if (code == CLI_AGAIN) {
-        os_start_anew(argv, envp);
+        os_start_anew(argv, crash_environment());
         return CLI_FAILED; /* the init script does it */
     }
     return (int)code;

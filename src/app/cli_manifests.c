@@ -13,9 +13,11 @@
 #define ACCOUNT "ecilet"
 #define ACCOUNT_NAMESPACE "kube-system"
 #define LEASE_NAMESPACE "kube-node-lease"
+#define SYSTEM_NAMESPACE "kube-system"
 
 struct rule {
-    bool is_lease_role;   /* in the Role of kube-node-lease; else in the ClusterRole */
+    bool is_lease_role;   /* in the Role of kube-node-lease; else ... */
+    bool is_system_role;  /* ... in that of kube-system; else in the ClusterRole */
     bool is_named;        /* only our node's name */
     bool is_leader_lease; /* only the lease of that name with "ecilet-" before it */
     const char *name;     /* only this name */
@@ -29,8 +31,8 @@ static const struct rule rules[] = {
     {.resource = "nodes", .verbs = "create", .why = "register the virtual node"},
     {.resource = "nodes",
      .is_named = true,
-     .verbs = "get, list, watch, patch",
-     .why = "keep its labels and taint; notice when somebody deletes it"},
+     .verbs = "get, list, watch, patch, delete",
+     .why = "keep its labels and taint; notice when somebody deletes it; `ecilet uninstall`"},
     {.resource = "nodes/status",
      .is_named = true,
      .verbs = "patch",
@@ -87,7 +89,7 @@ static const struct rule rules[] = {
      .is_named = true,
      .group = "coordination.k8s.io",
      .resource = "leases",
-     .verbs = "get, patch",
+     .verbs = "get, patch, delete",
      .why = "renew it"},
     {.group = "coordination.k8s.io",
      .resource = "leases",
@@ -96,15 +98,35 @@ static const struct rule rules[] = {
     {.is_leader_lease = true,
      .group = "coordination.k8s.io",
      .resource = "leases",
-     .verbs = "get, patch",
+     .verbs = "get, patch, delete",
      .why = "renew it"},
+    {.is_system_role = true,
+     .resource = "secrets",
+     .verbs = "create",
+     .why = "WEBHOOK=true: the certificate that gateways share"},
+    {.is_system_role = true,
+     .resource = "secrets",
+     .name = "vk-webhook-certs",
+     .verbs = "get, patch, delete",
+     .why = "... and its renewal"},
 };
 
-static void put_rules(struct buf *out, bool is_lease_role, str node)
+/* The parts of the permissions, and where each of them counts. */
+enum part { PART_CLUSTER, PART_LEASES, PART_SYSTEM, PART_COUNT };
+
+static const char *const part_namespaces[PART_COUNT] = {
+    [PART_LEASES] = LEASE_NAMESPACE, [PART_SYSTEM] = SYSTEM_NAMESPACE};
+
+static enum part part_of(const struct rule *rule)
+{
+    return rule->is_lease_role ? PART_LEASES : rule->is_system_role ? PART_SYSTEM : PART_CLUSTER;
+}
+
+static void put_rules(struct buf *out, enum part part, str node)
 {
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct rule *rule = &rules[i];
-        if (rule->is_lease_role != is_lease_role) {
+        if (part_of(rule) != part) {
             continue;
         }
         buf_put_fmt(out, "  # %s\n  - apiGroups: [\"%s\"]\n    resources: [\"%s\"]\n", rule->why,
@@ -131,16 +153,21 @@ static void put_head(struct buf *out, const char *version, const char *kind, con
     }
 }
 
-static void put_binding(struct buf *out, bool is_lease_role)
+/* A role with its rules, and the account that has it. */
+static void put_part(struct buf *out, enum part part, str node)
 {
+    const char *name_space = part_namespaces[part];
+    const char *kind = name_space != NULL ? "Role" : "ClusterRole";
+    put_head(out, "rbac.authorization.k8s.io/v1", kind, name_space);
+    buf_put_text(out, "rules:\n");
+    put_rules(out, part, node);
     put_head(out, "rbac.authorization.k8s.io/v1",
-             is_lease_role ? "RoleBinding" : "ClusterRoleBinding",
-             is_lease_role ? LEASE_NAMESPACE : NULL);
+             name_space != NULL ? "RoleBinding" : "ClusterRoleBinding", name_space);
     buf_put_fmt(out,
                 "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: %s\n  name: " ACCOUNT
                 "\nsubjects:\n  - kind: ServiceAccount\n    name: " ACCOUNT
                 "\n    namespace: " ACCOUNT_NAMESPACE "\n",
-                is_lease_role ? "Role" : "ClusterRole");
+                kind);
 }
 
 /* --nodename or the default; NULL when it is no name for a node. */
@@ -177,13 +204,8 @@ enum cli_exit cli_manifests(struct cli *cli)
         "# certificate instead.\n",
         node);
     put_head(out, "v1", "ServiceAccount", ACCOUNT_NAMESPACE);
-    put_head(out, "rbac.authorization.k8s.io/v1", "ClusterRole", NULL);
-    buf_put_text(out, "rules:\n");
-    put_rules(out, false, str_of(node));
-    put_binding(out, false);
-    put_head(out, "rbac.authorization.k8s.io/v1", "Role", LEASE_NAMESPACE);
-    buf_put_text(out, "rules:\n");
-    put_rules(out, true, str_of(node));
-    put_binding(out, true);
+    for (int part = 0; part < PART_COUNT; part++) {
+        put_part(out, (enum part)part, str_of(node));
+    }
     return CLI_OK;
 }

@@ -164,7 +164,7 @@ static void keep_derived(struct load *load, str text, str *field)
 
 static void keep_joined(struct load *load, const struct config_list *list, str *field)
 {
-    char joined[1024]; /* 10 ids of 64 bytes */
+    char joined[CONFIG_LIST_MAX * 128]; /* ids of 64 bytes, paths of 127 */
     struct buf out;
     buf_init(&out, joined, sizeof(joined));
     for (uint32_t i = 0; i < list->count; i++) {
@@ -180,6 +180,7 @@ static void derive(struct load *load)
     struct config *config = load->config;
     config->is_hybrid = config->cluster_type == CONFIG_CLUSTER_IDC;
     keep_joined(load, &config->eci_vswitch, &config->eci_vswitch_ids);
+    keep_joined(load, &config->host_paths, &config->host_paths_text);
     if (config->webhook_port == 0) {
         config->webhook_port = str_is_empty(config->kubeconfig) ? 443 : 8443;
     }

@@ -122,8 +122,10 @@ struct config {
     str eci_vswitch_ids; /* derived: the same, joined by commas */
     str eci_security_group;
     str eci_resource_group;
-    str eci_endpoint; /* never empty: "https://host[:port]", no slash at the end */
-    str eci_ca_file;  /* the system's bundle when not given; empty only for a http:// endpoint */
+    struct config_list host_paths;
+    str host_paths_text; /* derived: the same, joined by commas */
+    str eci_endpoint;    /* never empty: "https://host[:port]", no slash at the end */
+    str eci_ca_file;     /* the system's bundle when not given; empty only for a http:// endpoint */
     enum eci_framing exec_framing;
     str eci_proxy; /* "http://[user:password@]host:port": may hold a password, do not print */
 
@@ -139,6 +141,7 @@ struct config {
     str eci_quota_cpu;              /* Kubernetes quantities, valid, as written */
     str eci_quota_memory;
     uint32_t eci_quota_pod;
+    bool quota_follow; /* the node shows no more room than the account has: core/capacity.h */
     uint32_t kubelet_port;
     str kubelet_tls_cert_file; /* both or none */
     str kubelet_tls_key_file;

@@ -2,6 +2,7 @@
 #include "app/config_form.h"
 
 #include "os/sock.h"
+#include "spec/spec_read.h"
 
 static bool is_lower(char c)
 {
@@ -183,6 +184,13 @@ bool config_form_is_url(str text, bool may_name_user)
     return port_is_right && fits_host(host);
 }
 
+/* Not the root: that would be no list. */
+static bool fits_host_path(str text)
+{
+    return config_form_is_printable(text, 127) && str_starts(text, S("/")) &&
+           spec_is_inner_path(str_sub(text, 1, text.bytes));
+}
+
 static bool fits_http_proxy(str text)
 {
     return config_form_is_url(text, true) && str_starts(text, S("http://"));
@@ -201,4 +209,6 @@ const struct config_form
     config_form_label = {"a label as Kubernetes accepts it: [domain/]key=value", fits_label},
     config_form_taint_key = {"a key as Kubernetes accepts it: [domain/]name", is_qualified_name},
     config_form_taint_value = {"at most 63 letters, digits, - _ .", is_qualified_part},
-    config_form_http_proxy = {"http://[user:password@]host[:port]", fits_http_proxy};
+    config_form_http_proxy = {"http://[user:password@]host[:port]", fits_http_proxy},
+    config_form_host_path = {"an absolute path of at most 127 bytes, other than / and without ..",
+                             fits_host_path};

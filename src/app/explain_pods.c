@@ -7,8 +7,11 @@
 #include "app/explain.h"
 
 #include "base/check.h"
+#include "spec/token_volume.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+/* A document, and what is added to it: names, pull secrets of the account, defaults. More: told. */
+#define POD_BYTES_MAX (2 * EXPLAIN_JSON_BYTES)
 
 /* Where the pod is in an object of each kind, and who will own the pod. */
 static const struct workload {
@@ -37,7 +40,7 @@ void explain_find_pods(struct explain *explain, json object)
     find_in(explain, object, 0);
 }
 
-static bool is_list(json object, str kind)
+bool explain_is_list(json object, str kind)
 {
     return str_ends(kind, S("List")) && json_type(json_get(object, "items")) == JSON_TYPE_ARRAY;
 }
@@ -46,7 +49,7 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
 {
     str kind = json_text(json_get(object, "kind"), &explain->arena);
 
-    if (is_list(object, kind) && depth < DEPTH_MAX) {
+    if (explain_is_list(object, kind) && depth < DEPTH_MAX) {
         json one = json_first(json_get(object, "items"));
         for (; json_is_there(one); one = json_next(one)) {
             find_in(explain, one, depth + 1);
@@ -58,6 +61,9 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
             found(explain, &workloads[i], object);
             return;
         }
+    }
+    if (explain_kind_of(kind) != EXPLAIN_KIND_COUNT) {
+        return; /* it was collected */
     }
     explain->on_other(explain, kind,
                       json_text(json_get(json_get(object, "metadata"), "name"), &explain->arena),
@@ -85,7 +91,7 @@ static void found(struct explain *explain, const struct workload *workload, json
                              str_is_empty(prefix) ? "noname" : "xxxxx");
     }
     if (str_is_empty(pod.name_space)) {
-        pod.name_space = S("default");
+        pod.name_space = explain->name_space;
     }
     pod.json_text = whole_pod(explain, workload, &pod);
     explain->on_pod(explain, &pod);
@@ -104,19 +110,186 @@ static void put_owner(struct json_write *w, const struct workload *workload,
     json_end(w);
 }
 
-/* The pod as written, its metadata completed. */
+/* The pod's ServiceAccount, if it was given. */
+static json account_of(struct explain *explain, const struct explain_pod *pod)
+{
+    json account = JSON_NONE;
+    str name =
+        json_text(json_get(json_get(pod->object, "spec"), "serviceAccountName"), &explain->arena);
+    const struct explain_object *found =
+        explain_find(&explain->objects, EXPLAIN_ACCOUNT, pod->name_space,
+                     str_is_empty(name) ? S("default") : name);
+    bool is_read =
+        found != NULL && json_parse(found->json_text, &explain->arena, &account, NULL) == ERR_OK;
+    return is_read ? account : JSON_NONE; /* not read: the arena is full, and says so */
+}
+
+/* The volume of the account's token is there, or not wanted. */
+static bool has_token(json spec, json account, struct arena *arena)
+{
+    json own = json_get(spec, "automountServiceAccountToken");
+    json from = json_is_there(own) ? own : json_get(account, "automountServiceAccountToken");
+    json one = json_first(json_get(spec, "volumes"));
+    while (json_is_there(one) && !token_volume_is(one, spec, arena)) {
+        one = json_next(one);
+    }
+    return json_is_there(one) || !json_bool_or(from, true);
+}
+
+/* ---- defaults -------------------------------------------------------------------------------- */
+
+/* Objects in which the API server fills in what makes a difference to the request. */
+enum place {
+    PLACE_SPEC,
+    PLACE_CONTAINER,
+    PLACE_PROBE,
+    PLACE_HOOKS,
+    PLACE_HOOK,
+    PLACE_HTTP,
+    PLACE_VOLUME,
+    PLACE_FILES,
+    PLACE_NONE
+};
+
+/* What is under which member of an object; of a list each item. */
+static const struct inner {
+    enum place place;
+    const char *key;
+    enum place inner;
+} inners[] = {
+    {PLACE_SPEC, "containers", PLACE_CONTAINER},
+    {PLACE_SPEC, "initContainers", PLACE_CONTAINER},
+    {PLACE_SPEC, "volumes", PLACE_VOLUME},
+    {PLACE_CONTAINER, "livenessProbe", PLACE_PROBE},
+    {PLACE_CONTAINER, "readinessProbe", PLACE_PROBE},
+    {PLACE_CONTAINER, "lifecycle", PLACE_HOOKS},
+    {PLACE_HOOKS, "postStart", PLACE_HOOK},
+    {PLACE_HOOKS, "preStop", PLACE_HOOK},
+    {PLACE_PROBE, "httpGet", PLACE_HTTP},
+    {PLACE_HOOK, "httpGet", PLACE_HTTP},
+    {PLACE_VOLUME, "configMap", PLACE_FILES},
+    {PLACE_VOLUME, "secret", PLACE_FILES},
+    {PLACE_VOLUME, "downwardAPI", PLACE_FILES},
+    {PLACE_VOLUME, "projected", PLACE_FILES},
+};
+
+/* k8s.io/kubernetes pkg/apis/core/v1/defaults.go */
+static const struct filled {
+    enum place place;
+    const char *key;
+    const char *value; /* JSON */
+} fills[] = {
+    {PLACE_SPEC, "restartPolicy", "\"Always\""},
+    {PLACE_SPEC, "terminationGracePeriodSeconds", "30"},
+    {PLACE_SPEC, "dnsPolicy", "\"ClusterFirst\""},
+    {PLACE_CONTAINER, "terminationMessagePath", "\"/dev/termination-log\""},
+    {PLACE_CONTAINER, "terminationMessagePolicy", "\"File\""},
+    {PLACE_PROBE, "timeoutSeconds", "1"},
+    {PLACE_PROBE, "periodSeconds", "10"},
+    {PLACE_PROBE, "successThreshold", "1"},
+    {PLACE_PROBE, "failureThreshold", "3"},
+    {PLACE_HTTP, "path", "\"/\""},
+    {PLACE_HTTP, "scheme", "\"HTTP\""},
+    {PLACE_FILES, "defaultMode", "420"}, /* 0644 */
+};
+
+static enum place place_of(enum place place, json member)
+{
+    for (size_t i = 0; i < sizeof(inners) / sizeof(inners[0]); i++) {
+        if (inners[i].place == place && json_key_is(member, inners[i].key)) {
+            return inners[i].inner;
+        }
+    }
+    return PLACE_NONE;
+}
+
+static void put_fills(struct json_write *w, json object, enum place place)
+{
+    for (size_t i = 0; i < sizeof(fills) / sizeof(fills[0]); i++) {
+        if (fills[i].place == place && !json_is_there(json_get(object, fills[i].key))) {
+            json_member_raw(w, fills[i].key, str_of(fills[i].value));
+        }
+    }
+}
+
+/* A value as written, with what the API server fills in. As deep as the table above is. */
+static void put_filled(struct explain *explain, struct json_write *w, json value, enum place place)
+{
+    enum json_type type = json_type(value);
+    if (place == PLACE_NONE || (type != JSON_TYPE_OBJECT && type != JSON_TYPE_ARRAY)) {
+        json_put_raw(w, json_raw(value));
+        return;
+    }
+    if (type == JSON_TYPE_ARRAY) {
+        json_array(w);
+        for (json one = json_first(value); json_is_there(one); one = json_next(one)) {
+            bool is_object = json_type(one) == JSON_TYPE_OBJECT;
+            put_filled(explain, w, one, is_object ? place : PLACE_NONE);
+        }
+        json_end(w);
+        return;
+    }
+    json_object(w);
+    for (json one = json_first(value); json_is_there(one); one = json_next(one)) {
+        bool is_null = json_is_null(one); /* as not given: filled below */
+        if (!is_null) {
+            json_key_put(w, json_key(one, &explain->arena));
+            put_filled(explain, w, one, place_of(place, one));
+        }
+    }
+    put_fills(w, value, place);
+    json_end(w);
+}
+
+/* ---- one pod --------------------------------------------------------------------------------- */
+
+/* The spec with what the admission plugin ServiceAccount adds: the account's pull secrets when the
+ * pod has none, the volume of its token. */
+static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod)
+{
+    json spec = json_get(pod->object, "spec"), volumes = json_get(spec, "volumes");
+    json account = account_of(explain, pod), pulls = json_get(account, "imagePullSecrets");
+    bool needs_token = !has_token(spec, account, &explain->arena) &&
+                       (!json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY);
+    if (json_type(spec) != JSON_TYPE_OBJECT) {
+        json_member_raw(w, "spec", json_raw(spec));
+        return;
+    }
+    json_member_object(w, "spec");
+    for (json one = json_first(spec); json_is_there(one); one = json_next(one)) {
+        if ((!needs_token || !json_key_is(one, "volumes")) && !json_is_null(one)) {
+            json_key_put(w, json_key(one, &explain->arena));
+            put_filled(explain, w, one, place_of(PLACE_SPEC, one));
+        }
+    }
+    put_fills(w, spec, PLACE_SPEC);
+    if (json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0) {
+        json_member_raw(w, "imagePullSecrets", json_raw(pulls));
+    }
+    if (needs_token) {
+        json_member_array(w, "volumes");
+        for (json one = json_first(volumes); json_is_there(one); one = json_next(one)) {
+            bool is_object = json_type(one) == JSON_TYPE_OBJECT;
+            put_filled(explain, w, one, is_object ? PLACE_VOLUME : PLACE_NONE);
+        }
+        json_put_raw(w, S("{\"name\":\"kube-api-access-xxxxx\",\"projected\":{}}"));
+        json_end(w);
+    }
+    json_end(w);
+}
+
+/* The pod as written, its metadata and what comes of its account completed. */
 static str whole_pod(struct explain *explain, const struct workload *workload,
                      const struct explain_pod *pod)
 {
     static const char *const set_here[] = {"name", "namespace", "uid", "ownerReferences"};
     json metadata = json_get(pod->object, "metadata");
     bool is_template = workload->path[0] != NULL;
-    size_t room = 0;
-    char *memory = arena_rest(&explain->arena, &room);
+    char *memory = arena_take(&explain->arena, POD_BYTES_MAX);
     struct json_write w;
     struct buf out;
 
-    buf_init(&out, memory, room / 2);
+    buf_init(&out, memory, memory != NULL ? POD_BYTES_MAX : 0);
     json_write_init(&w, &out);
     json_object(&w);
     json_member_object(&w, "metadata");
@@ -126,9 +299,8 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
             is_ours = is_ours || json_key_is(one, set_here[i]);
         }
         if (!is_ours || (!is_template && json_key_is(one, "ownerReferences"))) {
-            char name[512];
-            (void)str_copy(name, sizeof(name), json_key(one, &explain->arena));
-            json_member_raw(&w, name, json_raw(one));
+            json_key_put(&w, json_key(one, &explain->arena));
+            json_put_raw(&w, json_raw(one));
         }
     }
     json_key_put(&w, S("name"));
@@ -144,13 +316,12 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
         put_owner(&w, workload, pod);
     }
     json_end(&w);
-    json_member_raw(&w, "spec", json_raw(json_get(pod->object, "spec")));
+    put_spec(explain, &w, pod);
     json_end(&w);
     if (!json_write_ok(&w)) {
         explain->arena.has_failed = true;
         return STR_NONE;
     }
-    arena_keep(&explain->arena, out.bytes);
     return buf_str(&out);
 }
 

@@ -34,6 +34,9 @@ uint32_t explain_config(const struct config *config, struct spec_config *out)
         .vswitch_ids = config->eci_vswitch_ids,
         .security_group_id = config->eci_security_group,
         .resource_group_id = config->eci_resource_group,
+        .host_paths = config->host_paths_text,
+        .node_address = str_is_empty(config->vkubelet_pod_ip) ? S("<address of the node>")
+                                                              : config->vkubelet_pod_ip,
     };
     for (size_t i = 0; i < PLACES; i++) {
         str *field = (str *)(void *)((char *)out + places[i].offset);
@@ -113,6 +116,9 @@ static void put_remarks_text(struct explain *explain, const struct explain_pod *
     for (uint32_t i = 0; i < count; i++) {
         buf_put_fmt(explain->out, "  %-8s line %u: ", title,
                     explain_line_of_path(explain, pod, remarks[i].where));
+        if (remarks[i].reason != NULL) {
+            buf_put_fmt(explain->out, "%s: ", remarks[i].reason);
+        }
         buf_put(explain->out, remarks[i].where);
         buf_put_text(explain->out, ": ");
         buf_put(explain->out, remarks[i].what);
@@ -120,6 +126,61 @@ static void put_remarks_text(struct explain *explain, const struct explain_pod *
     }
     if (lost > 0) {
         buf_put_fmt(explain->out, "  %-8s and %u more\n", title, lost);
+    }
+}
+
+static const char *way_of(const struct mutate_outcome *outcome)
+{
+    return !str_is_empty(outcome->selector) ? "a selector matches"
+           : outcome->is_ours               ? "the pod chooses the node itself"
+           : outcome->wants_burst           ? MUTATE_BURST " asks for it"
+                                  : "no selector matches: it runs here only if it chooses the node";
+}
+
+/* Name by name, the selectors whose effects the pod gets. */
+static bool next_effect(const struct explain *explain, const struct mutate_outcome *outcome,
+                        uint32_t *at, str *name)
+{
+    while (*at < explain->profile->selectors_count) {
+        uint32_t i = (*at)++;
+        const struct profile_selector *one = &explain->profile->selectors[i];
+        if ((outcome->effects >> i & 1) != 0 && one->annotations.count + one->labels.count > 0) {
+            *name = one->name;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_admission_text(struct explain *explain, const struct explain_admission *admission)
+{
+    const struct mutate_outcome *outcome = &admission->outcome;
+    struct buf *out = explain->out;
+    json patch = JSON_NONE;
+    str name;
+    if (explain->profile == NULL) {
+        return;
+    }
+    buf_put_fmt(out, "  profile  %s%s", way_of(outcome),
+                str_is_empty(outcome->selector) ? "" : ": ");
+    buf_put(out, outcome->selector);
+    buf_put_char(out, '\n');
+    for (uint32_t at = 0; next_effect(explain, outcome, &at, &name);) {
+        buf_put_fmt(out, "  profile  with the effect of %.*s\n", STR_ARG(name));
+    }
+    for (uint32_t i = 0; i < outcome->warnings_count; i++) {
+        buf_put_fmt(out, "  profile  %.*s\n", STR_ARG(outcome->warnings[i]));
+    }
+    if (str_is_empty(admission->patch) ||
+        json_parse(admission->patch, &explain->arena, &patch, NULL) != ERR_OK) {
+        return;
+    }
+    for (json op = json_first(patch); json_is_there(op); op = json_next(op)) {
+        buf_put_text(out, "  profile  adds ");
+        buf_put(out, json_text(json_get(op, "path"), &explain->arena));
+        buf_put_text(out, " = ");
+        buf_put(out, json_raw(json_get(op, "value")));
+        buf_put_char(out, '\n');
     }
 }
 
@@ -132,6 +193,7 @@ static void print_pod_text(struct explain *explain, const struct explain_pod *po
     buf_put_fmt(out, "%s%s:%u: %.*s %.*s/%.*s: %s\n", explain->pods_count > 1 ? "\n" : "",
                 explain->file, pod->line, STR_ARG(pod->kind), STR_ARG(pod->name_space),
                 STR_ARG(pod->name), outcome_of(result));
+    put_admission_text(explain, &result->admission);
     if (result->err == ERR_OK) {
         buf_put_text(out, "  billed   ");
         put_size(explain, result, out);
@@ -161,10 +223,38 @@ static void put_remarks_json(struct explain *explain, const struct explain_pod *
     for (uint32_t i = 0; i < count; i++) {
         json_object(w);
         json_member_i64(w, "line", explain_line_of_path(explain, pod, remarks[i].where));
+        if (remarks[i].reason != NULL) {
+            json_member_text(w, "reason", str_of(remarks[i].reason));
+        }
         json_member_text(w, "where", remarks[i].where);
         json_member_text(w, "what", remarks[i].what);
         json_end(w);
     }
+    json_end(w);
+}
+
+static void put_admission_json(struct explain *explain, const struct explain_admission *admission)
+{
+    const struct mutate_outcome *outcome = &admission->outcome;
+    struct json_write *w = &explain->writer;
+    str name;
+    if (explain->profile == NULL) {
+        return;
+    }
+    json_member_object(w, "profile");
+    json_member_text(w, "why", str_of(way_of(outcome)));
+    json_member_text(w, "selector", outcome->selector);
+    json_member_array(w, "effects");
+    for (uint32_t at = 0; next_effect(explain, outcome, &at, &name);) {
+        json_put_text(w, name);
+    }
+    json_end(w);
+    json_member_array(w, "warnings");
+    for (uint32_t i = 0; i < outcome->warnings_count; i++) {
+        json_put_text(w, outcome->warnings[i]);
+    }
+    json_end(w);
+    json_member_raw(w, "patch", str_is_empty(admission->patch) ? S("[]") : admission->patch);
     json_end(w);
 }
 
@@ -199,12 +289,14 @@ static void print_pod_json(struct explain *explain, const struct explain_pod *po
     const struct spec_verdict *verdict = &result->verdict;
 
     json_object(w);
+    json_member_text(w, "file", str_of(explain->file));
     json_member_i64(w, "line", pod->line);
     json_member_text(w, "kind", pod->kind);
     json_member_text(w, "namespace", pod->name_space);
     json_member_text(w, "name", pod->name);
     json_member_bool(w, "canRun", result->err == ERR_OK);
     json_member_text(w, "outcome", str_of(outcome_of(result)));
+    put_admission_json(explain, &result->admission);
     put_remarks_json(explain, pod, "refusals", verdict->refusals, verdict->refusals_count);
     put_remarks_json(explain, pod, "warnings", verdict->warnings, verdict->warnings_count);
     if (result->err == ERR_OK) {

@@ -27,9 +27,12 @@
  *   SPEC_FILES_MAX         spec/files_read.h   files          the pod is refused: event
  *   SPEC_REFS_MAX          spec/spec_refs.h    objects        the pod is refused: event
  *   SERVICE_ENV_MAX        spec/service_env.h  variables      none is set: event
+ *   SPEC_SERVICES_*        spec/spec_refs.h    services       more pages; then none is set: event
+ *   WAIT_LOOKS_PER_S       core/brain_in.h     looks          pods that wait look less often
  *   EXPAND_BYTES_MAX       spec/expand.h       bytes          the pod is refused: event
  *   POD_*_BYTES            core/brain.h        bytes          unreadable pod: event
  *   BRAIN_EVENTS_MAX       core/brain.h        events         the oldest is dropped
+ *   CAPACITY_*             core/capacity.h     see there      the node shows less room
  *   READ_BATCH_MAX         core/brain.h        ids            the rest: next read
  *   LOOP_EVENTS_MAX        os/loop.h           descriptors    the rest: next turn
  *   LOG_LINE_BYTES_MAX     os/log.h            bytes          the line ends in ...
@@ -54,11 +57,16 @@
  *   NAMESPACE_LABEL_BYTES  app/namespaces.h    bytes          later labels are left out
  *   PROFILE_*_BYTES        app/wire_profile.h  bytes          told; the last profile stays
  *   EXPLAIN_*              app/explain.h       see there      the manifest is refused
+ *   CLI_*_MAX              app/cli.h           words, files   the command line is refused
  *   SERVE_*                serve/serve_port.h  see there      503, or the oldest is forgotten
  *   LISTS_MAX              serve/serve_pods.c  answers        503
  *   X509_WRITE_BYTES       net/x509_write.h    bytes          ERR_FULL: no certificate, told
+ *   TLS_KEEP_BYTES         net/tls_keep.h      bytes          told; the set in use stays
  *   STATUS_*               app/wire_status.c   see there      the rest is counted, not shown
  *   WEBHOOK_*              app/wire_webhook.h  see there      as each one says
+ *   WEBHOOK_*_BYTES        admit/webhook_*.h   bytes          told; the old stays in use
+ *   CRASH_*                os/crash.h          see there      what is beyond is not remembered
+ *   UNINSTALL_*            app/uninstall.h     see there      as each one says
  *   WIRE_*                 app/wire.h          see there      as each one says
  */
 #ifndef ECILET_LIMITS_H

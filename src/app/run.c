@@ -8,9 +8,12 @@
 
 #include "app/wire.h"
 #include "base/check.h"
+#include "os/crash.h"
 #include "os/heap.h"
+#include "os/notify.h"
 #include "os/os.h"
 #include "os/signals.h"
+#include "os/watchdog.h"
 
 #define RUN_EXIT_FAILED 1
 #define RUN_EXIT_CONFIG 2 /* as cli.h: the configuration cannot work */
@@ -140,10 +143,30 @@ static void stop(void)
     kube_calls_stop(&wire.calls);
 }
 
+/* Whatever breaks from here on has last words, and a life after it. */
+static void be_careful(void)
+{
+    const struct crash_counts counts = {
+        .pods = &wire.brain.pods.count, .groups = &wire.brain.groups.count, .turns = &loop.turns};
+    uint32_t deaths = crash_start(ECILET_VERSION, &counts);
+    if (deaths > 0) {
+        log_line(LOG_WARN, "start", "started again after a crash; in a row: %u", deaths);
+    }
+    if (!crash_can_restart()) {
+        log_line(LOG_WARN, "start",
+                 "more than %d environment variables: after a crash something else must start it "
+                 "again, and no pod is set aside",
+                 CRASH_ENVIRONMENT_MAX);
+    }
+}
+
 int run_main(const struct config *config)
 {
     log_set_level(config->log_level);
     check_set_hook(on_check_failed);
+    if (!config->print_budget) {
+        be_careful();
+    }
     uint64_t keys[2];
     os_random(keys, sizeof keys);
     str_hash_seed(keys[0], keys[1]);
@@ -168,12 +191,16 @@ int run_main(const struct config *config)
         log_line(LOG_ERROR, "start", "%.*s", STR_ARG(buf_str(&why)));
         return RUN_EXIT_CONFIG;
     }
+    watchdog_start(&loop);
+    notify_start(&loop);
     do {
         wire_turn(&wire);
     } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused &&
              !wire.leader.is_deposed);
+    notify_stop(&loop);
     bool starts_anew = wire.leader.is_deposed && !is_stop_wanted && !wire.is_refused;
     stop();
+    watchdog_stop();
     log_line(LOG_INFO, "stop", "stopped");
     log_flush(200);
     if (starts_anew) {

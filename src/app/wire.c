@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "data/group_read.h"
+#include "os/crash.h"
 #include "os/os.h"
 #include "os/sock.h"
 
@@ -44,9 +45,20 @@ static void begin(struct wire *wire)
     node_start(wire);
 }
 
+void wire_enter(const struct wire *wire, const char *doing, handle h)
+{
+    const struct pod *pod = brain_pod(&wire->brain, h);
+    if (pod != NULL) {
+        crash_enter(doing, str_of(pod->uid), str_of(pod->name_space), str_of(pod->name));
+    } else {
+        crash_enter(doing, STR_NONE, STR_NONE, STR_NONE);
+    }
+}
+
 void wire_turn(struct wire *wire)
 {
     struct effect effect;
+    crash_turn();
     if (leader_turn(wire)) {
         begin(wire);
     }
@@ -56,7 +68,8 @@ void wire_turn(struct wire *wire)
     }
     /* Nothing is done, not even a status written, before the node is known to be ours. */
     bool may_act = wire->brain.polls_are_on && !wire->is_stopping && leads;
-    while (may_act && brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
+    while (may_act && leader_may_act(wire) &&
+           brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
             const struct pod *pod = brain_pod(&wire->brain, effect.pod);
@@ -64,10 +77,15 @@ void wire_turn(struct wire *wire)
                      pod != NULL ? pod->name_space : "-", pod != NULL ? pod->name : "-",
                      effect.why);
         }
+        wire_enter(wire, effect_name(effect.kind), effect.pod);
         performers[effect.kind](wire, &effect);
+        crash_leave();
     }
-    cluster_post_events(wire);
+    if (leads) { /* who waits says nothing to the cluster */
+        cluster_post_events(wire);
+    }
     events_turn(wire);
+    capacity_wire_turn(wire);
     node_turn(wire);
     webhook_wire_turn(wire);
     release_arena(wire->arena);
@@ -161,6 +179,7 @@ static void spec_config_of(struct wire *wire)
         .vswitch_ids = config->eci_vswitch_ids,
         .security_group_id = config->eci_security_group,
         .resource_group_id = config->eci_resource_group,
+        .host_paths = config->host_paths_text,
     };
 }
 
@@ -221,6 +240,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     kubelet_init(wire, region);
     profile_wire_init(wire, region);
     events_init(wire);
+    capacity_wire_init(wire);
     webhook_wire_init(wire, region);
     loop_timer_init(&wire->wake, on_wake, wire);
     streams_init(wire, region);

@@ -24,6 +24,7 @@
 #include "kube/watch.h"
 #include "app/limits.h"
 #include "net/tls.h"
+#include "net/tls_keep.h"
 #include "net/x509_verify.h"
 #include "os/loop.h"
 #include "serve/logs.h"
@@ -50,8 +51,7 @@
 #define WIRE_EVENTS_FAST_MS 3000  /* between rounds while pods start or stop, and a little after */
 #define WIRE_EVENTS_SLOW_MS 30000 /* ... while nothing does */
 #define WIRE_EVENTS_FIRST_S 300   /* what was told so long before our start is told on */
-#define WIRE_IDENTITY_BYTES (32 * 1024) /* certificates and key of the kubelet port */
-#define WIRE_STOP_MS 1500               /* SIGTERM: longest wait for replies under way */
+#define WIRE_STOP_MS 1500         /* SIGTERM: longest wait for replies under way */
 
 struct wire;
 
@@ -93,6 +93,16 @@ struct wire_node {
     bool has_heartbeat; /* the lease was started */
     bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
+};
+
+/* How much the node shows; wire_capacity.c. */
+struct wire_capacity {
+    struct loop_timer timer; /* the next look */
+    bool is_busy;            /* ListUsage is under way */
+    uint32_t failures;       /* in a row */
+    uint64_t changes;        /* of brain.capacity, as the node's facts have them */
+    int64_t cpu_milli;       /* as configured */
+    char cpu[24], cpu_free[24];
 };
 
 /* Which of several gateways acts; wire_leader.c. */
@@ -138,13 +148,9 @@ struct wire_serve {
     struct logs logs;
     struct stats stats;
     struct pool verifiers;
-    struct tls_trust clients;          /* who may sign callers' certificates */
-    struct loop_timer timer;           /* the next look at the certificate */
-    struct tls_identity identities[2]; /* the current one, and the one before for handshakes */
-    char *rooms[2];                    /* WIRE_IDENTITY_BYTES each */
-    uint32_t at;
-    bool has_identity;
-    uint64_t stamp; /* of the files, when there are any */
+    struct tls_trust clients; /* who may sign callers' certificates */
+    struct loop_timer timer;  /* the next look at the certificate */
+    struct tls_keep keep;
 };
 
 struct wire {
@@ -165,6 +171,7 @@ struct wire {
     struct kube_events events;
     struct wire_events cloud_events;
     struct wire_node node;
+    struct wire_capacity capacity;
     struct wire_leader leader;
     struct wire_status status;
     struct wire_serve serve;
@@ -209,6 +216,8 @@ struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect);
 void wire_job_give(struct wire_job *job);
 handle wire_job_handle(const struct wire_job *job);
 struct wire_job *wire_job_at(struct wire *wire, handle h);
+/* Notes for the last words whose work is done from here to crash_leave(); doing is static. */
+void wire_enter(const struct wire *wire, const char *doing, handle pod);
 msec wire_now_ms(const struct wire *wire);
 int64_t wire_now_s(const struct wire *wire);
 
@@ -225,6 +234,11 @@ MUST_USE enum err cluster_pod_read(struct wire *wire, const struct pod *pod,
                                    const struct kube_reply *reply, json *object);
 /* Tells the brain what the pod's annotations want done when no instance can be had. */
 void cluster_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec);
+/* wire_aside.c. Did the process die on this pod, and has it not changed since? */
+bool aside_is_wanted(json object, str uid);
+/* Then the brain is told so, and nothing else of it is looked at. */
+MUST_USE enum err aside_pod_seen(struct wire *wire, json object, const struct kube_meta *meta,
+                                 struct arena *arena);
 /* Gives a pod object to the brain as facts. */
 MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */
@@ -257,6 +271,11 @@ void leader_stop(struct wire *wire);
 void events_init(struct wire *wire);
 /* Looks whether it is time to ask. Once per turn. */
 void events_turn(struct wire *wire);
+/* wire_capacity.c: what the node shows follows the account's quota and what is in use. */
+void capacity_wire_init(struct wire *wire);
+void capacity_wire_turn(struct wire *wire);
+/* Takes what has changed over into the node's facts. True: it has to be written. */
+bool capacity_wire_refresh(struct wire *wire);
 /* wire_streams.c: exec and port-forward. */
 void streams_init(struct wire *wire, struct region *region);
 void streams_start(struct wire *wire); /* the cloud's CAs are known */

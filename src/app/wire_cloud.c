@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "data/group_read.h"
+#include "os/crash.h"
 #include "spec/identity.h"
 #include "spec/tags.h"
 
@@ -104,9 +105,32 @@ static void tell_pod(struct wire *wire, const struct pod *pod, const char *reaso
     kube_event_post(&wire->events, &event);
 }
 
-/* One event for each warning with a reason of its own, one for all others together. */
-static void tell_warnings(struct wire *wire, const struct pod *pod, struct spec_verdict *verdict)
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
+    hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 29);
+}
+
+/* What they are about, not how they put it: the words may hold a time. Never 0. */
+static uint64_t warnings_hash(const struct spec_verdict *verdict)
+{
+    uint64_t hash = 1;
+    for (uint32_t i = 0; i < verdict->warnings_count; i++) {
+        const struct spec_remark *one = &verdict->warnings[i];
+        hash = mix(hash, str_hash(one->where));
+        hash = mix(hash, one->reason != NULL ? str_hash(str_of(one->reason)) : 1);
+    }
+    return hash | 1;
+}
+
+/* One event for each warning with a reason of its own, one for all others together; not again with
+ * each try. */
+static void tell_warnings(struct wire *wire, handle h, struct spec_verdict *verdict)
+{
+    const struct pod *pod = brain_pod(&wire->brain, h);
+    if (!brain_warnings_are_new(&wire->brain, h, warnings_hash(verdict))) {
+        return;
+    }
     char memory[1024];
     struct buf text;
     uint32_t kept = 0;
@@ -175,7 +199,8 @@ static void translate(struct wire *wire, struct wire_job *job, json object,
     if (err == ERR_OK) {
         err = start(wire, job, ECI_CREATE_GROUP, &params, on_created);
         if (err == ERR_OK) {
-            tell_warnings(wire, pod, &verdict);
+            tell_warnings(wire, job->effect.pod, &verdict);
+            profile_wire_show(wire, pod, &spec);
             return;
         }
         if (err == ERR_FULL || err == ERR_NO_MEMORY) {
@@ -193,7 +218,9 @@ void refs_done(struct wire *wire, struct wire_job *job, enum err err, json objec
     handle room = job->room;
     job->room = HANDLE_NONE; /* the job may end before we are done with what is in the room */
     if (err == ERR_OK) {
+        wire_enter(wire, "translating the spec", job->effect.pod);
         translate(wire, job, object, refs);
+        crash_leave();
     } else if (err == ERR_TOO_BIG) {
         create_done(wire, job, CREATE_REFUSED, err, STR_NONE, S(REFS_TOO_MANY));
     } else {
@@ -312,12 +339,6 @@ void cloud_delete(struct wire *wire, const struct effect *effect)
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
-    return hash ^ (hash >> 29);
-}
 
 static uint64_t mix_state(uint64_t hash, const struct eci_state *state)
 {

@@ -4,6 +4,7 @@
 #include "app/wire.h"
 
 #include "base/check.h"
+#include "os/crash.h"
 #include "spec/pod_policy.h"
 
 /* ---- pods as facts --------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ void cluster_policy(struct wire *wire, handle pod, json object, const struct spe
                      policy.on_no_stock == FAIL_FAST);
 }
 
-enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
+static enum err take_pod(struct wire *wire, json object, struct arena *arena)
 {
     struct pod_facts facts;
     enum err err = pod_facts_read(object, arena, &facts);
@@ -64,9 +65,11 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
         .is_controlled = !str_is_empty(facts.owner_kind),
         .is_never_restarted = facts.restart_policy == RESTART_POLICY_NEVER,
         .has_init = facts.has_init_containers,
+        .request_milli = is_known ? 0 : pod_request_milli(object, arena),
         .past = is_known ? NULL : &past,
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,
+        .is_described = !str_is_empty(note.spec),
     };
     handle seen = HANDLE_NONE;
     err = brain_pod_seen(&wire->brain, &news, wire_now_ms(wire), &seen);
@@ -76,6 +79,19 @@ enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
     if (err == ERR_OK && is_known && is_overwritten(pod, object)) {
         brain_status_overwritten(&wire->brain, facts.uid);
     }
+    return err;
+}
+
+enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena)
+{
+    struct kube_meta meta;
+    kube_meta_read(object, arena, &meta);
+    if (aside_is_wanted(object, meta.uid)) {
+        return aside_pod_seen(wire, object, &meta, arena);
+    }
+    crash_enter("reading the object", meta.uid, meta.name_space, meta.name);
+    enum err err = take_pod(wire, object, arena);
+    crash_leave();
     return err;
 }
 
@@ -367,8 +383,16 @@ static void on_status_written(void *owner, const struct kube_reply *reply)
     }
 }
 
-/* Sends a status for the job's pod, and what a detail row (or NULL) says of its instance. On
- * failure nothing was sent. */
+/*
+ * Sends a status for the job's pod, and what a detail row (or NULL) says of its instance. On
+ * failure nothing was sent.
+ *
+ * The patch carries the UID, and no resourceVersion: that changes with every label that somebody
+ * edits and with every status of our own, so a version would make conflicts of writes that do not
+ * touch each other, and a read for each. An older status that comes last, of a gateway that no
+ * longer leads, is found by what the watch shows, and written over (brain.c: end_is_hidden,
+ * brain_status_overwritten).
+ */
 static enum err send_status(struct wire *wire, struct wire_job *job,
                             const struct pod_status *status, const struct eci_group_row *row)
 {
@@ -395,7 +419,9 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
         return err;
     }
     job->past = pod->past;
-    pod_status_remember(&job->past, status, hash);
+    if (status->phase != POD_PHASE_NONE || status->init_containers != NULL) {
+        pod_status_remember(&job->past, status, hash);
+    } /* else only the note is news */
     const struct kube_request request = {
         .verb = KUBE_STRATEGIC_PATCH, /* conditions and addresses of others survive */
         .rank = KUBE_RANK_HIGH,
@@ -460,6 +486,7 @@ void cluster_report_row(struct wire *wire, struct group *group, const struct eci
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
+    wire_enter(wire, "making the status", group->pod);
     status_input(wire, brain_pod(&wire->brain, group->pod), &input);
     enum err err = pod_status_of_row(row, &input, wire->arena, &status);
     if (err == ERR_OK) {
@@ -467,6 +494,7 @@ void cluster_report_row(struct wire *wire, struct group *group, const struct eci
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
+    crash_leave();
     arena_rewind(wire->arena, mark);
 }
 
@@ -489,13 +517,21 @@ void cluster_report_init(struct wire *wire, struct group *group, const struct ec
     struct pod_status_input input;
     struct pod_status status;
     size_t mark = arena_mark(wire->arena);
-    status_input(wire, brain_pod(&wire->brain, group->pod), &input);
-    enum err err = pod_status_of_group(row, &input, wire->arena, &status);
+    const struct pod *pod = brain_pod(&wire->brain, group->pod);
+    wire_enter(wire, "making the status", group->pod);
+    status_input(wire, pod, &input);
+    enum err err = ERR_OK;
+    if (pod->has_init) {
+        err = pod_status_of_group(row, &input, wire->arena, &status);
+    } else {
+        status = (struct pod_status){.phase = POD_PHASE_NONE};
+    }
     if (err == ERR_OK) {
         report(wire, group, &status, row, init_is_settled(row));
     } else {
         brain_report_failed(&wire->brain, group, err, wire_now_ms(wire));
     }
+    crash_leave();
     arena_rewind(wire->arena, mark);
 }
 
@@ -517,6 +553,14 @@ static struct pod_end end_of(const struct pod *pod)
                             .exit_code = is_good ? 0 : POD_END_LOST.exit_code};
 }
 
+/* An end is the end: we may have known an older object, and the one before us may have written it.
+ */
+static bool has_ended(json object)
+{
+    json phase = json_get(json_get(object, "status"), "phase");
+    return json_text_is(phase, "Failed") || json_text_is(phase, "Succeeded");
+}
+
 static enum err say(struct wire *wire, struct wire_job *job, json object)
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
@@ -524,7 +568,9 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
     struct pod_status status;
     status_input(wire, pod, &input);
     enum err err;
-    if (pod->say == SAY_PENDING) {
+    if (pod->say == SAY_PENDING && has_ended(object)) {
+        err = ERR_CONFLICT;
+    } else if (pod->say == SAY_PENDING) {
         err = pod_status_pending(str_of(pod->say_reason), str_of(pod->message), &input, wire->arena,
                                  &status);
     } else {
@@ -532,6 +578,12 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
         err = pod_status_end(&end, object, &input, wire->arena, &status);
     }
     return err == ERR_OK ? send_status(wire, job, &status, NULL) : err;
+}
+
+static bool shows_end(json object, struct arena *arena)
+{
+    str phase = json_text(json_get(json_get(object, "status"), "phase"), arena);
+    return pod_phase_is_terminal(pod_phase_parse(phase));
 }
 
 static void on_pod_for_say(void *owner, const struct kube_reply *reply)
@@ -546,8 +598,16 @@ static void on_pod_for_say(void *owner, const struct kube_reply *reply)
     if (err == ERR_TOO_BIG) { /* without its container statuses, then */
         err = ERR_OK;
     }
+    if (err == ERR_OK && pod->must_repeat && shows_end(object, wire->arena)) {
+        arena_rewind(wire->arena, mark); /* it was only an older event */
+        wire_job_give(job);
+        brain_say_done(&wire->brain, h, ERR_OK, &pod->past, wire_now_ms(wire));
+        return;
+    }
     if (err == ERR_OK) {
+        wire_enter(wire, "making the status", h);
         err = say(wire, job, object);
+        crash_leave();
         arena_rewind(wire->arena, mark);
         if (err == ERR_OK) {
             return;
@@ -564,16 +624,7 @@ void cluster_say(struct wire *wire, const struct effect *effect)
     if (job == NULL) {
         return;
     }
-    const struct pod *pod = brain_pod(&wire->brain, effect->pod);
-    enum err err;
-    if (pod->say == SAY_PENDING) {
-        size_t mark = arena_mark(wire->arena);
-        err = say(wire, job, JSON_NONE);
-        arena_rewind(wire->arena, mark);
-    } else {
-        err = cluster_read_pod(wire, job, on_pod_for_say);
-    }
-    if (err != ERR_OK) {
+    if (cluster_read_pod(wire, job, on_pod_for_say) != ERR_OK) {
         give_up(wire, job);
     }
 }

@@ -23,11 +23,13 @@
 #define LEADER_PERIOD_MS 2000
 #define LEADER_DEADLINE_MS 5000 /* of one try, so that two fit into LEADER_VALID_MS */
 
+/* By the clock of this very moment, not of the turn: the process may have been stopped in between.
+ * renewed_at_ms is when the renewal was sent, so the one that waits counts from later. */
 bool leader_may_act(const struct wire *wire)
 {
     const struct wire_leader *leader = &wire->leader;
     return !leader->is_wanted ||
-           (leader->is_leader && wire_now_ms(wire) - leader->lease.renewed_at_ms < LEADER_VALID_MS);
+           (leader->is_leader && os_now_ms() - leader->lease.renewed_at_ms < LEADER_VALID_MS);
 }
 
 static void on_result(struct kube_lease *lease, enum err err, const char *why)

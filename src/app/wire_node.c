@@ -76,6 +76,8 @@ static void facts_init(struct wire *wire)
         .cpu = config->eci_quota_cpu,
         .memory = config->eci_quota_memory,
         .pods = config->eci_quota_pod,
+        .cpu_free = config->eci_quota_cpu,
+        .pods_free = config->eci_quota_pod,
         .kubelet_port = config->kubelet_port,
         .kubelet_version = S("v1.20.2-ecilet-" ECILET_VERSION),
         .architecture = S(NODE_ARCH),
@@ -174,7 +176,8 @@ void node_turn(struct wire *wire)
 {
     struct wire_node *node = node_of(wire);
     /* A change while a write is under way must not be forgotten: that write does not have it. */
-    node->is_stale = refresh_conditions(wire) || node->is_stale;
+    node->is_stale |= refresh_conditions(wire);
+    node->is_stale |= capacity_wire_refresh(wire);
     bool is_due = !due_is_set(&node->timer.due) || node->is_stale;
     bool may_write = node_is_ours(wire) && !wire->is_stopping && leader_may_act(wire);
     if (!may_write || node->is_busy || !is_due) {

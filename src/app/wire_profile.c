@@ -15,7 +15,9 @@ static void tell(struct wire *wire, bool is_warning, const char *reason, str mes
                                      .reason = str_of(reason),
                                      .message = message};
     log_line(is_warning ? LOG_WARN : LOG_INFO, "profile", "%.*s", STR_ARG(message));
-    kube_event_post(&wire->events, &event);
+    if (leader_may_act(wire)) { /* who waits follows it too, but says nothing to the cluster */
+        kube_event_post(&wire->events, &event);
+    }
 }
 
 /* ---- taking over ----------------------------------------------------------------------------- */
@@ -27,7 +29,8 @@ static bool needs_namespaces(const struct wire *wire)
     bool is_needed = wire->config->webhook;
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         const struct profile_selector *one = &profile->selectors[i];
-        is_needed = is_needed || (one->namespaces.terms_count > 0 && one->annotations.count > 0);
+        is_needed = is_needed || (one->namespaces.terms_count > 0 &&
+                                  one->annotations.count + one->labels.count > 0);
     }
     return is_needed;
 }
@@ -279,9 +282,64 @@ enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
     *out = wire->spec;
     enum err err = profile_wire_labels(wire, name_space, &in.namespace_labels);
     if (err == ERR_OK) {
-        err = mutate_effects(&in, wire->arena, &out->effects, &out->effects_count);
+        struct mutate_effects effects;
+        err = mutate_effects(&in, wire->arena, &effects);
+        out->effects = effects.annotations;
+        out->effects_count = effects.annotations_count;
+        out->effect_labels = effects.labels;
+        out->effect_labels_count = effects.labels_count;
     }
     return err;
+}
+
+static void on_effects_written(void *owner, const struct kube_reply *reply)
+{
+    (void)owner;
+    if (reply->err != ERR_OK && reply->err != ERR_NOT_FOUND) {
+        log_line(LOG_WARN, "profile", "the effects of the eci-profile do not show on a pod: %.*s",
+                 STR_ARG(reply->why));
+    }
+}
+
+static void send_effects(struct wire *wire, const struct pod *pod, str body)
+{
+    char memory[1200];
+    struct buf path;
+    buf_init(&path, memory, sizeof memory);
+    kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), S("status"));
+    CHECK(buf_ok(&path));
+    const struct kube_request request = {
+        .verb = KUBE_MERGE_PATCH, /* of /status: labels may come with it, by the same permission */
+        .path = buf_str(&path),
+        .body = body,
+        .on_done = on_effects_written,
+        .owner = wire,
+    };
+    if (kube_call_send(&wire->calls, &request, NULL) != ERR_OK) {
+        log_line(LOG_WARN, "profile", "no room to show the effects on %s/%s", pod->name_space,
+                 pod->name);
+    }
+}
+
+void profile_wire_show(struct wire *wire, const struct pod *pod, const struct spec_config *spec)
+{
+    const struct mutate_effects effects = {.annotations = spec->effects,
+                                           .annotations_count = spec->effects_count,
+                                           .labels = spec->effect_labels,
+                                           .labels_count = spec->effect_labels_count};
+    struct buf body;
+    struct json_write w;
+    size_t mark = arena_mark(wire->arena);
+    char *memory = arena_take(wire->arena, MUTATE_PATCH_BYTES);
+    if (memory == NULL) {
+        return; /* the instance has them */
+    }
+    buf_init(&body, memory, MUTATE_PATCH_BYTES);
+    json_write_init(&w, &body);
+    if (mutate_put_effects(&effects, str_of(pod->uid), &w) && json_write_ok(&w)) {
+        send_effects(wire, pod, buf_str(&body));
+    }
+    arena_rewind(wire->arena, mark);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

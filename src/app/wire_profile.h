@@ -13,6 +13,7 @@
 #include "kube/watch.h"
 #include "spec/mutate.h"
 
+struct pod;
 struct wire;
 
 #define PROFILE_OBJECT_BYTES (1536 * 1024) /* a ConfigMap has 1 MiB; a larger object: event */
@@ -49,6 +50,13 @@ bool profile_wire_is_known(const struct wire *wire);
  * Errors: ERR_BUSY the labels of its namespace are not known yet; ERR_FULL (arena).
  */
 MUST_USE enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out);
+
+/*
+ * The pod's instance is being made with these effects: the object is to show them, too. One merge
+ * patch, only when admission has not added them before; when it fails, a line in the log says so
+ * and the instance has them all the same. Costs nothing when there are none.
+ */
+void profile_wire_show(struct wire *wire, const struct pod *pod, const struct spec_config *spec);
 
 /* Labels of a namespace for matching. Errors: ERR_BUSY, ERR_FULL as above. A namespace that nobody
  * has heard of has none. */

@@ -3,6 +3,10 @@
 
 #include "base/check.h"
 #include "os/os.h"
+#include "spec/service_env.h"
+
+/* A page of services that is too big a reply is asked for again with so many times fewer. */
+#define PAGE_SHRINKS 10
 
 struct room {
     struct arena arena; /* the pod, the replies, and what was parsed of both */
@@ -76,20 +80,53 @@ static bool is_absent(const struct spec_ref *ref, const struct kube_reply *reply
     return kube_is_absent(reply, kinds[ref->kind], ref->name);
 }
 
-/* Copies a reply into the room and reads it there. */
-static enum err keep(struct room *room, str body, json *object)
+/* Writes what is needed of a page of services into the room. Empty: there is no place for it. */
+static enum err copy_services(struct room *room, str body, struct arena *scratch, str *text)
 {
-    if (body.bytes > WIRE_REFS_BYTES - room->bytes) {
-        return ERR_TOO_BIG;
+    json list;
+    enum err err = json_parse(body, scratch, &list, NULL);
+    if (err != ERR_OK) {
+        return err;
     }
+    size_t bytes = 0;
+    char *memory = arena_rest(&room->arena, &bytes);
+    struct buf out;
+    struct json_write writer;
+    buf_init(&out, memory, bytes);
+    json_write_init(&writer, &out);
+    service_env_trim(list, &writer);
+    if (!json_write_ok(&writer)) {
+        return ERR_FULL;
+    }
+    arena_keep(&room->arena, out.bytes);
+    *text = buf_str(&out);
+    return ERR_OK;
+}
+
+/* Copies a reply into the room and reads it there. scratch is rewound by the caller. */
+static enum err keep(struct room *room, struct spec_ref *ref, str body, struct arena *scratch)
+{
+    bool is_page = ref->kind == SPEC_REF_SERVICES && str_is_empty(ref->name);
     size_t mark = arena_mark(&room->arena);
-    str text = arena_copy(&room->arena, body);
-    enum err err = str_is_empty(text) ? ERR_FULL : json_parse(text, &room->arena, object, NULL);
+    str text = STR_NONE;
+    enum err err = ERR_OK;
+    if (is_page) {
+        err = copy_services(room, body, scratch, &text);
+    } else if (body.bytes <= WIRE_REFS_BYTES - room->bytes) {
+        text = arena_copy(&room->arena, body);
+    }
+    if (err == ERR_OK && (str_is_empty(text) || text.bytes > WIRE_REFS_BYTES - room->bytes)) {
+        err = ERR_FULL;
+    }
+    if (err == ERR_OK) {
+        err = json_parse(text, &room->arena, &ref->object, NULL);
+    }
     if (err != ERR_OK) {
         arena_rewind(&room->arena, mark); /* forgets has_failed: only this object is not there */
+        ref->object = JSON_NONE;
         return err == ERR_FULL ? ERR_TOO_BIG : ERR_BAD_REPLY;
     }
-    room->bytes += body.bytes;
+    room->bytes += text.bytes;
     return ERR_OK;
 }
 
@@ -99,12 +136,22 @@ static const char *why_not(enum err err)
                               : err_text(err);
 }
 
-static void take_reply(struct room *room, struct spec_ref *ref, const struct kube_reply *reply)
+/* May not be read, and that does not pass by itself soon. */
+static bool is_denied(const struct spec_ref *ref, enum err err)
+{
+    return err == ERR_AUTH || err == ERR_FORBIDDEN ||
+           (err == ERR_TOO_BIG && ref->kind == SPEC_REF_SERVICES);
+}
+
+static void take_reply(struct room *room, struct spec_ref *ref, const struct kube_reply *reply,
+                       struct arena *scratch)
 {
     enum err err = reply->err;
     str why = reply->why;
     if (err == ERR_OK) {
-        err = keep(room, reply->body, &ref->object);
+        size_t mark = arena_mark(scratch);
+        err = keep(room, ref, reply->body, scratch);
+        arena_rewind(scratch, mark);
         why = str_of(err == ERR_OK ? "" : why_not(err));
     } else if (err == ERR_TOO_BIG) {
         why = str_of(why_not(err));
@@ -114,8 +161,7 @@ static void take_reply(struct room *room, struct spec_ref *ref, const struct kub
     } else if (is_absent(ref, reply)) {
         ref->state = SPEC_REF_ABSENT;
     } else {
-        bool is_denied = err == ERR_AUTH || err == ERR_FORBIDDEN;
-        ref->state = is_denied ? SPEC_REF_DENIED : SPEC_REF_FAILED;
+        ref->state = is_denied(ref, err) ? SPEC_REF_DENIED : SPEC_REF_FAILED;
     }
     ref->why = arena_copy(&room->arena, why);
 }
@@ -174,7 +220,6 @@ static bool find_wanted(struct room *room)
 static enum err go_on(struct wire *wire, struct wire_job *job, bool *is_done)
 {
     struct room *room = room_of(wire, job);
-    job->is_large = false;
     for (;;) {
         if (!find_wanted(room)) {
             if (spec_refs_collect(room->pod, &room->arena, &room->refs) != ERR_OK) {
@@ -185,6 +230,7 @@ static enum err go_on(struct wire *wire, struct wire_job *job, bool *is_done)
                 return ERR_OK;
             }
         }
+        job->is_large = false;
         enum err err = ask(wire, job, room);
         if (err != ERR_TOO_BIG) {
             return err;
@@ -194,20 +240,37 @@ static enum err go_on(struct wire *wire, struct wire_job *job, bool *is_done)
     }
 }
 
+/* After a reply that was too big: with the larger room, then for a shorter page; that one again
+ * with the small room first, as the large slot is given back after us only. */
+static bool can_ask_again(struct wire_job *job, struct spec_ref *ref)
+{
+    bool is_page = ref->kind == SPEC_REF_SERVICES && str_is_empty(ref->name);
+    if (!job->is_large) {
+        job->is_large = true;
+        return true;
+    }
+    if (!is_page || ref->limit == 1) {
+        return false;
+    }
+    uint32_t fewer = (ref->limit > 0 ? ref->limit : SPEC_SERVICES_PAGE) / PAGE_SHRINKS;
+    ref->limit = fewer > 0 ? fewer : 1;
+    job->is_large = false;
+    return true;
+}
+
 static void on_reply(void *owner, const struct kube_reply *reply)
 {
     struct wire *wire = owner;
     struct wire_job *job = wire_job_at(wire, reply->about);
     struct room *room = room_of(wire, job);
-    if (reply->err == ERR_TOO_BIG && !job->is_large) {
-        job->is_large = true;
+    if (reply->err == ERR_TOO_BIG && can_ask_again(job, &room->refs.items[room->at])) {
         enum err err = ask(wire, job, room);
         if (err != ERR_OK) {
             refs_done(wire, job, ERR_FULL, JSON_NONE, NULL);
         }
         return;
     }
-    take_reply(room, &room->refs.items[room->at], reply);
+    take_reply(room, &room->refs.items[room->at], reply, wire->arena);
     bool is_done = false;
     enum err err = go_on(wire, job, &is_done);
     if (err != ERR_OK || is_done) {

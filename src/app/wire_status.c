@@ -72,6 +72,13 @@ static void put_numbers(const struct wire *wire, struct buf *out)
                 (unsigned long long)brain->counters.effects[EFFECT_FINISH],
                 os_resident_bytes() / 1024, heap.bytes_used / 1024, heap.bytes_max / 1024,
                 (unsigned long long)(os_cpu_us() / 1000));
+    if (brain->pods_were_refused) {
+        buf_put_text(out, "full       pods are left out until a slot is free; raise PODS_MAX\n");
+    }
+    if (wire->pods_unreadable > 0) {
+        buf_put_fmt(out, "unreadable pod objects that could not be taken so far: %llu\n",
+                    (unsigned long long)wire->pods_unreadable);
+    }
     if (brain->brake_is_on) {
         buf_put_text(out, "brake      ON: too many container groups without a pod; none of them is "
                           "deleted\n");
@@ -98,10 +105,11 @@ static bool is_quiet(const struct brain *brain, const struct pod *pod)
 static void put_pod(const struct brain *brain, const struct pod *pod, struct buf *out)
 {
     const struct group *group = brain_group(brain, pod->group);
-    buf_put_fmt(out, "%s/%s %s %s: %s%s%s", pod->name_space, pod->name,
-                group != NULL ? group->id : "-",
-                group != NULL ? eci_status_name(group->status) : "-", brain_pod_why(pod),
-                pod->message[0] != '\0' ? "; " : "", pod->message);
+    buf_put_fmt(
+        out, "%s/%s %s %s: %s%s%s%s%s", pod->name_space, pod->name, group != NULL ? group->id : "-",
+        group != NULL ? eci_status_name(group->status) : "-", brain_pod_why(pod),
+        group != NULL ? "; of the group: " : "", group != NULL ? brain_group_why(group) : "",
+        pod->message[0] != '\0' ? "; " : "", pod->message);
 }
 
 static void put_pods(const struct brain *brain, struct buf *out)

@@ -114,6 +114,13 @@ msec bucket_wait_ms(struct bucket *bucket, msec now_ms, uint32_t reserve)
     return ahead.filled_at_ms - bucket->filled_at_ms;
 }
 
+void bucket_give_back(struct bucket *bucket)
+{
+    int64_t most = (int64_t)bucket->burst * 1000;
+    bucket->tokens_milli = bucket->tokens_milli + 1000 < most ? bucket->tokens_milli + 1000 : most;
+    bucket->taken -= bucket->taken > 0 ? 1 : 0;
+}
+
 void bucket_slow(struct bucket *bucket, msec now_ms)
 {
     advance(bucket, now_ms);

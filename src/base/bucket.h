@@ -25,6 +25,8 @@ void bucket_init(struct bucket *bucket, uint32_t per_minute, uint32_t burst, mse
 bool bucket_take(struct bucket *bucket, msec now_ms, uint32_t reserve);
 /* 0 when bucket_take() with this reserve would succeed, else milliseconds until it would. */
 msec bucket_wait_ms(struct bucket *bucket, msec now_ms, uint32_t reserve);
+/* A token that was taken was not needed after all. */
+void bucket_give_back(struct bucket *bucket);
 /* The server throttled us: halve the rate (not below 1/16 of the maximum, at least 1 per minute)
  * and drop saved tokens. At most once per second. The rate grows back by 1/8 of the maximum for
  * each 15 s without throttling. */

@@ -153,6 +153,7 @@ void pod_forget(struct brain *brain, struct pod *pod)
         CHECK(brain->in_flight[pod->busy] > 0);
         brain->in_flight[pod->busy]--;
     }
+    pod_set_waiter(brain, pod, false);
     bool was_there = index_remove(&brain->pod_by_uid, str_hash(str_of(pod->uid)), h);
     CHECK(was_there);
     pool_give(&brain->pods, h);
@@ -250,6 +251,15 @@ void group_back_off(struct brain *brain, struct group *group, msec base_ms, msec
                    now_ms + backoff_ms(group->failures, base_ms, cap_ms, &brain->prng));
 }
 
+void pod_set_waiter(struct brain *brain, struct pod *pod, bool is_waiter)
+{
+    if (pod->is_waiter != is_waiter) {
+        CHECK(is_waiter || brain->waiters > 0);
+        brain->waiters += is_waiter ? 1 : (uint32_t)-1;
+        pod->is_waiter = is_waiter;
+    }
+}
+
 void pod_idle(struct brain *brain, struct pod *pod, enum effect_kind kind)
 {
     if (pod->busy == kind) {
@@ -315,10 +325,12 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     CHECK(str_copy(pod->name_space, sizeof pod->name_space, news->name_space));
     CHECK(str_copy(pod->name, sizeof pod->name, news->name));
     pod->was_seen = true;
+    pod->request_milli = news->request_milli;
     if (news->past != NULL) {
         pod->past = *news->past;
     }
     pod->phase = news->phase;
+    pod->is_described = news->is_described;
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
     /* A list may come from a server that is behind: what is seen soon after it may be older too. */
@@ -343,13 +355,18 @@ static void refuse_daemon(struct brain *brain, struct pod *pod)
     }
 }
 
+bool is_well_read(const struct brain *brain)
+{
+    return brain->swept_ms >= brain->started_ms + brain->config.young_ms;
+}
+
 /* Its deletion is news. A group may not be listed yet: of a create that was in doubt lately
  * (settled for creating again, which has its token, not for going), or of the process before us. */
 static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
 {
     msec young_ms = brain->config.young_ms;
     bool was_in_doubt = pod->unknown_ms != 0 && brain->swept_ms < pod->unknown_ms + young_ms;
-    bool is_early = pod->is_older && now_ms - brain->started_ms < young_ms && !pod->is_refused;
+    bool is_early = pod->is_older && !is_well_read(brain) && !pod->is_refused;
     bool may_have_one = (is_early || was_in_doubt) && handle_is_none(pod->group);
     if (!MUTANT(24) && !pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
         pod->phase < POD_PHASE_RUNNING) {
@@ -359,8 +376,26 @@ static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
     pod->is_leaving = true;
 }
 
+/* Status writes carry no version (wire_cluster.c), so an older one of another gateway, or of ours
+ * that was long on its way, may come last and stand over an end. Or this is an older event: a fresh
+ * read comes before the write. */
+static void end_is_hidden(struct pod *pod)
+{
+    if (pod->say == SAY_NOTHING || pod->say == SAY_PENDING) {
+        bool is_good = pod->phase == POD_PHASE_SUCCEEDED;
+        pod->say = is_good ? SAY_SUCCEEDED : SAY_FAILED;
+        pod->say_reason = is_good ? "Completed" : "Failed";
+        (void)str_copy(pod->message, sizeof pod->message,
+                       S("the container group ended; its details are no longer kept"));
+    }
+    pod->must_repeat = true;
+}
+
 static void phase_seen(struct pod *pod, enum pod_phase phase, msec now_ms)
 {
+    if (pod_phase_is_terminal(pod->phase) && !pod_phase_is_terminal(phase) && !MUTANT(34)) {
+        end_is_hidden(pod);
+    }
     if (phase <= pod->phase &&
         !MUTANT(29)) { /* an older version may come late; a phase never goes back */
         return;
@@ -396,6 +431,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     if (pod->object == OBJECT_GONE) { /* proof is stronger than a late event */
         return ERR_OK;
     }
+    pod->is_aside = false;
     if (!pod->was_seen) {
         pod_introduce(brain, pod, news, now_ms);
     }
@@ -425,6 +461,43 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     if (out != NULL) {
         *out = pod_handle(brain, pod);
     }
+    return ERR_OK;
+}
+
+enum err brain_pod_aside(struct brain *brain, const struct pod_news *news, const char *message,
+                         msec now_ms)
+{
+    if (!news_fit(news)) {
+        return ERR_TOO_BIG;
+    }
+    struct pod *pod = brain_find_pod(brain, news->uid);
+    if (pod == NULL) {
+        pod = pod_new(brain, news->uid, brain->config.pods_max, now_ms);
+        if (pod == NULL) {
+            return ERR_FULL;
+        }
+        CHECK(str_copy(pod->name_space, sizeof pod->name_space, news->name_space));
+        CHECK(str_copy(pod->name, sizeof pod->name, news->name));
+        pod->is_older = true; /* it killed an earlier life */
+        link_pod(brain, pod, now_ms);
+    }
+    pod->list_epoch = brain->list_epoch;
+    if (pod->object == OBJECT_GONE) {
+        return ERR_OK;
+    }
+    if (pod->object != OBJECT_SEEN) {
+        brain->brake_is_stale = true;
+        pod->object = OBJECT_SEEN;
+    }
+    phase_seen(pod, news->phase, now_ms);
+    if (news->is_leaving) {
+        leaving_seen(brain, pod, now_ms);
+    }
+    if (!pod->is_aside) {
+        pod->is_aside = true;
+        brain_tell(brain, pod, true, "PodQuarantined", "%s", message);
+    }
+    pod_touch(brain, pod);
     return ERR_OK;
 }
 

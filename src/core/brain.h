@@ -37,6 +37,7 @@
 #include "base/pool.h"
 #include "base/prng.h"
 #include "base/trace.h"
+#include "core/capacity.h"
 #include "data/group_rows.h"
 #include "spec/pod_status.h"
 
@@ -100,8 +101,11 @@ struct pod {
     bool fails_fast;         /* wants to fail when its order is refused (spec/pod_policy.h) */
     bool fails_unplaced;     /* ... when an order that was taken found no resources */
     bool has_init;           /* has init containers */
+    bool met_quota;          /* was refused once because a quota is used up (capacity.h) */
+    int64_t request_milli;   /* vCPU that the scheduler counts for it */
     bool is_older;           /* was there, or may have been, when this process started */
     bool was_seen;           /* object was OBJECT_SEEN at some time in this process */
+    bool is_aside;           /* the process died on it: nothing is done for it (brain_pod_aside) */
     bool saw_deletion;       /* a DELETED event came while we watched (not merely absent) */
     uint32_t list_epoch;     /* last list in which it appeared */
 
@@ -115,23 +119,29 @@ struct pod {
     bool token_clashed;    /* its token was used for something else: another one is taken only
                             * when a listing that is not empty does not show what it made */
     bool init_is_settled;  /* the final statuses of the init containers were written */
+    bool is_described;     /* its annotations tell of its instance, as a detail row does */
 
     /* what has been told */
     struct pod_status_past past; /* the status the API server has, with its content hashes */
     uint64_t reported_row;       /* hash of the row that `past` covers; 0 = none */
-    msec init_read_at_ms;        /* next look at the init containers */
+    msec init_read_at_ms;        /* next look at the details: init containers, the instance */
     enum say_kind say;           /* a status of our own waits to be written */
     bool was_said;               /* ... and this one was written already */
-    bool is_refused;             /* will never be created as it is */
-    const char *say_reason;      /* static text, e.g. "ProviderFailed" */
+    bool must_repeat;       /* it has ended, but the object says less: an older write came late */
+    bool is_refused;        /* will never be created as it is */
+    bool is_waiter;         /* waits for something in the cluster; counted in brain->waiters */
+    const char *say_reason; /* static text, e.g. "ProviderFailed" */
     char message[POD_MESSAGE_BYTES];
-    uint64_t message_told; /* hash of the message an event was emitted for */
+    uint64_t message_told;  /* hash of the message an event was emitted for */
+    uint64_t warnings_told; /* hash of the warnings that events were emitted for */
 
     /* work */
     enum effect_kind busy; /* in flight */
     uint32_t failures;     /* in a row */
     msec retry_at_ms;      /* nothing before this time */
     uint8_t rule;          /* index of the rule that held last (explains why it waits) */
+    uint8_t wait_told;     /* number + 1 of the last rule whose long wait was told; 0: none */
+    msec held_ms;          /* ... since when it holds */
     enum effect_kind queued;
     struct list_node queue_node;
     struct due_item due;
@@ -250,11 +260,13 @@ struct brain {
     struct list waiting[EFFECT_KIND_COUNT];
     uint32_t in_flight[EFFECT_KIND_COUNT];
     struct bucket create_bucket, delete_bucket, describe_bucket, status_bucket;
+    struct capacity capacity; /* how much the node shows */
     struct cloud_state cloud;
     struct prng prng;
     struct trace trace;
     struct brain_counters counters;
 
+    uint32_t waiters; /* pods that wait for something in the cluster */
     uint32_t list_epoch;
     bool is_listing;
     bool pods_are_listed;   /* one complete list was applied since the start */
@@ -297,6 +309,7 @@ struct pod_news {
     str uid, name_space, name;
     enum pod_phase phase;
     bool is_leaving, is_forced, is_daemon, is_controlled, is_never_restarted, has_init;
+    int64_t request_milli; /* of a pod not seen before: pod_request_milli() */
     /* The status it has, for a pod not seen before (after a restart nothing is written twice); may
      * be NULL. Borrowed for the call. */
     const struct pod_status_past *past;
@@ -304,6 +317,7 @@ struct pod_news {
      * checked), so that it can be asked for, or deleted, by id even when no listing shows it. */
     str instance_id; /* empty: none */
     uint32_t instance_attempt;
+    bool is_described; /* ... with what a detail row says of it */
 };
 
 /* ERR_FULL: no slot (the pod is told by an event of the caller's, and a relist follows later);
@@ -315,6 +329,15 @@ MUST_USE enum err brain_pod_seen(struct brain *brain, const struct pod_news *new
 void brain_status_overwritten(struct brain *brain, str uid);
 /* What the pod's author wants done when there is no instance to be had (spec/pod_policy.h). */
 void brain_pod_policy(struct brain *brain, handle pod, bool fails_fast, bool fails_unplaced);
+/*
+ * The object is there, but the process died on it before: nothing of it is read, and nothing is
+ * done for it or its group, until brain_pod_seen says that it may be tried again; only when it
+ * leaves, its group and then the object are removed, for which nothing more must be known. Of news
+ * the names, the phase and is_leaving count. message: of the one event that says so. Errors: as
+ * brain_pod_seen.
+ */
+MUST_USE enum err brain_pod_aside(struct brain *brain, const struct pod_news *news,
+                                  const char *message, msec now_ms);
 /* A DELETED event of a live watch. Unknown UIDs are ignored. */
 void brain_pod_deleted(struct brain *brain, str uid, msec now_ms);
 void brain_list_begin(struct brain *brain, msec now_ms);
@@ -357,6 +380,9 @@ void brain_sweep_done(struct brain *brain, enum err err, bool is_complete, uint3
 void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
                      const bool *was_found, msec now_ms);
 
+/* What is in use now: requests_milli and strays. False while that is not known (capacity.h). */
+bool brain_look(const struct brain *brain, struct capacity_look *out);
+
 /* Every cloud call's outcome, for reachability. why: for people; may be empty. */
 void brain_cloud_answered(struct brain *brain, enum err err, str why, msec now_ms);
 
@@ -372,6 +398,9 @@ enum create_outcome {
 };
 void brain_create_done(struct brain *brain, handle pod, enum create_outcome outcome, enum err err,
                        str id, str message, msec now_ms);
+/* Whether these warnings about a pod (their hash) are others than those told last; remembers them.
+ * Each try to create gives them again. */
+MUST_USE bool brain_warnings_are_new(struct brain *brain, handle pod, uint64_t hash);
 /* Nothing was asked of the cloud: the pod has to wait for something in the cluster (an object that
  * it refers to is missing), and is looked at again soon. reason: of event and status, static; NULL:
  * the usual ones. The event comes once per message, not once per look. */
@@ -392,7 +421,8 @@ void brain_say_done(struct brain *brain, handle pod, enum err err,
  * what the brain believes and news for the pod; a row of an older reading is not. If so it
  * translates the row and calls brain_report with the content's hash. True means: write it now
  * (EFFECT_PATCH is in flight); the outcome comes by brain_patch_done. False: nothing to write.
- * is_init: the init containers' part, from a detail row.
+ * is_init: from a detail row: the init containers' part; for a pod without init containers, once it
+ * runs, only the annotations that tell of its instance (content_hash does not matter then).
  */
 bool brain_wants_report(const struct brain *brain, const struct group *group, uint64_t row_hash,
                         bool is_init);
@@ -431,5 +461,8 @@ struct group *brain_find_group(const struct brain *brain, str id);
 /* The sentence of the rule that holds the pod now. Static text. */
 const char *brain_pod_why(const struct pod *pod);
 const char *brain_group_why(const struct group *group);
+/* Rules are numbered from 0 (pod->rule, group->rule). */
+uint8_t brain_pod_rules_count(void);
+uint8_t brain_group_rules_count(void);
 
 #endif

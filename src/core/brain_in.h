@@ -12,11 +12,17 @@
 #define RETRY_BASE_MS 1000 /* first back-off after a failure */
 #define RETRY_CAP_MS 60000 /* ... and the longest */
 #define WAIT_CAP_MS 8000   /* ... for something that is missing in the cluster: with jitter 10 s */
-#define RETRY_SLOT_MS 200  /* no local slot: look again soon */
-#define GONE_POLL_MS 1000  /* between reads of a group that is being deleted */
+/* Each look costs the API server a few reads: when many wait (a Secret that a whole Deployment
+ * lacks) they look less often, so many a second together, but not more seldom than this. */
+#define WAIT_LOOKS_PER_S 20
+#define WAIT_CAP_MANY_MS 120000
+#define RETRY_SLOT_MS 200      /* no local slot: look again soon */
+#define GONE_POLL_MS 1000      /* between reads of a group that is being deleted */
 #define GONE_POLL_CAP_MS 5000  /* ... growing to this */
 #define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
 #define INIT_POLL_MS 2000      /* between looks at init containers while they run */
+#define DESCRIBE_MS \
+    5000 /* at the multiples of this the instances of pods that now run are looked at: together */
 #define STOCK_RETRY_CAP_MS 300000 /* back-off after asynchronous lack of stock */
 #define PROBE_CAP_MS \
     4000                       /* between probes while the cloud does not answer; with jitter 5 s: \
@@ -30,6 +36,7 @@
     10000                   /* a group never shown is believed deleted so long after its delete */
 #define EMPTY_SWEEPS_TOLD 3 /* empty listings in a row before people are told */
 #define RELIST_MS 30000     /* between lists asked for because the pool was full */
+#define HELD_TOLD_MS 60000  /* a pod that waits so long for one thing says for which */
 #define REACH_FAILURES 3    /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
@@ -40,6 +47,8 @@ enum effect_kind group_decide(const struct brain *brain, const struct group *gro
                               uint8_t *rule);
 /* The reason of the event that is due when a pod comes under this rule, or NULL. */
 const char *pod_rule_tells(uint8_t rule);
+/* Does a pod only wait under this rule, so that people are told when that lasts (HELD_TOLD_MS)? */
+bool pod_rule_waits(uint8_t rule);
 
 /*
  * The newest row says something that the pod's status does not. A group that is being deleted
@@ -58,7 +67,17 @@ static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)
 {
     if (attempt >= pod->attempt) {
         pod->attempt = attempt + 1;
+        pod->is_described = false; /* another instance */
+        pod->init_read_at_ms = 0;
     }
+}
+
+/* A detail row would tell something that the pod does not: while init containers run, and once in
+ * the life of a pod that runs without any. */
+static inline bool pod_wants_detail(const struct pod *pod)
+{
+    return pod->has_init ? !pod->init_is_settled
+                         : !pod->is_described && pod->phase == POD_PHASE_RUNNING;
 }
 
 /* brain.c: mark for the rules. pod_touch also touches its group, group_touch its pod. */
@@ -79,11 +98,16 @@ void group_forget(struct brain *brain, struct group *group);
 struct pod *pod_of_group(const struct brain *brain, const struct group *group);
 struct group *group_of_pod(const struct brain *brain, const struct pod *pod);
 handle pod_handle(const struct brain *brain, const struct pod *pod);
+/* Its create waits for something in the cluster, or not any more. */
+void pod_set_waiter(struct brain *brain, struct pod *pod, bool is_waiter);
 handle group_handle(const struct brain *brain, const struct group *group);
 /* A new, empty pod or group with its key in the index; NULL when the pool is full (for a pod: when
  * there are pods_max already). */
 struct pod *pod_new(struct brain *brain, str uid, uint32_t pods_max, msec now_ms);
 struct group *group_new(struct brain *brain, str id, msec now_ms);
+/* All that the process before us made is visible by now: a complete listing was asked for so long
+ * after the start. (Waiting is not reading: time may pass while we sleep.) */
+bool is_well_read(const struct brain *brain);
 
 /* claim.c: which group counts for which pod. */
 void link_group(struct brain *brain, struct group *group, msec now_ms);

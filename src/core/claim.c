@@ -233,9 +233,9 @@ static void pod_lost_group(struct brain *brain, struct pod *pod, enum eci_status
 
 /* A pod that leaves soon after our start: the process before us may have tried again elsewhere, and
  * that group may not be listed yet. */
-static void look_for_later_attempt(struct brain *brain, struct pod *pod, msec now_ms)
+static void look_for_later_attempt(struct brain *brain, struct pod *pod)
 {
-    bool is_early = pod->is_older && now_ms - brain->started_ms < brain->config.young_ms;
+    bool is_early = pod->is_older && !is_well_read(brain);
     if (is_early && pod->is_leaving && pod->phase < POD_PHASE_RUNNING && pod->doubt_ms == 0) {
         pod->doubt_ms = brain->started_ms;
         pod->doubt_sweeps = 0;
@@ -264,7 +264,7 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     if (twin != NULL && !MUTANT(26)) {
         link_these(brain, pod, twin);
     } else if (was_asked_for) {
-        look_for_later_attempt(brain, pod, now_ms);
+        look_for_later_attempt(brain, pod);
         brain_tell(brain, pod, false, "ProviderDeleteSuccess", "container group %s is gone", id);
     } else if (pod->object == OBJECT_SEEN && !pod->is_leaving &&
                !pod_phase_is_terminal(pod->phase)) {
@@ -278,6 +278,26 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
 static bool is_orphan_suspect(const struct pod *pod)
 {
     return pod != NULL && pod->object != OBJECT_SEEN && !pod->saw_deletion && !pod->is_leaving;
+}
+
+bool brain_look(const struct brain *brain, struct capacity_look *out)
+{
+    out->requests_milli = 0;
+    out->strays = 0;
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        const struct group *group = brain_group(brain, h);
+        if (!group->has_tags || group->is_foreign || !eci_status_is_live(group->status)) {
+            continue;
+        }
+        const struct pod *pod = pod_of_group(brain, group);
+        if (pod == NULL || pod->object != OBJECT_SEEN) {
+            out->strays++;
+        } else if (!group->is_extra && !pod_phase_is_terminal(pod->phase)) {
+            out->requests_milli += pod->request_milli; /* cannot overflow: pod_facts.h */
+        }
+    }
+    return brain->pods_are_listed && brain->sweeps_digested > 0 && brain->cloud.is_reachable;
 }
 
 void brake_refresh(struct brain *brain, msec now_ms)

@@ -54,16 +54,22 @@ static bool is_extra(const struct look *l)
     return l->group->is_extra;
 }
 
+/* One that the cloud does not show has no date to be read. */
 static bool must_date(const struct look *l)
 {
-    return l->group->must_date;
+    return l->group->must_date && !l->group->is_hidden;
 }
 
+/* What is known of its twin is a note, or older than the extra one: it may have ended long ago, and
+ * then the extra one is the one that counts. The next complete sweep tells. */
 static bool twin_is_unconfirmed(const struct look *l)
 {
     const struct group *twin = l->pod != NULL ? group_of_pod(l->brain, l->pod) : NULL;
-    return l->group->is_extra && twin != NULL && twin != l->group &&
-           (twin->must_date || twin->is_noted);
+    if (!l->group->is_extra || twin == NULL || twin == l->group) {
+        return false;
+    }
+    bool is_read = twin->row_hash != 0 && twin->seen_at_ms >= l->group->known_since_ms;
+    return !is_read || twin->must_date || twin->is_noted || l->group->must_date;
 }
 
 static bool is_unlinked(const struct look *l)
@@ -86,6 +92,11 @@ static bool pod_is_gone(const struct look *l)
 static bool pod_is_unproven(const struct look *l)
 {
     return l->pod->object != OBJECT_SEEN;
+}
+
+static bool pod_is_aside(const struct look *l)
+{
+    return l->pod->is_aside && !l->pod->is_leaving && !MUTANT(32);
 }
 
 static bool pod_is_leaving(const struct look *l)
@@ -121,8 +132,22 @@ static bool has_news(const struct look *l)
 
 static bool has_init_news(const struct look *l)
 {
-    return l->pod->has_init && !l->pod->init_is_settled &&
+    return l->pod->has_init && pod_wants_detail(l->pod) &&
            l->group->status != ECI_STATUS_SCHEDULING && l->group->was_seen &&
+           l->pod->init_read_at_ms <= l->now_ms;
+}
+
+/* An init container that fails ends the pod, often between two looks. */
+static bool ended_with_init_news(const struct look *l)
+{
+    return pod_has_ended(l) && eci_status_is_terminal(l->group->status) && has_init_news(l) &&
+           !pod_is_busy(l) && !is_hidden(l);
+}
+
+static bool is_undescribed(const struct look *l)
+{
+    return !l->pod->has_init && pod_wants_detail(l->pod) &&
+           l->group->status == ECI_STATUS_RUNNING && l->group->was_seen &&
            l->pod->init_read_at_ms <= l->now_ms;
 }
 
@@ -145,21 +170,24 @@ static const struct group_rule {
     {"being deleted; is it gone?", is_being_deleted, EFFECT_READ},
     {"missing from complete sweeps; is it gone?", is_suspect, EFFECT_READ},
     {"it has a twin: which was made first?", must_date, EFFECT_READ_DETAIL},
-    {"it has a twin, of which a note or our own word is all we know yet", twin_is_unconfirmed,
-     EFFECT_NONE},
+    {"it has a twin, of which the newest is not known yet", twin_is_unconfirmed, EFFECT_NONE},
     {"an extra group beside the one that counts", is_extra, EFFECT_DELETE},
     {"its pod is not known yet", is_unlinked, EFFECT_NONE},
     {"its pod is gone, but too many are: the brake is on", gone_under_brake, EFFECT_NONE},
     {"its pod is gone", pod_is_gone, EFFECT_DELETE},
     {"whether its pod exists is not proven yet", pod_is_unproven, EFFECT_NONE},
+    {"its pod is set aside, so it is left alone", pod_is_aside, EFFECT_NONE},
     {"its pod is leaving", pod_is_leaving, EFFECT_DELETE},
     {"its pod has ended but it has not", runs_for_an_ended_pod, EFFECT_DELETE},
+    {"its pod has ended, its init containers have not been shown", ended_with_init_news,
+     EFFECT_READ_DETAIL},
     {"its pod has ended", pod_has_ended, EFFECT_NONE},
     {"its pod has a request under way", pod_is_busy, EFFECT_NONE},
     {"the cloud did not show it when asked; waiting for a listing that does", is_hidden,
      EFFECT_NONE},
     {"the cluster has not seen this status", has_news, EFFECT_READ},
     {"its init containers must be looked at", has_init_news, EFFECT_READ_DETAIL},
+    {"its pod does not tell of the instance yet", is_undescribed, EFFECT_READ_DETAIL},
     {"all is well", always, EFFECT_NONE},
 };
 
@@ -182,4 +210,9 @@ const char *brain_group_why(const struct group *group)
 {
     CHECK(group->rule < GROUP_RULES_COUNT);
     return group_rules[group->rule].why;
+}
+
+uint8_t brain_group_rules_count(void)
+{
+    return GROUP_RULES_COUNT;
 }

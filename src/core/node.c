@@ -33,6 +33,13 @@ static struct condition condition_of(const struct node_facts *facts, enum node_c
     case NODE_ECI_REACHABLE:
         return (struct condition){"ECIReachable", facts->is_reachable ? "True" : "False",
                                   facts->reach_reason, facts->reach_message};
+    case NODE_ECI_QUOTA:
+        return facts->is_over_quota
+                   ? (struct condition){"ECIQuotaExceeded", "True", "CreatesRefused",
+                                        "the cloud refuses new instances because a quota is used "
+                                        "up: the node shows room for 0 pods for a while"}
+                   : (struct condition){"ECIQuotaExceeded", "False", "NothingUnusual",
+                                        "no quota is known to be used up"};
     default:
         return (struct condition){"OrphanDeletionStopped", facts->is_braked ? "True" : "False",
                                   facts->is_braked ? "TooManyOrphans" : "NothingUnusual",
@@ -58,14 +65,14 @@ static void put_conditions(struct json_write *w, const struct node_facts *facts,
     json_end(w);
 }
 
-static void put_resources(struct json_write *w, const char *key, const struct node_facts *facts)
+static void put_resources(struct json_write *w, const char *key, str cpu, str memory, uint32_t pods)
 {
-    char pods[16];
-    (void)snprintf(pods, sizeof pods, "%u", facts->pods);
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", pods);
     json_member_object(w, key);
-    json_member_text(w, "cpu", facts->cpu);
-    json_member_text(w, "memory", facts->memory);
-    json_member_text(w, "pods", str_of(pods));
+    json_member_text(w, "cpu", cpu);
+    json_member_text(w, "memory", memory);
+    json_member_text(w, "pods", str_of(text));
     json_end(w);
 }
 
@@ -98,8 +105,8 @@ static void put_status(struct json_write *w, const struct node_facts *facts, int
 {
     json_member_object(w, "status");
     json_member_text(w, "phase", S("Running"));
-    put_resources(w, "capacity", facts);
-    put_resources(w, "allocatable", facts);
+    put_resources(w, "capacity", facts->cpu, facts->memory, facts->pods);
+    put_resources(w, "allocatable", facts->cpu_free, facts->memory, facts->pods_free);
     put_conditions(w, facts, now_unix_s);
     json_member_array(w, "addresses");
     put_address(w, "InternalIP", facts->address);

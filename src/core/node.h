@@ -2,7 +2,8 @@
  * node.h - our Node object (core/v1), as bodies to send. Pure.
  *
  * virtual-node 3.1: role agent, type virtual-kubelet, the provider's taint, capacity from the quota
- * keys, five conditions of every kubelet plus ECIReachable. Labels and taints of others are kept:
+ * keys, five conditions of every kubelet plus ECIReachable, ECIQuotaExceeded and
+ * OrphanDeletionStopped. Labels and taints of others are kept:
  * labels by merging, taints by reading before writing.
  */
 #ifndef ECILET_CORE_NODE_H
@@ -22,6 +23,7 @@ enum node_condition {
     NODE_PID_PRESSURE,
     NODE_NETWORK_UNAVAILABLE,
     NODE_ECI_REACHABLE,
+    NODE_ECI_QUOTA,
     NODE_ORPHAN_BRAKE,
     NODE_CONDITION_COUNT
 };
@@ -30,8 +32,10 @@ enum node_condition {
 struct node_facts {
     str name;
     str address;     /* InternalIP */
-    str cpu, memory; /* quantities */
+    str cpu, memory; /* quantities: capacity */
     uint32_t pods;
+    str cpu_free; /* allocatable: see capacity.h; memory is the same in both */
+    uint32_t pods_free;
     uint32_t kubelet_port; /* 0: not served, no endpoint is announced */
     str kubelet_version;   /* "v1.20.2-ecilet-<version>" */
     str architecture;
@@ -43,6 +47,7 @@ struct node_facts {
     bool is_reachable;
     char reach_reason[64];
     char reach_message[320];
+    bool is_over_quota; /* the cloud refuses new instances; the node takes no new pods */
     bool is_braked;
     char brake_message[160];
     int64_t changed_unix_s[NODE_CONDITION_COUNT]; /* lastTransitionTime */

@@ -48,6 +48,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
+    capacity_accepted(&brain->capacity);
     pod->failures = 0;
     pod->say = SAY_NOTHING;
     pod->is_older = false; /* its groups are ours from now on */
@@ -95,6 +96,16 @@ static void explain(struct brain *brain, struct pod *pod, enum say_kind kind, co
     (void)pod_say(brain, pod, kind, reason, message);
 }
 
+bool brain_warnings_are_new(struct brain *brain, handle h, uint64_t hash)
+{
+    struct pod *pod = brain_pod(brain, h);
+    bool is_new = pod != NULL && pod->warnings_told != hash;
+    if (is_new) {
+        pod->warnings_told = hash;
+    }
+    return is_new;
+}
+
 static void create_was_refused(struct brain *brain, struct pod *pod, str message)
 {
     pod->is_refused = true;
@@ -129,6 +140,11 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     trace_add(&brain->trace, now_ms, "create done", h.slot,
               (uint32_t)outcome << 16 | (uint32_t)err);
     pod_idle(brain, pod, EFFECT_CREATE);
+    if (err == ERR_QUOTA && !pod->met_quota) {
+        pod->met_quota = true;
+        capacity_refused(&brain->capacity, now_ms);
+    }
+    pod_set_waiter(brain, pod, false);
     if (outcome == CREATE_LATER && pod->fails_fast && (err == ERR_STOCK || err == ERR_QUOTA)) {
         outcome = CREATE_REFUSED; /* the cloud's own no; throttling or silence are none */
     }
@@ -157,9 +173,20 @@ void brain_create_done(struct brain *brain, handle h, enum create_outcome outcom
     pod_touch(brain, pod);
 }
 
+/* How long one of those that wait does not look, at most. */
+static msec wait_cap_ms(const struct brain *brain)
+{
+    msec shared_ms = (msec)brain->waiters * 1000 / WAIT_LOOKS_PER_S;
+    if (shared_ms <= WAIT_CAP_MS) {
+        return WAIT_CAP_MS;
+    }
+    return shared_ms < WAIT_CAP_MANY_MS ? shared_ms : WAIT_CAP_MANY_MS;
+}
+
 void brain_create_waits(struct brain *brain, handle h, const char *reason, str message, msec now_ms)
 {
     count_outcome(brain, EFFECT_CREATE, ERR_BUSY);
+    bucket_give_back(&brain->create_bucket); /* nothing was asked of the cloud */
     struct pod *pod = brain_pod(brain, h);
     if (pod == NULL) {
         return;
@@ -168,7 +195,8 @@ void brain_create_waits(struct brain *brain, handle h, const char *reason, str m
     pod_idle(brain, pod, EFFECT_CREATE);
     explain(brain, pod, SAY_PENDING, reason != NULL ? reason : "ProviderFailed",
             reason != NULL ? reason : "ProviderCreateFailed", message);
-    pod_back_off(brain, pod, WAIT_CAP_MS, now_ms);
+    pod_set_waiter(brain, pod, true);
+    pod_back_off(brain, pod, wait_cap_ms(brain), now_ms);
     pod_touch(brain, pod);
 }
 
@@ -284,6 +312,7 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
         return;
     }
     pod->was_said = true;
+    pod->must_repeat = false;
     pod->reported_row = 0; /* whatever was reported before is overwritten */
     if (err == ERR_OK) {
         CHECK(past != NULL);
@@ -300,11 +329,15 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, ui
 {
     const struct pod *pod = pod_of_group(brain, group);
     if (pod == NULL || group->is_noted || !handle_eq(pod->group, group_handle(brain, group)) ||
-        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE) {
+        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE || pod->is_aside) {
         return false;
     }
-    if (is_init) {
-        return pod->has_init && !pod->init_is_settled;
+    if (is_init && pod->has_init) {
+        return pod_wants_detail(pod);
+    }
+    if (is_init) { /* not urgent: statuses come first */
+        return pod_wants_detail(pod) && group->status == ECI_STATUS_RUNNING &&
+               brain->in_flight[EFFECT_PATCH] <= brain->config.kube_calls_max / 2;
     }
     return row_hash == group->row_hash && !pod_phase_is_terminal(pod->phase) &&
            group_has_news(pod, group);
@@ -338,7 +371,8 @@ bool brain_report(struct brain *brain, struct group *group, uint64_t content_has
     if (is_init && init_is_settled && content_hash == pod->past.init_hash) {
         pod->init_is_settled = true;
     }
-    if (content_hash == (is_init ? pod->past.init_hash : pod->past.hash)) {
+    bool is_description = is_init && !pod->has_init;
+    if (!is_description && content_hash == (is_init ? pod->past.init_hash : pod->past.hash)) {
         if (!is_init) {
             pod->reported_row = group->row_hash;
             try_elsewhere(brain, pod, now_ms);
@@ -396,11 +430,15 @@ void brain_patch_done(struct brain *brain, handle h, enum err err,
     }
     pod->past = *past;
     if (is_init) {
+        pod->is_described = true;
         return;
     }
     pod->failures = 0;
     pod->reported_row = row_hash;
     pod->say = SAY_NOTHING;
     pod->phase = past->phase > pod->phase ? past->phase : pod->phase;
+    if (!pod->has_init && pod->phase == POD_PHASE_RUNNING && pod->init_read_at_ms == 0) {
+        pod->init_read_at_ms = (now_ms / DESCRIBE_MS + 1) * DESCRIBE_MS;
+    }
     try_elsewhere(brain, pod, now_ms);
 }

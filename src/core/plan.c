@@ -42,10 +42,13 @@ static const enum effect_kind urgency[] = {EFFECT_FINISH, EFFECT_DELETE,      EF
 
 /* ---- rules over dirty objects ---------------------------------------------------------------- */
 
-static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
+static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule, msec now_ms)
 {
     const char *reason = rule != pod->rule ? pod_rule_tells(rule) : NULL;
-    pod->rule = rule;
+    if (rule != pod->rule) {
+        pod->rule = rule;
+        pod->held_ms = now_ms;
+    }
     if (reason != NULL && !MUTANT(25)) {
         char message[POD_MESSAGE_BYTES];
         (void)snprintf(message, sizeof message, "%s: %.150s", brain_pod_why(pod),
@@ -53,6 +56,28 @@ static void tell_rule(struct brain *brain, struct pod *pod, uint8_t rule)
         if (pod_say(brain, pod, SAY_PENDING, reason, str_of(message))) {
             brain_tell(brain, pod, true, reason, "%s", message);
         }
+    }
+}
+
+/* A pod that only waits says for what when it lasts, once. The status is ours to write only as long
+ * as it has no group, and never goes back. */
+static void tell_long_wait(struct brain *brain, struct pod *pod, msec now_ms)
+{
+    if (!pod_rule_waits(pod->rule) || MUTANT(33)) {
+        return;
+    }
+    if (now_ms < pod->held_ms + HELD_TOLD_MS) {
+        due_set(&brain->pod_due, &pod->due, pod->held_ms + HELD_TOLD_MS);
+        return;
+    }
+    const char *why = brain_pod_why(pod);
+    bool is_ours =
+        !pod->is_leaving && pod->phase < POD_PHASE_RUNNING && group_of_pod(brain, pod) == NULL;
+    bool is_news = is_ours ? pod_say(brain, pod, SAY_PENDING, "Waiting", str_of(why))
+                           : pod->wait_told != pod->rule + 1;
+    pod->wait_told = (uint8_t)(pod->rule + 1);
+    if (is_news) {
+        brain_tell(brain, pod, false, "Waiting", "%s", why);
     }
 }
 
@@ -67,13 +92,14 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 {
     uint8_t rule;
     enum effect_kind kind = pod_decide(brain, pod, now_ms, &rule);
-    tell_rule(brain, pod, rule);
+    tell_rule(brain, pod, rule, now_ms);
     if (kind != EFFECT_NONE) {
         pod->queued = kind;
         list_push_back(&brain->waiting[kind], &pod->queue_node);
         return;
     }
     wake_pod_later(brain, pod, now_ms);
+    tell_long_wait(brain, pod, now_ms);
     bool is_empty = pod->object == OBJECT_GONE && pod->busy == EFFECT_NONE && pod->doubt_ms == 0 &&
                     handle_is_none(pod->group);
     bool lingers = pod->was_seen && !pod->saw_deletion && now_ms - pod->gone_at_ms < LINGER_MS;
@@ -93,7 +119,7 @@ static void judge_group(struct brain *brain, struct group *group, msec now_ms)
         return;
     }
     const struct pod *pod = pod_of_group(brain, group);
-    msec init_ms = pod != NULL && pod->has_init && !pod->init_is_settled ? pod->init_read_at_ms : 0;
+    msec init_ms = pod != NULL && pod_wants_detail(pod) ? pod->init_read_at_ms : 0;
     msec wake_ms = group->retry_at_ms > now_ms ? group->retry_at_ms : init_ms;
     if (wake_ms > now_ms) {
         due_set(&brain->group_due, &group->due, wake_ms);
@@ -344,6 +370,7 @@ static bool next_relist(struct brain *brain, msec now_ms, struct effect *out)
 bool brain_next(struct brain *brain, msec now_ms, struct effect *out)
 {
     *out = (struct effect){.kind = EFFECT_NONE, .started_ms = now_ms};
+    capacity_turn(&brain->capacity, now_ms);
     judge_all(brain, now_ms);
     return next_relist(brain, now_ms, out) || next_poll(brain, now_ms, out) ||
            next_object(brain, now_ms, out);
@@ -413,6 +440,7 @@ msec brain_wake_ms(struct brain *brain, msec now_ms)
     }
     msec wake_ms = earlier(due_next_ms(&brain->pod_due), due_next_ms(&brain->group_due));
     wake_ms = earlier(wake_ms, polls_wake_ms(brain, now_ms));
+    wake_ms = earlier(wake_ms, capacity_wake_ms(&brain->capacity));
     if (brain->pods_were_refused && !brain->is_listing &&
         brain->pods.count < brain->config.pods_max) {
         wake_ms = earlier(wake_ms, brain->relist_at_ms);

@@ -50,6 +50,11 @@ static bool unproven(const struct look *l)
     return l->pod->object != OBJECT_SEEN;
 }
 
+static bool is_aside(const struct look *l)
+{
+    return l->pod->is_aside && !l->pod->is_leaving && !MUTANT(31);
+}
+
 static bool leaving_in_doubt(const struct look *l)
 {
     return l->pod->is_leaving && l->pod->doubt_ms != 0 && !MUTANT(13);
@@ -83,6 +88,11 @@ static bool must_say(const struct look *l)
            !pod_phase_is_terminal(l->pod->phase);
 }
 
+static bool must_repeat(const struct look *l)
+{
+    return l->pod->must_repeat;
+}
+
 static bool has_ended(const struct look *l)
 {
     return pod_phase_is_terminal(l->pod->phase);
@@ -91,6 +101,16 @@ static bool has_ended(const struct look *l)
 static bool is_refused(const struct look *l)
 {
     return l->pod->is_refused;
+}
+
+static bool has_silent_group(const struct look *l)
+{
+    return l->has_group && l->pod->phase < POD_PHASE_RUNNING && l->pod->reported_row == 0;
+}
+
+static bool has_idle_group(const struct look *l)
+{
+    return l->has_group && l->pod->past.phase < POD_PHASE_RUNNING;
 }
 
 static bool has_group(const struct look *l)
@@ -134,39 +154,48 @@ static const struct pod_rule {
     const char *why;
     bool (*when)(const struct look *look);
     enum effect_kind then;
+    bool waits;        /* people are told when this lasts */
     const char *tells; /* reason of an event when a pod comes under this rule */
 } pod_rules[] = {
-    {"a request for it is under way", is_busy, EFFECT_NONE, NULL},
-    {"waiting before the next try", is_backing_off, EFFECT_NONE, NULL},
+    {"a request for it is under way", is_busy, EFFECT_NONE, false, NULL},
+    {"waiting before the next try", is_backing_off, EFFECT_NONE, false, NULL},
     {"the object is gone; its container group is removed first", gone_with_group, EFFECT_NONE,
-     NULL},
+     false, NULL},
     {"the object is gone; whether a container group was created is not known yet", gone_in_doubt,
-     EFFECT_NONE, NULL},
-    {"nothing is left of it", gone, EFFECT_NONE, NULL},
+     EFFECT_NONE, false, NULL},
+    {"nothing is left of it", gone, EFFECT_NONE, false, NULL},
     {"not seen in the cluster; waiting for complete readings", unproven_too_early, EFFECT_NONE,
-     NULL},
-    {"not seen in the cluster; asking the API server", unproven, EFFECT_PROVE, NULL},
+     false, NULL},
+    {"not seen in the cluster; asking the API server", unproven, EFFECT_PROVE, false, NULL},
+    {"set aside: ecilet died on it twice; it is tried again when it changes or ecilet is restarted",
+     is_aside, EFFECT_NONE, false, NULL},
     {"leaving; whether a container group was created is not known yet", leaving_in_doubt,
-     EFFECT_NONE, NULL},
-    {"leaving; its container group is removed first", leaving_with_group, EFFECT_NONE, NULL},
+     EFFECT_NONE, true, NULL},
+    {"leaving; its container group is removed first", leaving_with_group, EFFECT_NONE, true, NULL},
     {"leaving; another container group of it is removed first", leaving_with_twin, EFFECT_NONE,
+     true, NULL},
+    {"leaving; the cloud has not been read completely yet", leaving_unread, EFFECT_NONE, true,
      NULL},
-    {"leaving; the cloud has not been read completely yet", leaving_unread, EFFECT_NONE, NULL},
-    {"its container group is gone, the object may go", leaving, EFFECT_FINISH, NULL},
-    {"its status must be written", must_say, EFFECT_SAY, NULL},
-    {"it has ended", has_ended, EFFECT_NONE, NULL},
-    {"refused: it cannot run here as it is", is_refused, EFFECT_NONE, NULL},
-    {"its container group exists", has_group, EFFECT_NONE, NULL},
-    {"the cloud does not answer", cloud_is_away, EFFECT_NONE, "ECIUnreachable"},
+    {"its container group is gone, the object may go", leaving, EFFECT_FINISH, false, NULL},
+    {"its status must be written", must_say, EFFECT_SAY, false, NULL},
+    {"it has ended, but an older status stands there", must_repeat, EFFECT_SAY, false, NULL},
+    {"it has ended", has_ended, EFFECT_NONE, false, NULL},
+    {"refused: it cannot run here as it is", is_refused, EFFECT_NONE, false, NULL},
+    {"its container group exists, but the cloud has not told its state yet", has_silent_group,
+     EFFECT_NONE, true, NULL},
+    {"its container group exists, but is not shown as running yet", has_idle_group, EFFECT_NONE,
+     true, NULL},
+    {"its container group exists", has_group, EFFECT_NONE, false, NULL},
+    {"the cloud does not answer", cloud_is_away, EFFECT_NONE, false, "ECIUnreachable"},
     {"waiting for the first complete readings of the cluster and the cloud", nothing_read_yet,
-     EFFECT_NONE, NULL},
+     EFFECT_NONE, true, NULL},
     {"the cloud answers again; waiting for a complete reading of it", not_read_again, EFFECT_NONE,
-     NULL},
+     true, NULL},
     {"it may have a container group that is not visible yet; waiting for complete sweeps", in_doubt,
-     EFFECT_NONE, NULL},
+     EFFECT_NONE, true, NULL},
     {"it was Running before, and its container group is not to be found", ran_elsewhere,
-     EFFECT_NONE, NULL},
-    {"it wants a container group and has none", always, EFFECT_CREATE, NULL},
+     EFFECT_NONE, true, NULL},
+    {"it wants a container group and has none", always, EFFECT_CREATE, false, NULL},
 };
 
 #define POD_RULES_COUNT (sizeof pod_rules / sizeof pod_rules[0])
@@ -194,4 +223,15 @@ const char *pod_rule_tells(uint8_t rule)
 {
     CHECK(rule < POD_RULES_COUNT);
     return pod_rules[rule].tells;
+}
+
+bool pod_rule_waits(uint8_t rule)
+{
+    CHECK(rule < POD_RULES_COUNT);
+    return pod_rules[rule].waits;
+}
+
+uint8_t brain_pod_rules_count(void)
+{
+    return POD_RULES_COUNT;
 }

@@ -42,6 +42,7 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
         return group; /* an older reading: what we know is newer */
     }
     bool was_away = group->is_suspect || group->is_hidden;
+    bool is_first = group->row_hash == 0;
     group_is_there(group, read_ms, now_ms);
     /* What has ended stays ended: a late row of an eventually consistent service changes nothing.
      */
@@ -57,6 +58,10 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     }
     if (is_news || was_away || !group->has_tags) {
         group_touch(brain, group);
+    }
+    struct pod *pod = pod_of_group(brain, group);
+    if (is_first && pod != NULL) {
+        link_pod(brain, pod, now_ms); /* which of two counts is known now */
     }
     return group;
 }

@@ -1,4 +1,5 @@
-/* see http_server.h. Here: the listener, who gets a connection and who loses one, memory. */
+/* see http_server.h. Here: the listener and memory. Who gets a connection and who loses one, and
+ * whose handshake is next: http_server_crowd.c. */
 #include "net/http_server.h"
 
 #include "base/check.h"
@@ -37,79 +38,6 @@ void server_give_body(struct http_server *server, int body, size_t bytes)
 
 /* ---- who gets a connection ------------------------------------------------------------------- */
 
-bool server_may_shake(struct http_server *server)
-{
-    if (server->shakes_turn != server->loop->turns) {
-        server->shakes_turn = server->loop->turns;
-        server->shakes_left = HTTP_SERVER_SHAKES;
-    }
-    if (server->shakes_left == 0) {
-        return false;
-    }
-    server->shakes_left--;
-    return true;
-}
-
-static bool is_same_host(const struct sock_addr *a, const struct sock_addr *b)
-{
-    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
-static uint32_t count_of_peer(const struct http_server *server, const struct sock_addr *peer)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
-        const struct http_conn *conn = &server->conns[i];
-        count += conn->phase != CONN_FREE && is_same_host(&conn->exchange.from, peer);
-    }
-    return count;
-}
-
-/* 2: between requests, or saying goodbye. 1: has not brought a whole request for a while. 0: must
- * not be disturbed. */
-static int uselessness(const struct http_conn *conn)
-{
-    msec age_ms = conn->exchange.server->loop->now_ms - conn->since_ms;
-
-    switch (conn->phase) {
-    case CONN_IDLE:
-        return conn->has_served || age_ms >= HTTP_SERVER_YOUNG_MS ? 2 : 0;
-    case CONN_LEAVING:
-        return 2;
-    case CONN_SHAKE:
-    case CONN_HEAD:
-    case CONN_BODY:
-        return age_ms >= HTTP_SERVER_YOUNG_MS ? 1 : 0;
-    default:
-        return 0;
-    }
-}
-
-/* Closes the most useless, among those the oldest; peer NULL: anybody's. */
-static bool evict_one(struct http_server *server, const struct sock_addr *peer)
-{
-    struct http_conn *victim = NULL;
-    int most = 0;
-
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
-        struct http_conn *conn = &server->conns[i];
-        int useless = uselessness(conn);
-        bool is_candidate =
-            useless > 0 && (peer == NULL || is_same_host(&conn->exchange.from, peer));
-        if (is_candidate &&
-            (useless > most || (useless == most && conn->since_ms < victim->since_ms))) {
-            victim = conn;
-            most = useless;
-        }
-    }
-    if (victim != NULL) {
-        server->counters.evicted++;
-        conn_close(victim, true);
-    }
-    return victim != NULL;
-}
-
 static struct http_conn *find_free(struct http_server *server)
 {
     for (uint32_t i = 0; i < server->config.conns_max; i++) {
@@ -120,21 +48,6 @@ static struct http_conn *find_free(struct http_server *server)
     return NULL;
 }
 
-static bool make_room(struct http_server *server, const struct sock_addr *peer)
-{
-    const struct http_server_config *config = &server->config;
-
-    if (count_of_peer(server, peer) >= config->conns_per_peer_max && !evict_one(server, peer)) {
-        server->counters.refused_peer++;
-        return false;
-    }
-    if (server->open_count >= config->conns_max && !evict_one(server, NULL)) {
-        server->counters.refused_full++;
-        return false;
-    }
-    return true;
-}
-
 static void admit(struct http_server *server, int fd, const struct sock_addr *peer)
 {
     const struct http_server_config *config = &server->config;
@@ -142,7 +55,7 @@ static void admit(struct http_server *server, int fd, const struct sock_addr *pe
     const struct tls_trust *clients =
         config->clients != NULL ? config->clients(config->owner) : NULL;
 
-    if (identity == NULL || !make_room(server, peer)) {
+    if (identity == NULL || !server_make_room(server, peer)) {
         sock_close(&fd);
         return;
     }
@@ -192,11 +105,25 @@ static void on_kick(struct loop_timer *timer)
         if (node == NULL) {
             break;
         }
-        conn_pump(LIST_OWNER(node, struct http_conn, kick_node));
+        struct http_conn *conn = LIST_OWNER(node, struct http_conn, kick_node);
+        if (conn->phase == CONN_SHAKE) {
+            server_shake_later(conn);
+        } else {
+            conn_pump(conn);
+        }
     }
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
+
+/* count parts of whole pages each; one page more, so that they can begin at one. */
+static char *carve_pages(struct region *region, const char *name, uint32_t count, size_t bytes)
+{
+    size_t pages = count * (bytes / CONN_PAGE_BYTES) + 1;
+    char *memory = region_carve(region, name, pages, CONN_PAGE_BYTES);
+    size_t over = (uintptr_t)memory % CONN_PAGE_BYTES;
+    return over > 0 ? memory + CONN_PAGE_BYTES - over : memory;
+}
 
 void http_server_init(struct http_server *server, struct loop *loop, struct region *region,
                       const struct http_server_config *config)
@@ -205,14 +132,19 @@ void http_server_init(struct http_server *server, struct loop *loop, struct regi
     *server = (struct http_server){.loop = loop, .config = *config, .listener = -1};
     server->watch.fd = -1;
     server->conns = region_carve(region, config->name, config->conns_max, sizeof(struct http_conn));
-    server->outs = region_carve(region, config->name, config->conns_max, CONN_OUT_BYTES);
+    server->hosts = region_carve(region, config->name, config->conns_max, sizeof(struct http_host));
+    char *rooms = carve_pages(region, config->name, config->conns_max, CONN_ROOM_BYTES);
+    char *outs = carve_pages(region, config->name, config->conns_max, CONN_OUT_BYTES);
     server->bodies = region_carve(region, config->name, config->bodies_max, config->body_bytes_max);
     server->bodies_taken = region_carve(region, config->name, config->bodies_max, sizeof(bool));
     list_init(&server->kicked);
+    server_crowd_init(server);
     loop_timer_init(&server->pause, on_pause_over, server);
     loop_timer_init(&server->kick, on_kick, server);
     for (uint32_t i = 0; server->conns != NULL && i < config->conns_max; i++) {
-        conn_init(&server->conns[i], server, server->outs + (size_t)i * CONN_OUT_BYTES);
+        conn_init(&server->conns[i], server,
+                  (struct http_room *)(void *)(rooms + i * CONN_ROOM_BYTES),
+                  outs + i * CONN_OUT_BYTES);
     }
 }
 
@@ -242,6 +174,7 @@ void http_server_stop(struct http_server *server)
     }
     loop_timer_clear(server->loop, &server->pause);
     loop_timer_clear(server->loop, &server->kick);
+    loop_timer_clear(server->loop, &server->shake);
 }
 
 void http_server_refresh(struct http_server *server)

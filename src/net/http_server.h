@@ -13,12 +13,14 @@
  *                exactly once for each exchange whose on_request came, as its last handler
  *
  * Limits (all counted; see struct http_server_counters): connections in all and from one address
- * (more: the oldest idle one is closed, else one that has not brought a whole request for
- * HTTP_SERVER_YOUNG_MS, else the new one is refused), HTTP_SERVER_HEAD_BYTES for a head (431),
- * body_bytes_max (413), bodies_max (503), and the deadlines below. A peer that is slow, silent or
- * hostile costs its slot and nothing else: in one turn of the loop so many connections are accepted
- * and so many steps of handshakes are taken, the rest wait for the next turn. When descriptors run
- * out, accepting pauses for HTTP_SERVER_PAUSE_MS.
+ * (more: one makes room that is idle or has not brought a whole request for HTTP_SERVER_YOUNG_MS,
+ * else the new one is refused), HTTP_SERVER_HEAD_BYTES for a head (431), body_bytes_max (413),
+ * bodies_max (503), and the deadlines below. A peer that is slow, silent or hostile costs its slot
+ * and nothing else: in one turn of the loop so many connections are accepted and so many steps of
+ * handshakes are taken, and those of one server get half of the time at most. Whoever crowds waits
+ * and loses first: the address with the most connections that have no request under way.
+ * Connections with one are never closed for a newcomer. When descriptors run out, accepting pauses
+ * for HTTP_SERVER_PAUSE_MS.
  *
  * Handlers may call anything here but http_server_stop and http_server_refresh. No handler is
  * called from inside a call of its owner (but for on_gone by http_server_stop).
@@ -44,7 +46,8 @@
 #define HTTP_SERVER_YOUNG_MS 2000      /* an unfinished request may not be evicted before */
 #define HTTP_SERVER_PAUSE_MS 1000
 #define HTTP_SERVER_ACCEPTS 16 /* in one turn of the loop */
-#define HTTP_SERVER_SHAKES 4   /* steps of handshakes in one turn: 1 or 2 ms of sums each */
+#define HTTP_SERVER_SHAKES 4   /* steps of handshakes in one turn: 1 or 2 ms of sums each. Then as \
+                                * much time as they took belongs to others */
 
 struct http_server;
 struct http_conn;
@@ -95,28 +98,36 @@ struct http_server_counters {
     uint64_t requests, bad_requests, deadlines, bytes_in, bytes_out;
 };
 
+/* One address of peers, while it has connections. */
+struct http_host {
+    struct sock_addr addr;
+    uint32_t conns; /* 0: free */
+    uint32_t crowd; /* of them without a request under way */
+};
+
 /* The server's own; the owner only keeps the memory. */
 struct http_server {
     struct loop *loop;
     struct http_server_config config;
     struct http_conn *conns;
-    char *outs;   /* what is to be sent, one for each connection */
-    char *bodies; /* of requests: bodies_max of body_bytes_max */
+    struct http_host *hosts; /* as many */
+    char *bodies;            /* of requests: bodies_max of body_bytes_max */
     bool *bodies_taken;
     int listener; /* -1: not listening */
     struct loop_watch watch;
     struct loop_timer pause; /* accepting goes on then */
     struct loop_timer kick;  /* connections that want a turn */
     struct list kicked;
-    uint64_t shakes_turn; /* the turn of the loop that shakes_left belongs to */
-    uint32_t shakes_left;
+    struct loop_timer shake; /* the next steps of handshakes */
+    struct list shaking;     /* connections that wait for theirs */
+    msec shakes_at_ms;       /* ... and not before */
     uint32_t open_count;
     struct http_server_counters counters;
 };
 
 /* Carves connections and buffers (about 100 KiB each, touched only in use, and a body's room for
  * each of bodies_max). The loop must have room for HTTP_SERVER_TIMERS timers. */
-#define HTTP_SERVER_TIMERS(conns_max) ((conns_max) + 2)
+#define HTTP_SERVER_TIMERS(conns_max) ((conns_max) + 3)
 void http_server_init(struct http_server *server, struct loop *loop, struct region *region,
                       const struct http_server_config *config);
 /* Listens. Port 0 chooses. *bound (may be NULL) receives the address. Errors: ERR_SYSTEM. */

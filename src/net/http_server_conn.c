@@ -15,9 +15,6 @@
 #define OUT_KEPT_BYTES 8192u /* more than this is given back to the kernel between requests */
 #define OUT_SCARCE (CONN_OUT_BYTES / 2)
 
-/* The large buffers at the end of a connection: nothing of them is needed while it is free. */
-#define CONN_TAIL_BYTES (sizeof(struct http_conn) - offsetof(struct http_conn, engine.in))
-
 static void conn_enter(struct http_conn *conn, enum conn_phase phase);
 
 /* ---- end of an exchange ---------------------------------------------------------------------- */
@@ -49,9 +46,9 @@ static void conn_end_exchange(struct http_conn *conn)
         .server = exchange->server, .owner = exchange->owner, .from = exchange->from};
 }
 
-static void conn_release_out(struct http_conn *conn)
+static void conn_release_out(struct http_conn *conn, size_t kept_bytes)
 {
-    if (conn->out_peak > OUT_KEPT_BYTES) {
+    if (conn->out_peak > kept_bytes) {
         os_map_release_pages(conn->out, conn->out_peak);
     }
     conn->out_from = conn->out_to = conn->out_peak = 0;
@@ -69,10 +66,14 @@ void conn_close(struct http_conn *conn, bool is_polite)
     if (list_has(&conn->kick_node)) {
         list_remove(&server->kicked, &conn->kick_node);
     }
-    conn_release_out(conn);
-    os_map_release_pages(conn->engine.in, CONN_TAIL_BYTES);
+    if (list_has(&conn->shake_node)) {
+        list_remove(&server->shaking, &conn->shake_node);
+    }
+    conn_release_out(conn, 0);
+    os_map_release_pages(conn->engine, CONN_ROOM_BYTES); /* zeroed: an engine that is off */
     conn->is_cut = false;
     conn_enter(conn, CONN_FREE);
+    server_count_out(conn);
     server->open_count--;
 }
 
@@ -82,8 +83,8 @@ static void conn_leave(struct http_conn *conn)
 {
     conn_end_exchange(conn);
     conn->is_shut = false;
-    tls_plain_taken(&conn->engine, tls_plain_ready(&conn->engine).bytes);
-    tls_close(&conn->engine);
+    tls_plain_taken(conn->engine, tls_plain_ready(conn->engine).bytes);
+    tls_close(conn->engine);
     conn_enter(conn, CONN_LEAVING);
 }
 
@@ -96,7 +97,7 @@ static void conn_finish_exchange(struct http_conn *conn)
         return;
     }
     conn_end_exchange(conn);
-    conn_release_out(conn);
+    conn_release_out(conn, OUT_KEPT_BYTES);
     conn->has_served = true;
     http_parse_reset(&conn->parse, false);
     conn_enter(conn, CONN_IDLE);
@@ -126,7 +127,7 @@ static void conn_got_head(struct http_conn *conn)
     exchange->path = str_sub(head->target, 0, path_bytes);
     exchange->query = str_sub(head->target, path_bytes + 1, head->target.bytes);
     exchange->wants_upgrade = head->wants_upgrade;
-    exchange->peer = conn->engine.is_peer_known ? &conn->engine.peer : NULL;
+    exchange->peer = conn->engine->is_peer_known ? &conn->engine->peer : NULL;
     conn->keeps_alive = head->keeps_alive;
     if (head->body_bytes == 0 && !head->is_chunked) {
         return;
@@ -174,7 +175,7 @@ static void conn_got_request(struct http_conn *conn)
 /* One event of the reader; false when there is nothing more to be read now. */
 static bool conn_read(struct http_conn *conn)
 {
-    str input = tls_plain_ready(&conn->engine);
+    str input = tls_plain_ready(conn->engine);
     size_t bytes = input.bytes;
     str piece;
 
@@ -190,7 +191,7 @@ static bool conn_read(struct http_conn *conn)
     } else if (event == HTTP_BODY) {
         conn_got_body(conn, piece);
     }
-    tls_plain_taken(&conn->engine, bytes - input.bytes);
+    tls_plain_taken(conn->engine, bytes - input.bytes);
     if (event == HTTP_DONE) {
         conn_got_request(conn);
     } else if (event == HTTP_FAILED) {
@@ -218,14 +219,14 @@ static bool conn_offer_room(struct http_conn *conn)
 /* What a peer still says after our last word is dropped. */
 static bool conn_drop_plain(struct http_conn *conn)
 {
-    size_t bytes = tls_plain_ready(&conn->engine).bytes;
-    tls_plain_taken(&conn->engine, bytes);
+    size_t bytes = tls_plain_ready(conn->engine).bytes;
+    tls_plain_taken(conn->engine, bytes);
     return bytes > 0;
 }
 
 static bool conn_offer_data(struct http_conn *conn)
 {
-    bool has_data = tls_plain_ready(&conn->engine).bytes > 0;
+    bool has_data = tls_plain_ready(conn->engine).bytes > 0;
 
     if (conn->is_ending) {
         return conn_drop_plain(conn);
@@ -254,11 +255,11 @@ static void conn_over(struct http_conn *conn)
 /* What the phase asks for, beyond moving bytes. True when something has changed. */
 static bool conn_act(struct http_conn *conn)
 {
-    bool is_over = (tls_state(&conn->engine) & TLS_IS_OVER) != 0;
+    bool is_over = (tls_state(conn->engine) & TLS_IS_OVER) != 0;
 
     switch (conn->phase) {
     case CONN_SHAKE:
-        if (conn->engine.is_open) {
+        if (conn->engine->is_open) {
             conn->exchange.server->counters.handshakes++;
             conn_enter(conn, CONN_IDLE);
             return true;
@@ -303,7 +304,7 @@ static bool conn_act(struct http_conn *conn)
 
 bool conn_has_sent_all(struct http_conn *conn)
 {
-    return conn->out_from == conn->out_to && (tls_state(&conn->engine) & TLS_HAS_WIRE) == 0;
+    return conn->out_from == conn->out_to && (tls_state(conn->engine) & TLS_HAS_WIRE) == 0;
 }
 
 /* From `out` into the engine; the last piece is flushed into a record. */
@@ -311,12 +312,12 @@ static bool conn_fill(struct http_conn *conn)
 {
     size_t left = conn->out_to - conn->out_from;
     size_t done =
-        left > 0 ? tls_plain_put(&conn->engine, str_make(conn->out + conn->out_from, left)) : 0;
+        left > 0 ? tls_plain_put(conn->engine, str_make(conn->out + conn->out_from, left)) : 0;
 
     conn->out_from += done;
     if (left > 0 && conn->out_from == conn->out_to) {
         conn->out_from = conn->out_to = 0;
-        tls_flush(&conn->engine);
+        tls_flush(conn->engine);
     }
     return done > 0;
 }
@@ -398,21 +399,21 @@ void conn_pump(struct http_conn *conn)
     }
 }
 
-/* An error that the engine will not look at, since it has bytes that nobody takes, would be
- * reported for ever. */
+/* An error that the engine will not look at, since it has bytes that nobody takes or waits for its
+ * turn, would be reported for ever. */
 static void on_conn_ready(struct loop_watch *watch, uint32_t events)
 {
     struct http_conn *conn = watch->owner;
-    bool is_deaf = (tls_state(&conn->engine) & TLS_TAKES_WIRE) == 0;
+    bool is_deaf = (tls_state(conn->engine) & TLS_TAKES_WIRE) == 0;
 
-    if (conn->phase == CONN_SHAKE && !server_may_shake(conn->exchange.server)) {
-        return; /* asked for again in the next turn */
-    }
-    if ((events & LOOP_ERROR) != 0 && is_deaf) {
+    if ((events & LOOP_ERROR) != 0 && (is_deaf || list_has(&conn->shake_node))) {
+        conn->exchange.server->counters.handshake_failures += conn->phase == CONN_SHAKE;
         conn_close(conn, false);
-        return;
+    } else if (conn->phase == CONN_SHAKE) {
+        server_shake_later(conn);
+    } else {
+        conn_pump(conn);
     }
-    conn_pump(conn);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -440,6 +441,7 @@ static void conn_enter(struct http_conn *conn, enum conn_phase phase)
 {
     struct loop *loop = conn->exchange.server->loop;
 
+    server_count_phase(conn, phase);
     conn->phase = phase;
     conn->since_ms = loop->now_ms;
     msec phase_ms = conn_phase_ms(conn);
@@ -494,17 +496,18 @@ static void on_conn_due(struct loop_timer *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void conn_init(struct http_conn *conn, struct http_server *server, char *out)
+void conn_init(struct http_conn *conn, struct http_server *server, struct http_room *room,
+               char *out)
 {
     conn->exchange.server = server;
     conn->exchange.owner = server->config.owner;
     conn->phase = CONN_FREE;
-    conn->engine.mode = TLS_OFF;
+    conn->engine = &room->engine; /* not touched: zeroed memory is an engine that is off */
     conn->body = -1;
     conn->out = out;
     loop_timer_init(&conn->timer, on_conn_due, conn);
-    link_init(&conn->link, server->loop, &conn->engine);
-    http_parse_init(&conn->parse, HTTP_REQUEST, conn->head, sizeof conn->head);
+    link_init(&conn->link, server->loop, conn->engine);
+    http_parse_init(&conn->parse, HTTP_REQUEST, room->head, sizeof room->head);
 }
 
 enum err conn_open(struct http_conn *conn, int fd, const struct sock_addr *from,
@@ -519,9 +522,10 @@ enum err conn_open(struct http_conn *conn, int fd, const struct sock_addr *from,
         return err;
     }
     os_random(seed, sizeof seed);
-    tls_start_server(&conn->engine, identity, clients, false, seed);
+    tls_start_server(conn->engine, identity, clients, false, seed);
     http_parse_reset(&conn->parse, false);
     conn->exchange.from = *from;
+    server_count_in(conn);
     conn->has_served = false;
     conn->moved_ms = conn->heard_ms = server->loop->now_ms;
     conn_enter(conn, CONN_SHAKE);

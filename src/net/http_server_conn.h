@@ -1,7 +1,8 @@
 /*
  * http_server_conn.h - one connection of the HTTPS server: shared by the files http_server*.c and
- * by nobody else. http_server.c listens and owns the connections, http_server_conn.c pumps one,
- * http_server_reply.c is what handlers call.
+ * by nobody else. http_server.c listens and owns the connections, http_server_crowd.c is fair
+ * between peers, http_server_conn.c pumps one connection, http_server_reply.c is what handlers
+ * call.
  *
  *     FREE -> SHAKE -> IDLE -> HEAD -> BODY -> WORK -> IDLE ...
  *                                              WORK -> STREAM    (after an upgrade)
@@ -10,10 +11,13 @@
 #ifndef ECILET_NET_HTTP_SERVER_CONN_H
 #define ECILET_NET_HTTP_SERVER_CONN_H
 
+#include <assert.h>
+
 #include "net/http_server.h"
 
 /* A whole reply, its head, and the framing of its pieces. */
 #define CONN_OUT_BYTES (HTTP_SERVER_REPLY_BYTES + 4096)
+#define CONN_OUT_SCARCE (CONN_OUT_BYTES / 4) /* of room: on_room is owed to who sees less */
 
 enum conn_phase {
     CONN_FREE,
@@ -31,6 +35,7 @@ enum conn_answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PIECES, ANSWER_STREAM };
 struct http_conn {
     struct http_exchange exchange; /* first */
     enum conn_phase phase;
+    struct http_host *host; /* where it comes from; NULL: free */
     enum conn_answer answer;
     bool is_given;  /* the owner knows of the exchange: on_gone is owed */
     bool is_ending; /* nothing more will be put: the exchange is over when all is sent */
@@ -49,17 +54,32 @@ struct http_conn {
     msec idle_ms;    /* STREAM */
     struct loop_timer timer;
     struct list_node kick_node;
-    char *out; /* to be sent: out[out_from..out_to) */
+    struct list_node shake_node; /* SHAKE: waits for its next step */
+    char *out;                   /* to be sent: out[out_from..out_to) */
     size_t out_from, out_to, out_peak;
     struct link link;
     struct http_parse parse;
-    struct tls_engine engine;
+    struct tls_engine *engine; /* first in its room */
+};
+
+/* What only a connection that is open needs, in pages of its own: they go back to the kernel when
+ * it ends, so that a crowd leaves nothing behind. */
+struct http_room {
+    struct tls_engine engine; /* first */
     char head[HTTP_SERVER_HEAD_BYTES];
 };
 
+#define CONN_PAGE_BYTES 4096
+#define CONN_ROOM_BYTES \
+    ((sizeof(struct http_room) + CONN_PAGE_BYTES - 1) / CONN_PAGE_BYTES * CONN_PAGE_BYTES)
+static_assert(CONN_OUT_BYTES % CONN_PAGE_BYTES == 0, "whole pages");
+static_assert(TLS_OFF == 0, "a room that has been given back is an engine that is off");
+
 /* ---- http_server_conn.c ---------------------------------------------------------------------- */
 
-void conn_init(struct http_conn *conn, struct http_server *server, char *out);
+/* room and out: page-aligned, and not touched before the first connection. */
+void conn_init(struct http_conn *conn, struct http_server *server, struct http_room *room,
+               char *out);
 /* Takes over the descriptor, starts the handshake. Errors: ERR_SYSTEM (it is closed). */
 MUST_USE enum err conn_open(struct http_conn *conn, int fd, const struct sock_addr *from,
                             const struct tls_identity *identity, const struct tls_trust *clients);
@@ -88,7 +108,18 @@ int server_take_body(struct http_server *server);
 /* bytes: of it that were written. */
 void server_give_body(struct http_server *server, int body, size_t bytes);
 char *server_body(struct http_server *server, int body);
-/* Whether another step of a handshake may be taken in this turn of the loop. */
-bool server_may_shake(struct http_server *server);
+
+/* ---- http_server_crowd.c --------------------------------------------------------------------- */
+
+void server_crowd_init(struct http_server *server);
+/* Whether one more connection of this address may be taken; closes another if that helps. */
+bool server_make_room(struct http_server *server, const struct sock_addr *peer);
+/* A connection is opened or closed: its address counts it, or no longer. Phases are told by the one
+ * door between them. */
+void server_count_in(struct http_conn *conn);
+void server_count_out(struct http_conn *conn);
+void server_count_phase(struct http_conn *conn, enum conn_phase next);
+/* The next step of this handshake when its turn comes: conn_pump(). */
+void server_shake_later(struct http_conn *conn);
 
 #endif

@@ -16,13 +16,15 @@ static_assert(offsetof(struct http_conn, exchange) == 0, "the exchange is the fi
 
 /* ---- the buffer ------------------------------------------------------------------------------ */
 
-/* Moving is worth it only when it makes much room: on_room comes when half of the buffer is free.
- */
+/* Moving is worth it only when it makes much room. But on_room comes when half of the buffer is
+ * free, wherever that is: who is told so must find more than what counts as scarce, or he is told
+ * again and again while the peer takes nothing. */
 size_t conn_out_room(struct http_conn *conn)
 {
     size_t bytes = conn->out_to - conn->out_from;
+    bool is_scarce = CONN_OUT_BYTES - conn->out_to < CONN_OUT_SCARCE;
 
-    if (conn->out_from >= CONN_OUT_BYTES / 2) {
+    if (conn->out_from >= CONN_OUT_BYTES / 2 || (is_scarce && bytes <= CONN_OUT_BYTES / 2)) {
         memmove(conn->out, conn->out + conn->out_from, bytes);
         conn->out_from = 0;
         conn->out_to = bytes;
@@ -176,7 +178,7 @@ static size_t conn_room_for(struct http_conn *conn, enum conn_answer answer)
     CHECK(conn->answer == answer);
     size_t room = conn_out_room(conn);
     size_t kept = answer == ANSWER_PIECES ? 2 * CHUNK_FRAME_BYTES : 0;
-    conn->wants_room |= room < CONN_OUT_BYTES / 4;
+    conn->wants_room |= room < CONN_OUT_SCARCE;
     return room > kept ? room - kept : 0;
 }
 
@@ -249,8 +251,8 @@ str http_stream_ready(struct http_exchange *exchange, bool *is_over)
     struct http_conn *conn = conn_of(exchange);
 
     *is_over = !conn->is_given || conn->is_cut || conn->is_ending ||
-               (tls_state(&conn->engine) & TLS_IS_OVER) != 0;
-    return *is_over ? STR_NONE : tls_plain_ready(&conn->engine);
+               (tls_state(conn->engine) & TLS_IS_OVER) != 0;
+    return *is_over ? STR_NONE : tls_plain_ready(conn->engine);
 }
 
 void http_stream_taken(struct http_exchange *exchange, size_t bytes)
@@ -258,8 +260,8 @@ void http_stream_taken(struct http_exchange *exchange, size_t bytes)
     struct http_conn *conn = conn_of(exchange);
 
     if (conn->is_given && conn->answer == ANSWER_STREAM && bytes > 0) {
-        tls_plain_taken(&conn->engine, bytes);
-        conn->was_told = tls_plain_ready(&conn->engine).bytes > 0;
+        tls_plain_taken(conn->engine, bytes);
+        conn->was_told = tls_plain_ready(conn->engine).bytes > 0;
         conn_kick(conn);
     }
 }

@@ -13,6 +13,7 @@
 
 #define WRITE_CERT_BYTES 1024
 #define WRITE_KEY_BYTES BR_EC_KBUF_PRIV_MAX_SIZE
+#define WRITE_KEY_DER_BYTES 160 /* P-256 with its public point has 121 */
 #define NAME_BYTES_MAX 253
 
 struct back {
@@ -105,19 +106,52 @@ static void put_extension(struct back *to, const uint8_t *head, size_t head_byte
     wrap(to, 0x30, end);
 }
 
+static void put_address(struct back *to, const struct sock_addr *address)
+{
+    size_t end = to->at;
+    put(to, address->bytes, address->family == 4 ? 4 : 16);
+    wrap(to, 0x87, end);
+}
+
+static void put_dns_name(struct back *to, str name)
+{
+    size_t end = to->at;
+    put(to, name.ptr, name.bytes);
+    wrap(to, 0x82, end);
+}
+
+static void put_others(struct back *to, const struct x509_wish *wish)
+{
+    str rest = wish->others, one;
+    uint32_t count = 0;
+    while (count < X509_WRITE_OTHERS_MAX && str_cut(&rest, ',', &one)) {
+        struct sock_addr address;
+        one = str_trim(one);
+        bool is_there = str_is_empty(one) || one.bytes > NAME_BYTES_MAX ||
+                        str_eq(one, wish->dns_name) || str_eq(one, wish->address);
+        if (is_there) {
+            continue;
+        }
+        if (sock_addr_parse(one, 0, &address)) {
+            put_address(to, &address);
+        } else {
+            put_dns_name(to, one);
+        }
+        count++;
+    }
+}
+
 static void put_names(struct back *to, const struct x509_wish *wish,
                       const struct sock_addr *address)
 {
     static const uint8_t head[] = {0x06, 0x03, 0x55, 0x1d, 0x11};
     size_t end = to->at;
+    put_others(to, wish);
     if (address->family != 0) {
-        put(to, address->bytes, address->family == 4 ? 4 : 16);
-        wrap(to, 0x87, end);
+        put_address(to, address);
     }
     if (!str_is_empty(wish->dns_name)) {
-        size_t name_end = to->at;
-        put(to, wish->dns_name.ptr, wish->dns_name.bytes);
-        wrap(to, 0x82, name_end);
+        put_dns_name(to, wish->dns_name);
     }
     wrap(to, 0x30, end);
     put_extension(to, head, sizeof head, end);
@@ -254,16 +288,37 @@ enum err x509_write_identity(const struct x509_wish *wish,
     return ERR_OK;
 }
 
-void x509_put_pem(const struct tls_identity *identity, struct buf *out)
+static void put_pem(const char *label, const void *der, size_t bytes, struct buf *out)
 {
     char memory[WRITE_CERT_BYTES * 2];
     struct buf text;
     buf_init(&text, memory, sizeof memory);
-    codec_put_base64(&text, identity->chain[0].data, identity->chain[0].data_len);
-    buf_put_text(out, "-----BEGIN CERTIFICATE-----\n");
+    codec_put_base64(&text, der, bytes);
+    buf_put_fmt(out, "-----BEGIN %s-----\n", label);
     for (str rest = buf_str(&text); !str_is_empty(rest); rest = str_sub(rest, 64, rest.bytes)) {
         buf_put(out, str_sub(rest, 0, 64));
         buf_put_char(out, '\n');
     }
-    buf_put_text(out, "-----END CERTIFICATE-----\n");
+    buf_put_fmt(out, "-----END %s-----\n", label);
+    explicit_bzero(memory, sizeof memory);
+}
+
+void x509_put_pem(const struct tls_identity *identity, struct buf *out)
+{
+    put_pem("CERTIFICATE", identity->chain[0].data, identity->chain[0].data_len, out);
+}
+
+void x509_put_key_pem(const struct tls_identity *identity, struct buf *out)
+{
+    uint8_t public_room[BR_EC_KBUF_PUB_MAX_SIZE], der[WRITE_KEY_DER_BYTES];
+    br_ec_public_key public_key;
+    size_t bytes = br_ec_compute_pub(br_ec_get_default(), &public_key, public_room, &identity->ec);
+    bytes = bytes > 0 ? br_encode_ec_raw_der(NULL, &identity->ec, &public_key) : 0;
+    if (bytes == 0 || bytes > sizeof der) {
+        out->is_full = true; /* no key of ours */
+        return;
+    }
+    (void)br_encode_ec_raw_der(der, &identity->ec, &public_key);
+    put_pem("EC PRIVATE KEY", der, bytes, out);
+    explicit_bzero(der, sizeof der);
 }

@@ -14,11 +14,14 @@
 
 #define X509_WRITE_BYTES 2048 /* certificate and key, in the arena */
 #define X509_WRITE_SEED_BYTES 32
+#define X509_WRITE_OTHERS_MAX 4
 
 struct x509_wish {
     str common_name; /* 1 to 64 bytes */
     str dns_name;    /* empty: none */
     str address;     /* IPv4 or IPv6 text; empty: none */
+    str others;      /* further names and addresses as x509_put_names() lists them; after */
+                     /* X509_WRITE_OTHERS_MAX of them the rest is left out */
     int64_t not_before_s, not_after_s;
 };
 
@@ -33,5 +36,7 @@ MUST_USE enum err x509_write_identity(const struct x509_wish *wish,
 
 /* The leaf as PEM, for those who shall trust it. */
 void x509_put_pem(const struct tls_identity *identity, struct buf *out);
+/* The key of an identity made here as PEM (SEC 1): a secret. */
+void x509_put_key_pem(const struct tls_identity *identity, struct buf *out);
 
 #endif

@@ -88,7 +88,9 @@ bool loop_turn(struct loop *loop, msec wait_until_ms)
         return false;
     }
     note_turn_time(loop);
+    loop->is_waiting = true;
     int count = epoll_wait(loop->epoll_fd, ready, LOOP_EVENTS_MAX, sleep_ms(loop, wait_until_ms));
+    loop->is_waiting = false;
     CHECK(count >= 0 || errno == EINTR);
     loop->woke_at_us = os_now_us();
     loop->now_ms = os_now_ms();

@@ -50,6 +50,7 @@ struct loop {
     uint64_t woke_at_us;  /* 0 before the first sleep */
     uint64_t turn_us_max; /* longest time from one sleep to the next: handlers and what follows */
     bool is_stopping;
+    bool is_waiting; /* in the kernel, between two turns; see watchdog.h */
 };
 
 /* timers_max: most timers set at once. Errors: ERR_SYSTEM. */

@@ -311,6 +311,9 @@ static void ask_first(struct logs_session *session)
         return;
     }
     session->text = logs_text_take(logs);
+    if (handle_is_none(session->text)) {
+        return;
+    }
     enum err err = logs_ask(logs, &session->whose, tail, session->limit_bytes, want->since_seconds,
                             want->since_ns / NS_PER_S, with_stamps, want->is_previous, on_first,
                             pool_handle_of(&logs->sessions, session), &session->call);

@@ -297,6 +297,9 @@ static bool poll(struct logs_poller *poller)
         return false;
     }
     poller->text = logs_text_take(logs);
+    if (handle_is_none(poller->text)) {
+        return false;
+    }
     enum err err = logs_ask(logs, &poller->whose, LOG_LINES_MAX, poller->limit_bytes, 0,
                             log_merge_since_s(&poller->merge), true, poller->is_restarted, on_poll,
                             pool_handle_of(&logs->pollers, poller), &poller->call);

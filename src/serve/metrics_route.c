@@ -1,6 +1,10 @@
 /* The route /metrics: see metrics.h. Apart from metrics.c, which app uses without a server. */
+#include "serve/attach.h"
+#include "serve/exec.h"
 #include "serve/logs.h"
 #include "serve/metrics.h"
+#include "serve/portforward.h"
+#include "serve/serve_port.h"
 #include "serve/stats.h"
 
 static void put_server(struct metrics_out *to, const struct http_server *server)
@@ -20,6 +24,14 @@ static void put_server(struct metrics_out *to, const struct http_server *server)
     metrics_put_label(to, METRIC_SERVER_BYTES, "direction", S("out"), is->bytes_out);
 }
 
+static void put_callers(struct metrics_out *to, const struct serve_counters *is)
+{
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("unknown"), is->unauthenticated);
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("forbidden"), is->forbidden);
+    metrics_put_label(to, METRIC_SERVER_DENIED, "reason", S("unanswered"), is->unanswered);
+    metrics_put(to, METRIC_SERVER_REVIEWS, is->reviews);
+}
+
 static void put_logs(struct metrics_out *to, const struct logs *logs)
 {
     metrics_put(to, METRIC_LOGS_OPEN, logs->sessions.count);
@@ -28,6 +40,13 @@ static void put_logs(struct metrics_out *to, const struct logs *logs)
     metrics_put_label(to, METRIC_LOGS_GAPS, "reason", S("cloud"), logs->counters.gaps);
     metrics_put_label(to, METRIC_LOGS_GAPS, "reason", S("slow_reader"), logs->counters.slow_skips);
     metrics_put(to, METRIC_LOGS_REFUSED, logs->counters.refused_full);
+}
+
+static void put_streams(struct metrics_out *to)
+{
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("exec"), exec_open());
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("attach"), attach_open());
+    metrics_put_label(to, METRIC_STREAMS, "kind", S("port-forward"), forward_open());
 }
 
 void metrics_all(struct serve *serve, struct http_exchange *exchange,
@@ -45,9 +64,11 @@ void metrics_all(struct serve *serve, struct http_exchange *exchange,
     if (exchange->server != NULL) {
         put_server(&to, exchange->server);
     }
+    put_callers(&to, &serve->counters);
     if (world->logs != NULL) {
         put_logs(&to, world->logs);
     }
+    put_streams(&to);
     if (world->stats != NULL) {
         metrics_put(&to, METRIC_STATS_ROUNDS, world->stats->counters.rounds);
         metrics_put(&to, METRIC_STATS_FAILURES, world->stats->counters.failures);

@@ -5,18 +5,18 @@
  * Whatever a connection still owes its streams (a sentence, their ends) is done by settle(), again
  * and again until there was room for it.
  */
-#include "serve/portforward.h"
+#include "serve/portforward_parts.h"
 
 #include <stdio.h>
 
 #include "base/check.h"
 #include "net/spdy.h"
 #include "os/log.h"
-#include "os/sock.h"
+#include "serve/tunnel.h"
+#include "serve/upgrade.h"
 
 #define OUT_BYTES (40 * 1024)
 #define ID_BYTES 24
-#define WHY_BYTES 160
 #define PUMP_EVENTS_MAX 4096
 
 struct session;
@@ -32,13 +32,12 @@ struct conn {
     struct loop_timer timer; /* connect, stall, linger */
     bool is_started;
     bool is_connected;
-    bool is_client_over;   /* the client sends no more */
-    bool is_shut;          /* ... and the instance was told */
-    bool is_instance_over; /* the instance sends no more, or the connection has failed */
-    char why[WHY_BYTES];   /* for the error stream; what is left of it */
+    bool is_client_over;         /* the client sends no more */
+    bool is_shut;                /* ... and the instance was told */
+    bool is_instance_over;       /* the instance sends no more, or the connection has failed */
+    char why[FORWARD_WHY_BYTES]; /* for the error stream; what is left of it */
     uint32_t why_bytes;
     struct buf pending; /* from the client, to the instance */
-    char pending_memory[FORWARD_PENDING_BYTES];
 };
 
 struct session {
@@ -51,18 +50,23 @@ struct session {
     struct spdy_stream slots[2 * FORWARD_CONNS];
     struct conn conns[FORWARD_CONNS];
     struct spdy spdy;
+    bool is_tunnelled; /* inside a WebSocket */
+    struct tunnel tunnel;
 };
 
 /* The pool of the process. */
 static struct {
     struct loop *loop;
     struct pool sessions;
+    char *pending; /* FORWARD_PENDING_BYTES of each connection of each session; touched when used */
 } port;
 
 void forward_init(struct region *region, struct loop *loop, uint32_t sessions_max)
 {
     port.loop = loop;
     pool_init(&port.sessions, region, "port forwards", sessions_max, sizeof(struct session));
+    size_t conns = (size_t)sessions_max * FORWARD_CONNS;
+    port.pending = region_carve(region, "port forwards: waiting", conns, FORWARD_PENDING_BYTES);
 }
 
 uint32_t forward_open(void)
@@ -70,11 +74,36 @@ uint32_t forward_open(void)
     return port.sessions.count;
 }
 
+struct loop *forward_loop(void)
+{
+    return port.loop;
+}
+
+void *forward_take(struct http_exchange *exchange, size_t bytes)
+{
+    handle h;
+    CHECK(bytes <= sizeof(struct session));
+    if (pool_take(&port.sessions, &h) != ERR_OK) {
+        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
+                     port.sessions.count_max);
+        return NULL;
+    }
+    return pool_at(&port.sessions, h);
+}
+
+void forward_give(void *session)
+{
+    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
+}
+
 static void pump(struct session *session);
-static void watch_conn(struct conn *conn);
 
 static void flush(struct session *session)
 {
+    if (session->is_tunnelled) {
+        tunnel_flush(&session->tunnel, session->exchange, &session->out);
+        return;
+    }
     size_t done = http_stream_put(session->exchange, buf_str(&session->out));
     if (done > 0) {
         buf_drop(&session->out, done);
@@ -123,15 +152,9 @@ static void reset_conn(struct conn *conn)
 
 static void fail_conn(struct conn *conn, const char *what)
 {
-    char address[64];
     struct sock_addr to = conn->session->address;
     to.port = conn->port;
-    sock_addr_text(&to, address);
-    int bytes = snprintf(conn->why, sizeof conn->why,
-                         "error forwarding port %u to the instance, "
-                         "%s: %s",
-                         (unsigned)conn->port, address, what);
-    conn->why_bytes = (uint32_t)bytes < sizeof conn->why ? (uint32_t)bytes : sizeof conn->why - 1;
+    conn->why_bytes = forward_put_why(conn->why, &to, what);
     close_socket(conn);
     conn->is_instance_over = true;
     loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
@@ -296,6 +319,13 @@ static void watch_conn(struct conn *conn)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
+static char *pending_memory(const struct conn *conn)
+{
+    size_t slot = pool_handle_of(&port.sessions, conn->session).slot - 1;
+    slot = slot * FORWARD_CONNS + (size_t)(conn - conn->session->conns);
+    return port.pending + slot * FORWARD_PENDING_BYTES;
+}
+
 /* The connection of a requestID; a new one when there is none and is_new_wanted. NULL: full. */
 static struct conn *find_conn(struct session *session, str id, uint16_t to_port)
 {
@@ -311,13 +341,13 @@ static struct conn *find_conn(struct session *session, str id, uint16_t to_port)
     if (spare == NULL || id.bytes >= ID_BYTES) {
         return NULL;
     }
-    memset(spare, 0, offsetof(struct conn, pending_memory));
+    memset(spare, 0, sizeof *spare);
     spare->session = session;
     spare->port = to_port;
     spare->fd = -1;
     spare->watch.fd = -1;
     (void)str_copy(spare->id, sizeof spare->id, id);
-    buf_init(&spare->pending, spare->pending_memory, sizeof spare->pending_memory);
+    buf_init(&spare->pending, pending_memory(spare), FORWARD_PENDING_BYTES);
     loop_timer_init(&spare->timer, on_due, spare);
     loop_timer_set(port.loop, &spare->timer, port.loop->now_ms + FORWARD_CONNECT_MS);
     return spare;
@@ -406,6 +436,17 @@ static void take_end(struct spdy_stream *stream, bool is_reset)
     conn->is_client_over |= is_data;
 }
 
+/* What was said is sent, then the connection is closed. */
+static void leave(struct session *session)
+{
+    flush(session);
+    if (session->is_tunnelled) {
+        tunnel_close(&session->tunnel, session->exchange, &session->out);
+    }
+    session->is_cut = true;
+    http_stream_close(session->exchange);
+}
+
 /* One event; false when nothing more can be read now. */
 static bool take(struct session *session, str *input)
 {
@@ -433,10 +474,25 @@ static bool take(struct session *session, str *input)
     case SPDY_FAILED:
         break;
     }
-    flush(session);
-    session->is_cut = true;
-    http_stream_close(session->exchange);
+    leave(session);
     return false;
+}
+
+/* The same inside a WebSocket: what its messages carry is the input of the session. */
+static bool take_tunnelled(struct session *session, str *input)
+{
+    struct tunnel *tunnel = &session->tunnel;
+    if (take(session, &tunnel->rest)) {
+        return true;
+    }
+    if (session->is_cut || tunnel->rest.bytes > 0) {
+        return false;
+    }
+    enum tunnel_event event = tunnel_next(tunnel, input);
+    if (event == TUNNEL_OVER) {
+        leave(session);
+    }
+    return event == TUNNEL_MOVED;
 }
 
 static void pump(struct session *session)
@@ -450,7 +506,7 @@ static void pump(struct session *session)
         if (is_over) {
             break;
         }
-        goes_on = take(session, &rest);
+        goes_on = session->is_tunnelled ? take_tunnelled(session, &rest) : take(session, &rest);
         http_stream_taken(session->exchange, input.bytes - rest.bytes);
         flush(session);
     }
@@ -485,49 +541,25 @@ static void on_gone(struct http_exchange *exchange)
             free_conn(&session->conns[i]);
         }
     }
-    pool_give(&port.sessions, pool_handle_of(&port.sessions, session));
+    forward_give(session);
 }
 
 static const struct http_server_handlers handlers = {
     .on_room = on_moved, .on_data = on_moved, .on_gone = on_gone};
 
-static bool find_address(struct serve *serve, struct http_exchange *exchange,
-                         const struct serve_target *target, struct sock_addr *address)
+/* False: refused. */
+static bool upgrade(struct session *session, bool has_protocol)
 {
-    const struct serve_world *world = serve_world(serve);
-    struct serve_pod pod;
-    if (world->find_pod(world->owner, target->name_space, target->pod, target->uid, &pod) !=
-        ERR_OK) {
-        serve_refuse(exchange, 404, NULL, "pod \"%.*s/%.*s\" is not on this node",
-                     STR_ARG(target->name_space), STR_ARG(target->pod));
+    struct http_exchange *exchange = session->exchange;
+    if (spdy_init(&session->spdy, &session->out, session->slots, 2 * FORWARD_CONNS) != ERR_OK) {
+        serve_refuse(exchange, 500, NULL, "SPDY: out of memory");
         return false;
     }
-    if (!pod.is_running || !sock_addr_parse(pod.address, 0, address)) {
-        serve_refuse(exchange, 400, NULL, "pod \"%.*s/%.*s\" %s", STR_ARG(target->name_space),
-                     STR_ARG(target->pod),
-                     pod.has_ended ? "has ended" : "has no running instance with an address yet");
-        return false;
+    if (session->is_tunnelled) {
+        return tunnel_open(&session->tunnel, exchange);
     }
-    return true;
-}
-
-/* The upgrade and protocol asked for; refuses what we do not speak. */
-static bool judge_request(struct http_exchange *exchange, bool *has_protocol)
-{
-    str upgrade = STR_NONE;
-    str list = STR_NONE;
-    (void)http_exchange_header(exchange, S("upgrade"), &upgrade);
-    *has_protocol = http_exchange_header(exchange, S("x-stream-protocol-version"), &list);
-    if (!exchange->wants_upgrade || !str_eq_nocase(upgrade, S("SPDY/3.1"))) {
-        serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1");
-        return false;
-    }
-    if (*has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
-        serve_refuse(exchange, 403, "Forbidden",
-                     "unable to upgrade: of X-Stream-Protocol-Version only portforward.k8s.io is "
-                     "known");
-        return false;
-    }
+    http_upgrade(exchange, S("SPDY/3.1"),
+                 has_protocol ? S("X-Stream-Protocol-Version: portforward.k8s.io\r\n") : STR_NONE);
     return true;
 }
 
@@ -535,31 +567,31 @@ void forward_serve(struct serve *serve, struct http_exchange *exchange,
                    const struct serve_target *target)
 {
     struct sock_addr address;
-    bool has_protocol = false;
-    handle h;
-    if (!judge_request(exchange, &has_protocol) ||
-        !find_address(serve, exchange, target, &address)) {
+    bool has_protocol = false, is_tunnelled = tunnel_is_offered(exchange);
+    if (!is_tunnelled && upgrade_is_to(exchange, S("websocket"))) {
+        forward_serve_channels(serve, exchange, target);
         return;
     }
-    if (pool_take(&port.sessions, &h) != ERR_OK) {
-        serve_refuse(exchange, 429, NULL, "all %u port-forward sessions of this node are in use",
-                     port.sessions.count_max);
+    if (!forward_judge(exchange, is_tunnelled, &has_protocol) ||
+        !forward_find(serve, exchange, target, &address)) {
         return;
     }
-    struct session *session = pool_at(&port.sessions, h);
+    struct session *session = forward_take(exchange, sizeof *session);
+    if (session == NULL) {
+        return;
+    }
     session->base.handlers = &handlers;
     session->exchange = exchange;
     session->address = address;
+    session->is_tunnelled = is_tunnelled;
     buf_init(&session->out, session->out_memory, sizeof session->out_memory);
-    if (spdy_init(&session->spdy, &session->out, session->slots, 2 * FORWARD_CONNS) != ERR_OK) {
-        serve_refuse(exchange, 500, NULL, "SPDY: out of memory");
-        pool_give(&port.sessions, h);
+    log_line(LOG_INFO, "portforward", "%.*s to %.*s/%.*s%s", STR_ARG(target->user),
+             STR_ARG(target->name_space), STR_ARG(target->pod),
+             is_tunnelled ? ", in a WebSocket" : "");
+    if (!upgrade(session, has_protocol)) {
+        forward_give(session);
         return;
     }
     exchange->state = session;
-    log_line(LOG_INFO, "portforward", "%.*s to %.*s/%.*s", STR_ARG(target->user),
-             STR_ARG(target->name_space), STR_ARG(target->pod));
-    http_upgrade(exchange, S("SPDY/3.1"),
-                 has_protocol ? S("X-Stream-Protocol-Version: portforward.k8s.io\r\n") : STR_NONE);
     http_stream_idle_ms(exchange, FORWARD_IDLE_MS);
 }

@@ -2,6 +2,7 @@
 #include "serve/remote_wire.h"
 
 #include "base/check.h"
+#include "serve/upgrade.h"
 
 #define PUMP_EVENTS_MAX 4096 /* of one call; what is left comes with the next event of the loop */
 
@@ -96,48 +97,33 @@ static void greet(struct remote *remote);
 
 static bool accept_websocket(struct remote *remote)
 {
-    char memory[256];
-    char accept[WEBSOCKET_ACCEPT_BYTES + 1];
-    struct buf headers;
-    str key = STR_NONE;
     str list = STR_NONE;
-    bool has_key = http_exchange_header(remote->exchange, S("sec-websocket-key"), &key);
     bool has_list = http_exchange_header(remote->exchange, S("sec-websocket-protocol"), &list);
     const struct protocol *protocol =
         choose(list, websocket_protocols, COUNT_OF(websocket_protocols));
-    if (!has_key || !websocket_key_is_valid(key)) {
-        serve_refuse(remote->exchange, 400, NULL, "no valid Sec-WebSocket-Key");
-        return false;
-    }
     if (has_list && protocol == NULL) {
         serve_refuse(remote->exchange, 403, "Forbidden",
                      "unable to upgrade: no Sec-WebSocket-Protocol in common; known are v5 and "
                      "v4.channel.k8s.io, v4.base64, base64 and plain channel.k8s.io");
         return false;
     }
+    if (!upgrade_to_websocket(remote->exchange, protocol != NULL ? protocol->name : NULL)) {
+        return false;
+    }
     remote->version = protocol != NULL ? protocol->version : 1;
     remote->is_base64 = protocol != NULL && protocol->is_base64;
     websocket_init(&remote->as.ws, WEBSOCKET_SERVER);
     channel_reader_init(&remote->as.reader, remote->is_base64);
-    websocket_accept(key, accept);
-    buf_init(&headers, memory, sizeof memory);
-    buf_put_fmt(&headers, "Sec-WebSocket-Accept: %s\r\n", accept);
-    if (protocol != NULL) {
-        buf_put_fmt(&headers, "Sec-WebSocket-Protocol: %s\r\n", protocol->name);
-    }
-    http_upgrade(remote->exchange, S("websocket"), buf_str(&headers));
     greet(remote);
     return true;
 }
 
 bool wire_accept(struct remote *remote)
 {
-    str upgrade_to = STR_NONE;
-    (void)http_exchange_header(remote->exchange, S("upgrade"), &upgrade_to);
-    if (remote->exchange->wants_upgrade && str_eq_nocase(upgrade_to, S("SPDY/3.1"))) {
+    if (upgrade_is_to(remote->exchange, S("SPDY/3.1"))) {
         return accept_spdy(remote);
     }
-    if (remote->exchange->wants_upgrade && str_eq_nocase(upgrade_to, S("websocket"))) {
+    if (upgrade_is_to(remote->exchange, S("websocket"))) {
         return accept_websocket(remote);
     }
     serve_refuse(remote->exchange, 400, NULL,

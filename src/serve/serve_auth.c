@@ -100,10 +100,18 @@ static const char *verb_of(const struct http_exchange *exchange)
     return str_eq(exchange->method, S("GET")) ? "get" : "create";
 }
 
+static void set_stranger(struct serve_pending *pending, bool is_stranger)
+{
+    pending->serve->strangers += is_stranger;
+    pending->serve->strangers -= pending->is_stranger;
+    pending->is_stranger = is_stranger;
+}
+
 static void on_pending_gone(struct http_exchange *exchange)
 {
     struct serve_pending *pending = exchange->state;
     kube_call_cancel(pending->serve->world.api, pending->call);
+    set_stranger(pending, false);
     pool_give(&pending->serve->pending, pool_handle_of(&pending->serve->pending, pending));
 }
 
@@ -114,6 +122,7 @@ static struct http_exchange *let_go(struct serve_pending *pending)
 {
     struct http_exchange *exchange = pending->exchange;
     exchange->state = NULL;
+    set_stranger(pending, false);
     pool_give(&pending->serve->pending, pool_handle_of(&pending->serve->pending, pending));
     return exchange;
 }
@@ -190,6 +199,7 @@ static void on_who(void *owner, const struct kube_reply *reply)
         refuse_unknown(serve, let_go(pending));
     } else {
         token_keep(serve, pending);
+        set_stranger(pending, false);
         ask_may(serve, pending);
     }
     arena_rewind(serve->world.arena, mark);
@@ -268,10 +278,11 @@ static void ask_who(struct serve *serve, struct serve_pending *pending, str toke
     char *memory = arena_take(serve->world.arena, REVIEW_BODY_BYTES);
     struct buf body;
     struct json_write w;
-    if (memory == NULL) {
+    if (memory == NULL || serve->strangers == SERVE_STRANGERS_MAX) {
         refuse_unanswered(serve, let_go(pending));
         return;
     }
+    set_stranger(pending, true);
     buf_init(&body, memory, REVIEW_BODY_BYTES);
     json_write_init(&w, &body);
     json_object(&w);

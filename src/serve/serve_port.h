@@ -20,6 +20,9 @@
 #define SERVE_BODY_BYTES 4096    /* no route takes a body of meaning; larger ones: 413 */
 #define SERVE_BODIES 8
 #define SERVE_PENDING_MAX 64 /* requests whose caller is being asked about; more: 503 */
+#define SERVE_STRANGERS_MAX \
+    16 /* of them with a token that nobody knows yet; more: 503. Anybody can make up tokens: each \
+        * costs a call to the API server, and those for pods share its slots and connections */
 #define SERVE_TOKENS_MAX 64  /* remembered; the one that runs out first makes room */
 #define SERVE_GRANTS_MAX 128 /* likewise */
 #define SERVE_USER_BYTES 256
@@ -52,6 +55,7 @@ struct serve_pending {
     struct http_exchange *exchange;
     const char *subresource; /* static */
     handle call;
+    bool is_stranger; /* it is not known yet whose token this is */
     struct serve_caller caller;
     uint8_t digest[HASH_SHA256_BYTES]; /* of what is being asked */
 };
@@ -64,6 +68,7 @@ struct serve {
     struct serve_world world;
     struct http_server server;
     struct pool pending;
+    uint32_t strangers; /* among them */
     struct serve_token *tokens;
     struct serve_grant *grants;
     struct serve_counters counters;

@@ -11,13 +11,33 @@
 #define PAIRS_MAX 2000 /* labels or annotations in a file; it would be larger than a file may be \
                         */
 
+/* Labels or annotations: the pod's own, and behind them what the profile's effects add. */
+struct marks {
+    json own;
+    const struct spec_pair *more;
+    uint32_t more_count;
+};
+
 static bool read_subscript(str field, str prefix, str *key);
 static bool read_plain(struct spec_read *read, str field, str *out);
 static bool read_address(struct spec_read *read, str field, str path, str *out, bool *is_pod_ip);
-static str all_pairs(struct spec_read *read, json object);
+static str one_mark(struct spec_read *read, struct marks marks, str key);
+static str all_pairs(struct spec_read *read, struct marks marks);
 static const struct spec_container *named_container(struct spec_read *read, str name);
 static bool resource_amount(struct spec_read *read, const struct spec_container *of, str resource,
                             int64_t *milli, bool *is_cpu);
+
+static struct marks labels_of(const struct spec_read *read)
+{
+    return (struct marks){read->pod->labels, read->config->effect_labels,
+                          read->config->effect_labels_count};
+}
+
+static struct marks annotations_of(const struct spec_read *read)
+{
+    return (struct marks){read->pod->annotations, read->config->effects,
+                          read->config->effects_count};
+}
 
 bool downward_field(struct spec_read *read, json reference, str path, str *out, bool *is_pod_ip)
 {
@@ -25,25 +45,36 @@ bool downward_field(struct spec_read *read, json reference, str path, str *out, 
 
     fields_check(FIELD_SCOPE_POD_FIELD, reference, path, read->verdict);
     if (read_subscript(field, S("metadata.labels"), &key)) {
-        *out = json_text(ref_member(read->pod->labels, key, read->arena), read->arena);
+        *out = one_mark(read, labels_of(read), key);
         return true;
     }
     if (read_subscript(field, S("metadata.annotations"), &key)) {
-        *out = json_text(ref_member(read->pod->annotations, key, read->arena), read->arena);
+        *out = one_mark(read, annotations_of(read), key);
         return true;
     }
     if (is_pod_ip == NULL && str_eq(field, S("metadata.labels"))) {
-        *out = all_pairs(read, read->pod->labels);
+        *out = all_pairs(read, labels_of(read));
         return true;
     }
     if (is_pod_ip == NULL && str_eq(field, S("metadata.annotations"))) {
-        *out = all_pairs(read, read->pod->annotations);
+        *out = all_pairs(read, annotations_of(read));
         return true;
     }
     if (read_plain(read, field, out) && (is_pod_ip != NULL || str_starts(field, S("metadata.")))) {
         return true;
     }
     return read_address(read, field, path, out, is_pod_ip);
+}
+
+static str one_mark(struct spec_read *read, struct marks marks, str key)
+{
+    json own = ref_member(marks.own, key, read->arena);
+    for (uint32_t i = 0; !json_is_there(own) && i < marks.more_count; i++) {
+        if (str_eq(marks.more[i].key, key)) {
+            return marks.more[i].value;
+        }
+    }
+    return json_text(own, read->arena);
 }
 
 /* metadata.labels['key'] */
@@ -128,29 +159,35 @@ static void put_quoted(struct buf *out, str text)
     buf_put_char(out, '"');
 }
 
+static void insert_pair(struct spec_setting *pairs, uint32_t count, str name, str value)
+{
+    uint32_t at = count;
+    for (; at > 0 && str_cmp(pairs[at - 1].name, name) > 0; at--) {
+        pairs[at] = pairs[at - 1];
+    }
+    pairs[at] = (struct spec_setting){name, value, false};
+}
+
 /* FormatMap: sorted by key. */
-static str all_pairs(struct spec_read *read, json object)
+static str all_pairs(struct spec_read *read, struct marks marks)
 {
     struct buf text;
     size_t bytes = 0;
     uint32_t count = 0;
-    bool is_object = json_type(object) == JSON_TYPE_OBJECT;
-    uint32_t most = !is_object                       ? 0
-                    : json_count(object) < PAIRS_MAX ? json_count(object)
-                                                     : PAIRS_MAX;
+    uint32_t own = json_type(marks.own) == JSON_TYPE_OBJECT ? json_count(marks.own) : 0;
+    uint32_t most = own + marks.more_count;
+    most = most < PAIRS_MAX ? most : PAIRS_MAX;
     struct spec_setting *pairs =
         most > 0 ? ARENA_ARRAY(read->arena, most, struct spec_setting) : NULL;
 
     if (pairs == NULL) {
         return STR_NONE;
     }
-    for (json one = json_first(object); count < most; one = json_next(one)) {
-        struct spec_setting pair = {json_key(one, read->arena), json_text(one, read->arena), false};
-        uint32_t at = count++;
-        for (; at > 0 && str_cmp(pairs[at - 1].name, pair.name) > 0; at--) {
-            pairs[at] = pairs[at - 1];
-        }
-        pairs[at] = pair;
+    for (json one = json_first(marks.own); count < own && count < most; one = json_next(one)) {
+        insert_pair(pairs, count++, json_key(one, read->arena), json_text(one, read->arena));
+    }
+    for (uint32_t i = 0; count < most; i++) {
+        insert_pair(pairs, count++, marks.more[i].key, marks.more[i].value);
     }
     char *room = arena_rest(read->arena, &bytes);
     buf_init(&text, room, bytes);

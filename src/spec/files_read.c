@@ -212,19 +212,24 @@ static void read_token(struct files *to, json source, str path)
     fields_check(FIELD_SCOPE_TOKEN, source, path, read->verdict);
     if (ref == NULL || ref->state != SPEC_REF_FOUND) {
         str why = ref == NULL ? STR_NONE : ref->why;
-        verdict_refuse(read->verdict, SPEC_WAIT, path,
-                       "there is no token of the ServiceAccount %.*s yet%s%.*s",
-                       STR_ARG(read->account), str_is_empty(why) ? "" : ": ", STR_ARG(why));
+        verdict_refuse_as(read->verdict, SPEC_WAIT, REF_MOUNT_FAILED, path,
+                          "there is no token of the ServiceAccount %.*s yet%s%.*s",
+                          STR_ARG(read->account), str_is_empty(why) ? "" : ": ", STR_ARG(why));
         return;
     }
     json status = json_get(ref->object, "status");
     file.content = json_text(json_get(status, "token"), read->arena);
     if (str_is_empty(file.content)) {
-        verdict_refuse(read->verdict, SPEC_WAIT, path, "the API server gave an empty token");
+        verdict_refuse_as(read->verdict, SPEC_WAIT, REF_MOUNT_FAILED, path,
+                          "the API server gave an empty token");
         return;
     }
-    verdict_warn(read->verdict, path, "the token ends at %.*s; it is not renewed in the instance",
-                 STR_ARG(json_text(json_get(status, "expirationTimestamp"), read->arena)));
+    /* UpdateContainerGroup could bring a new one, but takes no modes of files, and whether it
+     * restarts containers is nowhere promised (eci-api 2.7): when the token ends is said instead.
+     */
+    verdict_warn_as(read->verdict, "ServiceAccountTokenNotRenewed", path,
+                    "the token ends at %.*s; it is not renewed in the instance",
+                    STR_ARG(json_text(json_get(status, "expirationTimestamp"), read->arena)));
     add_file(to, file, path);
 }
 

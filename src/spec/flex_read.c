@@ -6,6 +6,8 @@
 #include "spec/ref_read.h"
 
 #define TEXT_BYTES_SHOWN 100
+#define DISK_GIB_MIN 20u
+#define DISK_GIB_MAX 32768u
 
 /* What a CSI driver is called as a flex driver, and which attributes pass (eci-api 2.1, Volume). */
 static const struct driver {
@@ -176,6 +178,36 @@ static void read_fs_type(struct spec_read *read, json source, str path, struct s
     out->fs_type = text;
 }
 
+static const str *pair_find(const struct pairs *pairs, const char *name)
+{
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        if (str_eq(pairs->items[i].name, str_of(name))) {
+            return &pairs->items[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* A disk is there already, or made in a size that the cloud has (eci-api 2.1, FlexVolume). */
+static void check_disk(struct spec_read *read, const struct pairs *pairs, str path)
+{
+    const str *size = pair_find(pairs, "volumeSize");
+    uint64_t gib = 0;
+
+    if (size == NULL) {
+        if (pair_find(pairs, "volumeId") == NULL && pair_find(pairs, "snapshotId") == NULL) {
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "options"),
+                           "a disk needs a volumeId or a volumeSize");
+        }
+        return;
+    }
+    if (!str_to_u64(*size, &gib) || gib < DISK_GIB_MIN || gib > DISK_GIB_MAX) {
+        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "options"),
+                       "volumeSize is \"%.*s\"; the cloud takes %u to %u (GiB)",
+                       STR_ARG(str_sub(*size, 0, TEXT_BYTES_SHOWN)), DISK_GIB_MIN, DISK_GIB_MAX);
+    }
+}
+
 static void read_flex(struct spec_read *read, json flex, str name_space, str path,
                       struct spec_volume *out)
 {
@@ -213,6 +245,9 @@ static void read_flex(struct spec_read *read, json flex, str name_space, str pat
         pair_put(&pairs, key, json_text(one, read->arena));
     }
     put_keys(read, &pairs, keys, path, out);
+    if (str_eq(driver, S("alicloud/disk"))) {
+        check_disk(read, &pairs, path);
+    }
     out->options = pairs_end(&pairs, read->arena);
 }
 
@@ -343,9 +378,9 @@ static void read_claim(struct spec_read *read, json claim, str path, struct spec
     use.name = json_text(json_get(spec, "volumeName"), read->arena);
     if (str_is_empty(use.name) ||
         !json_text_is(json_get(json_get(object, "status"), "phase"), "Bound")) {
-        verdict_refuse(read->verdict, SPEC_WAIT, path,
-                       "the claim %.*s is not bound to a volume yet",
-                       STR_ARG(str_sub(claim_name, 0, TEXT_BYTES_SHOWN)));
+        verdict_refuse_as(read->verdict, SPEC_WAIT, REF_MOUNT_FAILED, path,
+                          "the claim %.*s is not bound to a volume yet",
+                          STR_ARG(str_sub(claim_name, 0, TEXT_BYTES_SHOWN)));
         return;
     }
     object = ref_object(read, &use);

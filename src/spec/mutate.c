@@ -20,8 +20,10 @@ struct change {
     struct mutate_outcome *out;
     json metadata, spec;
     struct marks labels, annotations;
+    uint64_t effects; /* bit per selector */
     struct json_write w;
 };
+static_assert(PROFILE_SELECTORS_MAX <= 64, "a bit for each");
 
 /* How a pod is sent on its way. */
 enum way {
@@ -61,20 +63,24 @@ static void warn(struct change *change, str text)
 
 /* ---- selectors and effects ------------------------------------------------------------------- */
 
+/* The pod as it came, or as effects have made it: what has matched once stays so. */
 static bool matches(const struct change *change, const struct profile_selector *selector)
 {
     if (str_eq(selector->name, change->in->selector)) {
         return true;
     }
+    const struct label_set came = {change->labels.items, change->labels.own};
     return label_select_matches(&selector->namespaces, change->in->namespace_labels) &&
-           label_select_matches(&selector->objects, set_of(&change->labels));
+           (label_select_matches(&selector->objects, came) ||
+            label_select_matches(&selector->objects, set_of(&change->labels)));
 }
 
-static bool is_selected(const struct change *change)
+static bool is_selected(struct change *change)
 {
     const struct profile *profile = change->in->profile;
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         if (profile->selectors[i].is_scheduling && matches(change, &profile->selectors[i])) {
+            change->out->selector = profile->selectors[i].name;
             return true;
         }
     }
@@ -90,21 +96,29 @@ static void add_pairs(struct marks *to, const struct profile_pairs *pairs)
     }
 }
 
-/* For a pod that goes to ECI. */
+/* For a pod that goes to ECI. Labels that are added may make selectors match that did not: until
+ * none does any more, so that asking once and asking again say the same. */
 static void add_effects(struct change *change)
 {
     const struct profile *profile = change->in->profile;
-    for (uint32_t i = 0; i < profile->selectors_count; i++) {
-        const struct profile_selector *one = &profile->selectors[i];
-        if (!one->is_scheduling || matches(change, one)) {
-            add_pairs(&change->annotations, &one->annotations);
-            add_pairs(&change->labels, &one->labels);
+    bool has_more = true;
+    while (has_more) { /* once for each selector at most */
+        has_more = false;
+        for (uint32_t i = 0; i < profile->selectors_count; i++) {
+            const struct profile_selector *one = &profile->selectors[i];
+            bool is_added = change->effects >> i & 1;
+            if (!is_added && (!one->is_scheduling || matches(change, one))) {
+                add_pairs(&change->annotations, &one->annotations);
+                add_pairs(&change->labels, &one->labels);
+                change->effects |= (uint64_t)1 << i;
+                has_more = true;
+            }
         }
     }
 }
 
 enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
-                        const struct spec_pair **pairs, uint32_t *count)
+                        struct mutate_effects *out)
 {
     struct change change = {.in = in, .arena = arena};
     enum err err = begin(&change);
@@ -112,9 +126,40 @@ enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
         return err;
     }
     add_effects(&change);
-    *pairs = change.annotations.items + change.annotations.own;
-    *count = change.annotations.count - change.annotations.own;
+    out->annotations = change.annotations.items + change.annotations.own;
+    out->annotations_count = change.annotations.count - change.annotations.own;
+    out->labels = change.labels.items + change.labels.own;
+    out->labels_count = change.labels.count - change.labels.own;
     return ERR_OK;
+}
+
+static void put_pairs(struct json_write *w, const char *name, const struct spec_pair *pairs,
+                      uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    json_member_object(w, name);
+    for (uint32_t i = 0; i < count; i++) {
+        json_key_put(w, pairs[i].key);
+        json_put_text(w, pairs[i].value);
+    }
+    json_end(w);
+}
+
+bool mutate_put_effects(const struct mutate_effects *effects, str uid, struct json_write *w)
+{
+    if (effects->annotations_count + effects->labels_count == 0) {
+        return false;
+    }
+    json_object(w);
+    json_member_object(w, "metadata");
+    json_member_text(w, "uid", uid);
+    put_pairs(w, "annotations", effects->annotations, effects->annotations_count);
+    put_pairs(w, "labels", effects->labels, effects->labels_count);
+    json_end(w);
+    json_end(w);
+    return true;
 }
 
 /* ---- who is touched at all ------------------------------------------------------------------- */
@@ -187,10 +232,20 @@ static enum way burst_way(struct change *change)
     return WAY_OWN;
 }
 
+static bool is_ours_already(const struct change *change)
+{
+    json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
+    return json_is_there(json_get(change->spec, "nodeName")) || /* of ours: is_untouchable() */
+           json_text_is(type, MUTATE_NODE_VALUE);
+}
+
 static enum way way_of(struct change *change)
 {
     enum way burst = burst_way(change);
     enum way way = is_selected(change) ? WAY_ECI : burst;
+    if (way == WAY_BURST && is_ours_already(change)) {
+        way = WAY_ECI; /* it names the virtual node itself: there is nothing to prefer */
+    }
     json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
     if (way == WAY_ECI && json_is_there(type) && !json_text_is(type, MUTATE_NODE_VALUE)) {
         str value = json_text(type, change->arena);
@@ -200,13 +255,6 @@ static enum way way_of(struct change *change)
         return WAY_OWN;
     }
     return way;
-}
-
-static bool is_ours_already(const struct change *change)
-{
-    json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
-    return json_is_there(json_get(change->spec, "nodeName")) || /* of ours: is_untouchable() */
-           json_text_is(type, MUTATE_NODE_VALUE);
 }
 
 /* ---- the patch ------------------------------------------------------------------------------- */
@@ -378,11 +426,17 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
         return ERR_OK;
     }
     bool is_bound = json_is_there(json_get(change.spec, "nodeName"));
-    enum way way = is_bound ? WAY_OWN : way_of(&change);
-    json_write_init(&change.w, patch);
-    if (way == WAY_ECI || is_ours_already(&change)) {
+    out->is_ours = is_ours_already(&change);
+    if (out->is_ours) {
         add_effects(&change);
     }
+    enum way way = is_bound ? WAY_OWN : way_of(&change);
+    json_write_init(&change.w, patch);
+    out->wants_burst = way != WAY_OWN && str_is_empty(out->selector);
+    if (way == WAY_ECI && !out->is_ours) {
+        add_effects(&change);
+    }
+    out->effects = change.effects;
     put_marks(&change, "annotations", &change.annotations);
     put_marks(&change, "labels", &change.labels);
     if (way != WAY_OWN) {

@@ -8,7 +8,9 @@
  *   selector, eci_only   toleration of the node's taint and nodeSelector type=virtual-kubelet
  *   eci                  toleration, and the preference for nodes of another type with weight 100.
  *                        The scheduler weighs it against load and spreading, so an ordinary node
- *                        that is nearly full may lose; a full one always does
+ *                        that is nearly full may lose; a full one always does. 100 is the most
+ *                        that Kubernetes allows. A pod with nodeSelector type=virtual-kubelet of
+ *                        its own has nothing to prefer: only the toleration
  *   anything else        a warning for whoever creates the pod; nothing is changed
  *
  * A selector wins over burst-resource. What the pod says itself is kept: tolerations and
@@ -16,8 +18,10 @@
  * `type` of its own stays where it wants to be, with a warning.
  *
  * Effects are appended in the order of the selectors, never overwriting: pod > earlier > later.
- * Each selector sees the labels that those before it have added. An effect without selectors is for
- * pods that certainly go to ECI.
+ * A selector matches the pod as it came, or with the labels that others have added: the list is
+ * gone through until no further one matches. The API server asks once for each webhook that matches
+ * and once more for all pods, and the translation asks again: each time the answer must be the
+ * same. An effect without selectors is for pods that certainly go to ECI.
  *
  * Never touched: pods of a DaemonSet, pods bound to another node, mirror pods, and pods with a
  * system priority class. A pod that is bound to our node already gets its effects only.
@@ -25,6 +29,7 @@
 #ifndef ECILET_SPEC_MUTATE_H
 #define ECILET_SPEC_MUTATE_H
 
+#include "data/json_write.h"
 #include "spec/profile.h"
 
 #define MUTATE_BURST "alibabacloud.com/burst-resource"
@@ -32,7 +37,7 @@
 #define MUTATE_NODE_VALUE "virtual-kubelet"
 #define MUTATE_WARNINGS_MAX 2
 /* Largest patch; in base64 it fits into a reply of the server. Larger: ERR_FULL, the pod stays as
- * it is. The annotations of effects are then still added when it is translated. */
+ * it is. Its effects are then still added when it is translated. */
 #define MUTATE_PATCH_BYTES (40 * 1024)
 
 /* The virtual node, as pods see it. Borrowed. */
@@ -52,7 +57,11 @@ struct mutate_input {
 };
 
 struct mutate_outcome {
-    uint32_t ops;                      /* 0: nothing to change, and nothing was written */
+    uint32_t ops;     /* 0: nothing to change, and nothing was written */
+    str selector;     /* the first that sends the pod to ECI; empty: none does */
+    uint64_t effects; /* bit per selector of the profile whose effect the pod gets */
+    bool wants_burst; /* no selector, but burst-resource sends it there */
+    bool is_ours;     /* it names the node, or its type, itself */
     str warnings[MUTATE_WARNINGS_MAX]; /* in the arena */
     uint32_t warnings_count;
 };
@@ -65,14 +74,27 @@ struct mutate_outcome {
 MUST_USE enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct buf *patch,
                              struct mutate_outcome *out);
 
+/* What effects add to one pod: in the order in which they count, without doubles and without what
+ * the pod says itself. Borrowed from the profile; the arrays are the arena's. */
+struct mutate_effects {
+    const struct spec_pair *annotations, *labels;
+    uint32_t annotations_count, labels_count;
+};
+
 /*
- * The annotations that effects add to a pod which is on our node, for the translation: also a pod
- * that came without admission has them. In the order in which they count, without doubles and
- * without what the pod says itself.
+ * For a pod that is on our node, at its translation: also one that came without admission (the
+ * webhook was away, or it names its node) has its effects.
  *
  * Errors: ERR_FULL (arena).
  */
 MUST_USE enum err mutate_effects(const struct mutate_input *in, struct arena *arena,
-                                 const struct spec_pair **pairs, uint32_t *count);
+                                 struct mutate_effects *out);
+
+/*
+ * The effects as a merge patch of the pod object, so that the object shows what its instance was
+ * made from, and Services and other selectors see the labels. uid: precondition.
+ * False when there is nothing to add: nothing was written.
+ */
+bool mutate_put_effects(const struct mutate_effects *effects, str uid, struct json_write *w);
 
 #endif

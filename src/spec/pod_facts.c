@@ -2,6 +2,7 @@
 #include "spec/pod_facts.h"
 
 #include "base/codec.h"
+#include "spec/quantity.h"
 
 #define ANNOTATION_MIRROR "kubernetes.io/config.mirror"
 
@@ -92,6 +93,48 @@ static int64_t read_time(json value, struct arena *arena)
     int64_t unix_s = 0;
 
     return codec_get_time(json_text(value, arena), &unix_s) ? unix_s : 0;
+}
+
+/* ---- what the scheduler counts --------------------------------------------------------------- */
+
+static int64_t add_milli(int64_t sum, int64_t more)
+{
+    sum += more; /* both at most POD_REQUEST_MILLI_MAX */
+    return sum < POD_REQUEST_MILLI_MAX ? sum : POD_REQUEST_MILLI_MAX;
+}
+
+static int64_t read_milli(json list, struct arena *arena)
+{
+    int64_t milli = 0;
+    enum err err = quantity_parse_milli(json_text(json_get(list, "cpu"), arena), &milli);
+    if (err == ERR_TOO_BIG || (err == ERR_OK && milli > POD_REQUEST_MILLI_MAX)) {
+        return POD_REQUEST_MILLI_MAX;
+    }
+    return err == ERR_OK && milli > 0 ? milli : 0;
+}
+
+static int64_t container_milli(json container, struct arena *arena)
+{
+    return read_milli(json_get(json_get(container, "resources"), "requests"), arena);
+}
+
+int64_t pod_request_milli(json pod, struct arena *arena)
+{
+    json spec = json_get(pod, "spec");
+    int64_t stays = 0, peak = 0;
+    for (json x = json_first(json_get(spec, "initContainers")); json_is_there(x);
+         x = json_next(x)) {
+        int64_t own = container_milli(x, arena);
+        int64_t moment = add_milli(stays, own);
+        if (json_text_is(json_get(x, "restartPolicy"), "Always")) { /* a sidecar */
+            stays = moment;
+        }
+        peak = moment > peak ? moment : peak;
+    }
+    for (json x = json_first(json_get(spec, "containers")); json_is_there(x); x = json_next(x)) {
+        stays = add_milli(stays, container_milli(x, arena));
+    }
+    return add_milli(stays > peak ? stays : peak, read_milli(json_get(spec, "overhead"), arena));
 }
 
 const char *pod_phase_name(enum pod_phase phase)

@@ -68,6 +68,15 @@ struct pod_facts {
     bool is_mirror; /* annotation kubernetes.io/config.mirror: a static pod's shadow */
 };
 
+/*
+ * What the scheduler counts for this pod, in thousandths of a vCPU: the requests of its containers
+ * and of init containers that go on running, or the largest moment of its init containers, and the
+ * overhead (k8s.io/component-helpers/resource). What is unreadable counts as 0, sums stop at
+ * POD_REQUEST_MILLI_MAX. Walks the containers: once per pod, not once per event.
+ */
+#define POD_REQUEST_MILLI_MAX ((int64_t)1 << 40) /* so that sums of 2^22 pods cannot overflow */
+int64_t pod_request_milli(json pod, struct arena *arena);
+
 /* Errors: ERR_BAD_INPUT when it is no object with metadata.uid, name and namespace; ERR_FULL when
  * the arena could not hold a text with escapes. */
 MUST_USE enum err pod_facts_read(json pod, struct arena *arena, struct pod_facts *out);

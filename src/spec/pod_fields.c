@@ -5,7 +5,7 @@
 
 #define NAME_BYTES_SHOWN 100 /* of a user's text inside a sentence */
 
-enum treatment { USED, IGNORED, REFUSED };
+enum treatment { USED, IGNORED, WARNED, REFUSED };
 
 struct field {
     enum field_scope scope;
@@ -54,10 +54,16 @@ void fields_check(enum field_scope scope, json object, str path, struct spec_ver
     }
     for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
         const struct field *field = find_field(scope, one);
-        bool is_wanted = field == NULL || field->treatment == REFUSED;
+        bool is_wanted = field == NULL || field->treatment == REFUSED || field->treatment == WARNED;
 
-        if (is_wanted && !asks_nothing(field, one)) {
-            verdict_refuse(verdict, SPEC_NEVER, shown_path(path, one, verdict->arena), "%s",
+        if (!is_wanted || asks_nothing(field, one)) {
+            continue;
+        }
+        str where = shown_path(path, one, verdict->arena);
+        if (field != NULL && field->treatment == WARNED) {
+            verdict_warn_once(verdict, where, field->text);
+        } else {
+            verdict_refuse(verdict, SPEC_NEVER, where, "%s",
                            field != NULL ? field->text : scopes[scope].unknown_text);
         }
     }
@@ -131,7 +137,7 @@ static str shown_path(str path, json member, struct arena *arena)
 static const char *treatment_name(enum treatment treatment)
 {
     static const char *const names[] = {
-        [USED] = "used", [IGNORED] = "ignored", [REFUSED] = "refused"};
+        [USED] = "used", [IGNORED] = "ignored", [WARNED] = "left out", [REFUSED] = "refused"};
 
     return names[treatment];
 }

@@ -19,7 +19,8 @@ enum field_scope {
 
 /*
  * Goes through the members of one object; refuses those that the table refuses or does not know,
- * unless their value asks for nothing.
+ * unless their value asks for nothing. Warns about those that are left out: once for each name,
+ * however many containers have it.
  *
  * object   JSON_NONE and null are fine; anything else but an object is refused
  * path     where the object is, for the remarks: "spec.containers[0]"; lives as long as the arena

@@ -72,7 +72,11 @@ void pod_note_read(json pod, struct arena *arena, struct pod_note *out)
         number > UINT32_MAX || !is_id(rest)) {
         return;
     }
-    *out = (struct pod_note){.instance_id = rest, .attempt = (uint32_t)number};
+    json annotations = json_get(metadata, "annotations");
+    *out = (struct pod_note){
+        .instance_id = rest,
+        .attempt = (uint32_t)number,
+        .spec = json_text(json_get(annotations, ALIYUN "eci-instance-spec"), arena)};
 }
 
 /* With one decimal at least, as the cloud writes it. */

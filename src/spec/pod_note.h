@@ -42,8 +42,9 @@ void pod_note_see(struct pod_note *note, const struct eci_group_row *row, struct
 /* Writes the member "annotations" of metadata; nothing when there is no note. */
 void pod_note_put(struct json_write *w, str pod_uid, const struct pod_note *note);
 
-/* The note on a pod, if it was made for this very pod; else an empty one. The text lives in arena
- * or in the document. */
+/* The note on a pod, if it was made for this very pod; else an empty one. Of what else is known of
+ * the instance only `spec`, which tells that it was written. The texts live in arena or in the
+ * document. */
 void pod_note_read(json pod, struct arena *arena, struct pod_note *out);
 
 #endif

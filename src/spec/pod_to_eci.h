@@ -52,6 +52,9 @@ struct spec_config {
      * counts where the pod itself, and every pair before, has none of that name. */
     const struct spec_pair *effects;
     uint32_t effects_count;
+    /* Likewise labels: fields of the pod (downward API) show them. */
+    const struct spec_pair *effect_labels;
+    uint32_t effect_labels_count;
 };
 
 /* NULL when usable, else what is wrong with it, for the configuration check: static text. */

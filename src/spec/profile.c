@@ -227,7 +227,8 @@ enum err profile_bad(struct profile_reader *reader, json at, const char *format,
     va_end(args);
     buf_put(&out, str_sub(str_of(sentence), 0, sizeof fault->what - out.bytes - 1));
     (void)buf_cstr(&out);
-    return ERR_INVALID;
+    return reader->arena->has_failed ? ERR_FULL
+                                     : ERR_INVALID; /* a lost text looks like a bad one */
 }
 
 void profile_warn(struct profile_reader *reader, const char *format, ...)

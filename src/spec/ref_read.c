@@ -22,8 +22,14 @@ static const struct words {
                          {"MandatorySecretKeyNotFound", "OptionalSecretKeyNotFound"},
                          {"FailedToReadMandatorySecret", "FailedToReadOptionalSecret"}},
     [SPEC_REF_SERVICES] = {"Service", {NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
-    [SPEC_REF_CLAIM] = {"PersistentVolumeClaim", {NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
-    [SPEC_REF_VOLUME] = {"PersistentVolume", {NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
+    [SPEC_REF_CLAIM] = {"PersistentVolumeClaim",
+                        {REF_MOUNT_FAILED, NULL},
+                        {NULL, NULL},
+                        {REF_MOUNT_FAILED, NULL}},
+    [SPEC_REF_VOLUME] = {"PersistentVolume",
+                         {REF_MOUNT_FAILED, NULL},
+                         {NULL, NULL},
+                         {REF_MOUNT_FAILED, NULL}},
     [SPEC_REF_TOKEN] = {"token of the ServiceAccount", {NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
 };
 

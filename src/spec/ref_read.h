@@ -2,12 +2,16 @@
  * ref_read.h - what was fetched from the cluster for a pod (spec_refs.h), as its readers want it:
  * a value, or a remark that says why there is none. What is missing but optional is a warning, what
  * is missing and mandatory makes the pod wait; both name their events as the virtual-kubelet
- * library does ("OptionalSecretNotFound", "MandatoryConfigMapKeyNotFound", ...).
+ * library does ("OptionalSecretNotFound", "MandatoryConfigMapKeyNotFound", ...), those of claims
+ * as the kubelet does.
  */
 #ifndef ECILET_SPEC_REF_READ_H
 #define ECILET_SPEC_REF_READ_H
 
 #include "spec/spec_read.h"
+
+/* The kubelet's reason for volumes that are not there (yet). */
+#define REF_MOUNT_FAILED "FailedMount"
 
 /* One use of an object. */
 struct ref_use {

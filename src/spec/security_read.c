@@ -80,13 +80,13 @@ static void read_user(struct spec_read *read, json object, bool is_init, str pat
         return;
     }
     if (out->has_group) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path,
-                       "the cloud has no runAsGroup for init containers");
+        verdict_warn_once(read->verdict, spec_path_key(read, path, "runAsGroup"),
+                          "not applied: the cloud has it for app containers only");
     }
     if (out->is_non_root && !out->has_user) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path,
-                       "the cloud does not check runAsNonRoot of init containers; name the user "
-                       "with runAsUser");
+        verdict_warn_once(read->verdict, spec_path_key(read, path, "runAsNonRoot"),
+                          "not checked: the cloud does so for app containers only; runAsUser is "
+                          "applied to init containers");
     }
 }
 

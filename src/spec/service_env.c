@@ -3,22 +3,24 @@
 
 #include "spec/expand.h"
 
-#define VARIABLES_PER_SERVICE 3 /* ..._SERVICE_HOST, ..._SERVICE_PORT, ..._PORT */
-#define VARIABLES_PER_PORT 5    /* ..._SERVICE_PORT_NAME and four of Docker's */
+#define VARIABLES_PER_PORT 5 /* ..._SERVICE_PORT_NAME and four of Docker's */
 
 struct services {
     struct arena *arena;
+    json lists[SPEC_SERVICES_PAGES_MAX + 1]; /* a Service or a page each; later ones win */
+    uint32_t lists_count;
+    uint32_t master_count; /* of them: of the namespace default, first */
+    bool is_cut;           /* the last page is not the end */
     struct spec_env *env;
     uint32_t count;
     uint32_t most;
 };
 
-/* One Service, or each item of a list, to `use`. */
-static void each_service(json object, void (*use)(struct services *to, json service),
-                         struct services *to);
+static void take_lists(struct services *to, struct spec_read *read, bool is_linked);
+static void each_service(struct services *to, void (*use)(struct services *to, json service));
 static void count_service(struct services *to, json service);
 static void add_service(struct services *to, json service);
-static const struct spec_ref *readable(struct spec_read *read, str name_space, str name);
+static bool fits(const struct services *to, struct spec_read *read, uint32_t containers_count);
 
 void service_env_read(struct spec_read *read, json spec, uint32_t containers_count)
 {
@@ -31,54 +33,97 @@ void service_env_read(struct spec_read *read, json spec, uint32_t containers_cou
                        "must be true or false");
         return;
     }
-    const struct spec_ref *own =
-        is_linked ? readable(read, read->pod->facts.name_space, STR_NONE) : NULL;
-    const struct spec_ref *master = readable(read, S("default"), S("kubernetes"));
-    each_service(master != NULL ? master->object : JSON_NONE, count_service, &to);
-    each_service(own != NULL ? own->object : JSON_NONE, count_service, &to);
-    if (to.most * (uint64_t)containers_count > SERVICE_ENV_MAX) {
-        verdict_warn(read->verdict, S("spec.enableServiceLinks"),
-                     "the services of the namespace make %u variables in each of %u containers; "
-                     "above %u together they are left out",
-                     to.most, containers_count, SERVICE_ENV_MAX);
-        return;
+    take_lists(&to, read, is_linked);
+    each_service(&to, count_service);
+    if (!fits(&to, read, containers_count)) {
+        to.lists_count = to.master_count;
+        to.most = 0;
+        each_service(&to, count_service);
     }
     to.env = to.most > 0 ? ARENA_ARRAY(read->arena, to.most, struct spec_env) : NULL;
-    if (to.env != NULL) { /* the pod's namespace comes last and wins */
-        each_service(master != NULL ? master->object : JSON_NONE, add_service, &to);
-        each_service(own != NULL ? own->object : JSON_NONE, add_service, &to);
+    if (to.env != NULL) {
+        each_service(&to, add_service);
         read->services = to.env;
         read->services_count = to.count;
     }
 }
 
-/* NULL when there is none, or it may not or could not be read: creation does not hang on it. */
-static const struct spec_ref *readable(struct spec_read *read, str name_space, str name)
+static bool fits(const struct services *to, struct spec_read *read, uint32_t containers_count)
 {
-    const struct spec_ref *ref = spec_refs_find(read->refs, SPEC_REF_SERVICES, name_space, name);
-
-    if (ref != NULL && ref->state == SPEC_REF_FAILED) {
-        verdict_refuse(read->verdict, SPEC_WAIT, S("spec.enableServiceLinks"),
-                       "the services cannot be read: %.*s", STR_ARG(ref->why));
-    } else if (ref != NULL && ref->state == SPEC_REF_DENIED) {
+    if (to->most * (uint64_t)containers_count > SERVICE_ENV_MAX) {
         verdict_warn(read->verdict, S("spec.enableServiceLinks"),
-                     "the variables of services are left out, they may not be read: %.*s",
-                     STR_ARG(ref->why));
+                     "the services of the namespace make %s%u variables in each of %u containers; "
+                     "above %u together they are left out",
+                     to->is_cut ? "more than " : "", to->most, containers_count, SERVICE_ENV_MAX);
+        return false;
     }
-    return ref != NULL && ref->state == SPEC_REF_FOUND ? ref : NULL;
+    if (to->is_cut) {
+        verdict_warn(read->verdict, S("spec.enableServiceLinks"),
+                     "the variables of services are left out: the namespace has more services than "
+                     "can be read");
+        return false;
+    }
+    return true;
 }
 
-static void each_service(json object, void (*use)(struct services *to, json service),
-                         struct services *to)
+/* False when there is none, or it may not or could not be read: creation does not hang on it. */
+static bool is_readable(struct spec_read *read, const struct spec_ref *ref)
 {
-    json items = json_get(object, "items");
-
-    if (json_type(items) != JSON_TYPE_ARRAY) {
-        use(to, object);
-        return;
+    if (ref->state == SPEC_REF_FAILED) {
+        verdict_refuse(read->verdict, SPEC_WAIT, S("spec.enableServiceLinks"),
+                       "the services cannot be read: %.*s", STR_ARG(ref->why));
+    } else if (ref->state == SPEC_REF_DENIED) {
+        verdict_warn(read->verdict, S("spec.enableServiceLinks"),
+                     "the variables of services are left out, they cannot be read: %.*s",
+                     STR_ARG(ref->why));
     }
-    for (json one = json_first(items); json_is_there(one); one = json_next(one)) {
-        use(to, one);
+    return ref->state == SPEC_REF_FOUND;
+}
+
+/* "kubernetes" first, so that the pod's namespace wins; of a list all pages or none. */
+static void take_lists(struct services *to, struct spec_read *read, bool is_linked)
+{
+    const struct spec_ref *master =
+        spec_refs_find(read->refs, SPEC_REF_SERVICES, S("default"), S("kubernetes"));
+    uint32_t count = is_linked && read->refs != NULL ? read->refs->count : 0;
+
+    if (master != NULL && is_readable(read, master)) {
+        to->lists[to->lists_count++] = master->object;
+    }
+    to->master_count = to->lists_count;
+    for (uint32_t i = 0; i < count && to->lists_count < SPEC_SERVICES_PAGES_MAX + 1; i++) {
+        const struct spec_ref *page = &read->refs->items[i];
+
+        if (page->kind != SPEC_REF_SERVICES || !str_is_empty(page->name)) {
+            continue;
+        }
+        if (!is_readable(read, page)) {
+            to->lists_count = to->master_count;
+            to->is_cut = false;
+            return;
+        }
+        to->lists[to->lists_count++] = page->object;
+        to->is_cut = !str_is_empty(service_env_next(page, read->arena));
+    }
+}
+
+str service_env_next(const struct spec_ref *page, struct arena *arena)
+{
+    return json_text(json_get(json_get(page->object, "metadata"), "continue"), arena);
+}
+
+static void each_service(struct services *to, void (*use)(struct services *to, json service))
+{
+    for (uint32_t i = 0; i < to->lists_count; i++) {
+        json items = json_get(to->lists[i], "items");
+
+        if (json_type(items) != JSON_TYPE_ARRAY) {
+            use(to, to->lists[i]);
+            continue;
+        }
+        for (json one = json_first(items); json_is_there(one); one = json_next(one)) {
+            use(to, one);
+        }
     }
 }
 
@@ -93,7 +138,7 @@ static bool has_address(json service)
 static void count_service(struct services *to, json service)
 {
     if (has_address(service)) {
-        to->most += VARIABLES_PER_SERVICE +
+        to->most += SERVICE_ENV_EACH_MIN +
                     VARIABLES_PER_PORT * json_count(json_get(json_get(service, "spec"), "ports"));
     }
 }
@@ -170,4 +215,53 @@ static void add_service(struct services *to, json service)
     for (json one = json_first(ports); json_is_there(one); one = json_next(one)) {
         add_port(to, name, address, one, one.at == json_first(ports).at);
     }
+}
+
+/* A text or number as it is; anything else could be as deep as the list itself. */
+static void put_plain(struct json_write *out, const char *key, json value)
+{
+    bool is_plain = json_type(value) == JSON_TYPE_STRING || json_type(value) == JSON_TYPE_NUMBER;
+
+    json_member_raw(out, key, is_plain ? json_raw(value) : STR_NONE);
+}
+
+static void trim_service(json service, struct json_write *out)
+{
+    json spec = json_get(service, "spec"), ports = json_get(spec, "ports");
+
+    json_object(out);
+    json_member_object(out, "metadata");
+    put_plain(out, "name", json_get(json_get(service, "metadata"), "name"));
+    json_end(out);
+    json_member_object(out, "spec");
+    put_plain(out, "clusterIP", json_get(spec, "clusterIP"));
+    json_member_array(out, "ports");
+    for (json one = json_first(ports); json_is_there(one); one = json_next(one)) {
+        json_object(out);
+        put_plain(out, "name", json_get(one, "name"));
+        put_plain(out, "protocol", json_get(one, "protocol"));
+        put_plain(out, "port", json_get(one, "port"));
+        json_end(out);
+    }
+    json_end(out);
+    json_end(out);
+    json_end(out);
+}
+
+void service_env_trim(json list, struct json_write *out)
+{
+    json items = json_get(list, "items");
+
+    json_object(out);
+    json_member_object(out, "metadata");
+    put_plain(out, "continue", json_get(json_get(list, "metadata"), "continue"));
+    json_end(out);
+    json_member_array(out, "items");
+    for (json one = json_first(items); json_is_there(one); one = json_next(one)) {
+        if (has_address(one)) {
+            trim_service(one, out);
+        }
+    }
+    json_end(out);
+    json_end(out);
 }

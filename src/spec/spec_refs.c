@@ -3,6 +3,7 @@
 
 #include "base/codec.h"
 #include "data/json_write.h"
+#include "spec/service_env.h"
 #include "spec/token_volume.h"
 
 struct collect {
@@ -19,6 +20,7 @@ static void collect_projected(struct collect *to, json sources);
 static void collect_driver_secrets(struct collect *to, json source, str name_space);
 static void collect_behind_claims(struct collect *to);
 static void collect_services(struct collect *to, json spec);
+static void collect_next_page(struct collect *to);
 static void add(struct collect *to, struct spec_ref ref);
 static void add_named(struct collect *to, enum spec_ref_kind kind, str name_space, json name,
                       bool is_optional);
@@ -58,6 +60,7 @@ enum err spec_refs_collect(json pod, struct arena *arena, struct spec_refs *refs
         add_named(&to, SPEC_REF_SECRET, to.name_space, json_get(one, "name"), true);
     }
     collect_behind_claims(&to);
+    collect_next_page(&to);
     return arena->has_failed ? ERR_FULL : to.is_over ? ERR_TOO_BIG : ERR_OK;
 }
 
@@ -73,6 +76,33 @@ static void collect_services(struct collect *to, json spec)
                               .name_space = S("default"),
                               .name = S("kubernetes"),
                               .is_optional = true});
+}
+
+/* The page after the newest one, unless it is known already that the services are too many. It
+ * takes no place from what the pod cannot do without: where there is none left, the list ends. */
+static void collect_next_page(struct collect *to)
+{
+    const struct spec_ref *newest = NULL;
+    uint32_t pages = 0, services = 0;
+
+    for (uint32_t i = 0; i < to->refs->count; i++) {
+        const struct spec_ref *ref = &to->refs->items[i];
+
+        if (ref->kind == SPEC_REF_SERVICES && str_is_empty(ref->name)) {
+            newest = ref;
+            pages++;
+            services += json_count(json_get(ref->object, "items"));
+        }
+    }
+    str next = newest == NULL ? STR_NONE : service_env_next(newest, to->arena);
+    if (!str_is_empty(next) && pages < SPEC_SERVICES_PAGES_MAX &&
+        services < SERVICE_ENV_MAX / SERVICE_ENV_EACH_MIN && to->refs->count < SPEC_REFS_MAX) {
+        add(to, (struct spec_ref){.kind = SPEC_REF_SERVICES,
+                                  .name_space = to->name_space,
+                                  .is_optional = true,
+                                  .page = next,
+                                  .limit = newest->limit});
+    }
 }
 
 static bool is_optional(json source)
@@ -184,7 +214,7 @@ static uint32_t find(const struct spec_refs *refs, const struct spec_ref *like)
         const struct spec_ref *one = &refs->items[i];
         if (one->kind == like->kind && str_eq(one->name, like->name) &&
             str_eq(one->name_space, like->name_space) && str_eq(one->audience, like->audience) &&
-            one->expiry_s == like->expiry_s) {
+            one->expiry_s == like->expiry_s && str_eq(one->page, like->page)) {
             return i;
         }
     }
@@ -252,6 +282,12 @@ void spec_ref_put_path(const struct spec_ref *ref, struct buf *out)
     }
     if (ref->kind == SPEC_REF_TOKEN) {
         buf_put_text(out, "/token");
+    } else if (ref->kind == SPEC_REF_SERVICES && str_is_empty(ref->name)) {
+        buf_put_fmt(out, "?limit=%u", ref->limit > 0 ? ref->limit : SPEC_SERVICES_PAGE);
+        if (!str_is_empty(ref->page)) {
+            buf_put_text(out, "&continue=");
+            codec_put_percent(out, ref->page);
+        }
     }
 }
 

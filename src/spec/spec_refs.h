@@ -11,6 +11,9 @@
 #include "data/json_read.h"
 
 #define SPEC_REFS_MAX 64 /* of one pod; more: the pod is refused, with the number */
+/* Services are listed in pages, so that the room for a reply is enough in every namespace. */
+#define SPEC_SERVICES_PAGE 100     /* of one page; fewer when that is too big a reply */
+#define SPEC_SERVICES_PAGES_MAX 20 /* more: their variables are left out (service_env.h) */
 
 /* Lifetime of a projected token when the pod names none, in seconds
  * (SetDefaults_..TokenProjection). */
@@ -19,8 +22,8 @@
 enum spec_ref_kind {
     SPEC_REF_CONFIG_MAP, /* v1 ConfigMap name_space/name */
     SPEC_REF_SECRET,     /* v1 Secret */
-    SPEC_REF_SERVICES,   /* v1 ServiceList of name_space, or with a name that one v1 Service; only
-                            when service variables are wanted. Always optional */
+    SPEC_REF_SERVICES,   /* one page of the v1 ServiceList of name_space, or with a name that one v1
+                            Service; only when service variables are wanted. Always optional */
     SPEC_REF_CLAIM,      /* v1 PersistentVolumeClaim */
     SPEC_REF_VOLUME,     /* v1 PersistentVolume, cluster-wide; known once its claim was read */
     SPEC_REF_TOKEN,      /* TokenRequest of ServiceAccount name: audience, expiry_s */
@@ -30,7 +33,7 @@ enum spec_ref_state {
     SPEC_REF_WANTED, /* not asked yet */
     SPEC_REF_FOUND,  /* object is there */
     SPEC_REF_ABSENT, /* the API server says there is none (its own Status, not any 404) */
-    SPEC_REF_DENIED, /* 401 or 403: why has its words */
+    SPEC_REF_DENIED, /* 401 or 403: why has its words. SERVICES: also too large for us */
     SPEC_REF_FAILED, /* no answer, too big, unreadable: why. Later */
 };
 
@@ -42,7 +45,10 @@ struct spec_ref {
     bool is_optional; /* every use of it is optional */
     str audience;     /* TOKEN; empty: the API server's */
     int64_t expiry_s; /* TOKEN: expirationSeconds */
-    json object;      /* FOUND: the object (TOKEN: the TokenRequest with its status) */
+    str page;         /* SERVICES: "continue" of the page before; empty: the first */
+    uint32_t limit;   /* SERVICES: items of the page; 0: SPEC_SERVICES_PAGE */
+    json object;      /* FOUND: the object (TOKEN: the TokenRequest with its status; a page of
+                         SERVICES: as service_env_trim() leaves it) */
     str why;
 };
 
@@ -53,8 +59,9 @@ struct spec_refs {
 
 /*
  * Adds what is needed and not in the list yet; called again after a round of reading, because a
- * claim that was found names a volume, and a volume may name a Secret: three rounds at most.
- * Nothing in state WANTED afterwards: all is there.
+ * claim that was found names a volume, and a volume may name a Secret, and a page of services may
+ * name the next. It ends: what is found once is never asked again, and pages are counted. Nothing
+ * in state WANTED afterwards: all is there.
  *
  * Optional besides what the pod calls so: pull secrets (the kubelet pulls without those that are
  * not there) and services. The token volume that every pod gets is not collected

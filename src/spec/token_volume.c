@@ -8,7 +8,8 @@ bool token_volume_is(json volume, json spec, struct arena *arena)
 {
     str name = json_text(json_get(volume, "name"), arena);
 
-    return has_shape(volume, name, arena) &&
+    return !json_bool_or(json_get(spec, "automountServiceAccountToken"), false) &&
+           has_shape(volume, name, arena) &&
            !is_mounted_elsewhere(json_get(spec, "containers"), name, arena) &&
            !is_mounted_elsewhere(json_get(spec, "initContainers"), name, arena);
 }

@@ -74,6 +74,26 @@ void verdict_warn(struct spec_verdict *verdict, str where, const char *format, .
     va_end(args);
 }
 
+static str last_name(str where)
+{
+    size_t from = where.bytes;
+    while (from > 0 && where.ptr[from - 1] != '.') {
+        from--;
+    }
+    return str_sub(where, from, where.bytes);
+}
+
+void verdict_warn_once(struct spec_verdict *verdict, str where, const char *what)
+{
+    for (uint32_t i = 0; i < verdict->warnings_count; i++) {
+        const struct spec_remark *one = &verdict->warnings[i];
+        if (str_eq(one->what, str_of(what)) && str_eq(last_name(one->where), last_name(where))) {
+            return;
+        }
+    }
+    verdict_warn(verdict, where, "%s", what);
+}
+
 void verdict_warn_as(struct spec_verdict *verdict, const char *reason, str where,
                      const char *format, ...)
 {

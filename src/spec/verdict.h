@@ -50,6 +50,10 @@ void verdict_refuse(struct spec_verdict *verdict, enum spec_answer answer, str w
 void verdict_warn(struct spec_verdict *verdict, str where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A warning that many places of a pod may give: only the first is kept of those with this text
+ * about a member of this name ("spec.containers[3].x" and "spec.x" have the same). */
+void verdict_warn_once(struct spec_verdict *verdict, str where, const char *what);
+
 /* The same with the reason of the event that tells it, e.g. "MandatorySecretNotFound". */
 void verdict_refuse_as(struct spec_verdict *verdict, enum spec_answer answer, const char *reason,
                        str where, const char *format, ...) __attribute__((format(printf, 5, 6)));

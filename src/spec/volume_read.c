@@ -28,7 +28,8 @@ void volumes_read(struct spec_read *read, json spec)
             read->token_volume = json_text(json_get(one, "name"), read->arena);
             verdict_warn(read->verdict, path,
                          "the service account token is not provided to the instance; "
-                         "automountServiceAccountToken: false says that it is not needed");
+                         "automountServiceAccountToken says whether it is needed (true), or not "
+                         "(false)");
             continue;
         }
         read_volume(read, one, path, &volumes[read->pod->volumes_count++]);

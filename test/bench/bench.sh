@@ -3,8 +3,8 @@
 #
 #   test/bench/bench.sh
 #
-# First the small programs bench_*.c, one module each, then test/bench/pods.py: the whole product with
-# a real control plane and the simulated cloud. See there for the variables that change it.
+# First the small programs bench_*.c, one module each, then test/bench/pods.py and port.py: the whole
+# product with a real control plane and the simulated cloud. See there for the variables that change it.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -28,9 +28,11 @@ done
 
 # A pipe would hide its exit status.
 status=0
-python3 test/bench/pods.py build/bench.pods.new || status=$?
-[ ! -f build/bench.pods.new ] || cat build/bench.pods.new >>"$out.new"
-rm -f build/bench.pods.new
+for script in pods port; do
+    python3 test/bench/$script.py build/bench.$script.new || status=$?
+    [ ! -f build/bench.$script.new ] || cat build/bench.$script.new >>"$out.new"
+    rm -f build/bench.$script.new
+done
 mv "$out.new" "$out"
 echo "kept in $out"
 exit $status

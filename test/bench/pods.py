@@ -6,6 +6,7 @@
     BENCH_LIVES=400    pods that come and go: CPU per life, pods per second
     BENCH_PODS=1000    pods that stay: memory
     BENCH_SINGLE=60    pods made one at a time: how long until the cloud is asked
+    BENCH_ONLY=name    one measurement only: memory, latency, lives or webhook
 
 The simulated cloud only moves state machines here, with no delays of its own, so that what is seen is
 ecilet and, far more, the API server: on two cores it is the bottleneck of every throughput below.
@@ -25,10 +26,12 @@ from harness import (  # noqa: E402
     Ecilet,
     Ecisim,
     Run,
+    free_port,
     phase,
     pod,
     wait_for,
 )
+from webhook import measure_webhook  # noqa: E402
 
 LIVES = int(os.environ.get("BENCH_LIVES", "400"))
 PODS = int(os.environ.get("BENCH_PODS", "1000"))
@@ -197,15 +200,23 @@ def measure_memory(bench, cluster):
     world.stop()
 
 
+MEASUREMENTS = {
+    "memory": measure_memory,
+    "latency": measure_latency,
+    "lives": measure_lives,
+    "webhook": lambda bench, cluster: measure_webhook(bench, World, cluster, free_port()),
+}
+
+
 def main(argv):
     bench = Bench()
     is_well = False
     try:
         cluster = Cluster(Run.make_folder("cluster"), is_audited=False)
         cluster.up()
-        measure_memory(bench, cluster)
-        measure_latency(bench, cluster)
-        measure_lives(bench, cluster)
+        for name, measure in MEASUREMENTS.items():
+            if os.environ.get("BENCH_ONLY", name) == name:
+                measure(bench, cluster)
         is_well = True
     finally:
         kept = Run.finish(is_well)

@@ -129,6 +129,27 @@ test("web server, init container, volumes, environment, exec", { skip }, async (
     const [record] = metric.MonitorDatas[0].Records;
     assert.ok(record.CPU.UsageCoreNanoSeconds > 0 && record.Memory.UsageBytes > 0 &&
         record.Network.Interfaces[0].RxBytes > 0);
+    const [files] = record.Filesystem;
+    assert.ok(files.Usage > 0 && files.Usage + files.Available === files.Capacity);
+    await cloud.ok("DeleteContainerGroup", { ContainerGroupId: id, Force: true });
+    await cloud.gone(id);
+});
+
+test("what is written shows as disk I/O and as usage", { skip }, async () => {
+    const id = await cloud.create("writer",
+        shell("dd if=/dev/zero of=/f bs=1M count=4 conv=fsync; sleep 1000"));
+    await cloud.until(id, "Running", 10000);
+    for (let tries = 0; ; tries++) {
+        const metric = await cloud.ok("DescribeContainerGroupMetric", { ContainerGroupId: id });
+        const [record] = metric.Records;
+        const written = record.Disk[0].WriteBytes;
+        const used = record.Filesystem[0].Usage;
+        if (written >= 4 << 20 && used >= 4 << 20 && record.Disk[0].WriteIO > 0) {
+            break;
+        }
+        assert.ok(tries < 100, `written ${written}, used ${used}`);
+        await new Promise((resolve) => { setTimeout(resolve, 100); });
+    }
     await cloud.ok("DeleteContainerGroup", { ContainerGroupId: id, Force: true });
     await cloud.gone(id);
 });

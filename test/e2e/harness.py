@@ -398,9 +398,9 @@ class Cluster:
 
     @staticmethod
     def bindings(name, subjects):
-        """Both roles of `ecilet manifests` for these subjects."""
+        """The roles of `ecilet manifests` for these subjects."""
         made = []
-        for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"):
+        for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"), ("Role", "kube-system"):
             made.append(
                 {
                     "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -465,7 +465,7 @@ class Ecisim(Program):
         argv = [ECISIM, "--mode", self.mode, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
         argv += ["--port-file", ports[0], "--control-port-file", ports[1]]
         if self.is_tls:
-            cert, key = self.cluster.certificate("ecisim", "IP:127.0.0.1,DNS:localhost")
+            cert, key = self.cluster.certificate("ecisim", "IP:127.0.0.1,DNS:localhost,DNS:cloud.example")
             argv += ["--tls-cert", cert, "--tls-key", key]
         if self.mode == "container":
             slot = os.getpid() % 16

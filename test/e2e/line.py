@@ -6,11 +6,14 @@ import threading
 import time
 
 PIECE = 1400
+LOSS = 0.3
+RESEND_S = 0.2  # the least that TCP waits
 
 
 class Line:
     """mode: good; slow (bytes_per_s each way); one-way (nothing comes back); lossy (each
-    connection is cut somewhere in its first 200 KB)."""
+    connection is cut somewhere in its first 200 KB); losing (three packets in ten are lost, and come
+    after the pause that the kernel makes before it sends them again, doubled each time)."""
 
     def __init__(self, port, seed=1):
         self.target = ("127.0.0.1", port)
@@ -56,6 +59,11 @@ class Line:
                         continue
                     if self.mode == "slow":
                         time.sleep(len(data) / self.bytes_per_s)
+                    if self.mode == "losing":
+                        pause = RESEND_S
+                        while self.random.random() < LOSS:
+                            time.sleep(pause)
+                            pause *= 2
                     if self.mode == "lossy":
                         budget -= len(data)
                         if budget < 0:

@@ -97,3 +97,15 @@ class ListsTest(E2ETest):
         self.ecisim.clear_faults()
         self.wait_all_running(COUNT)
         self.assert_one_each([p["metadata"]["uid"] for p in made])
+
+
+class OlderStatusTest(E2ETest):
+    def test_an_older_status_over_an_end_is_written_over(self):
+        """As of a gateway that slept: a write of it that comes late."""
+        self.create(pod("ends", restartPolicy="Never"))
+        found = self.wait_running("ends")
+        self.ecisim.order(self.ecisim.groups_of(found)[0]["id"], "fail")
+        self.wait_pod("ends", lambda p: phase(p) == "Failed", 30, "has failed")
+        path = f"/api/v1/namespaces/{self.namespace}/pods/ends/status"
+        self.cluster.call("PATCH", path, {"status": {"phase": "Running"}}, "application/merge-patch+json")
+        self.wait_pod("ends", lambda p: phase(p) == "Failed", 60, "is said to have failed again")

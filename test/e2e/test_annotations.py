@@ -1,5 +1,5 @@
 """What pods ask of the cloud by annotations, as the API server and the ECI simulator see it."""
-from harness import E2ETest, container, phase, pod
+from harness import E2ETest, container, phase, pod, stays
 
 ALIYUN = "k8s.aliyun.com/"
 
@@ -66,6 +66,37 @@ class AnnotationsTest(E2ETest):
         finally:
             self.ecisim.set(no_stock="")
         self.wait_pod("patient", lambda p: phase(p) == "Running", 60, "runs when there is stock")
+
+    def test_the_instance_is_told_on_running_pods_with_few_calls(self):
+        key = ALIYUN + "eci-instance-spec"
+        names = [f"plain{number}" for number in range(8)]
+
+        def told(found):
+            return key in found["metadata"].get("annotations", {})
+
+        def calls():
+            return self.ecisim.calls("DescribeContainerGroups")
+
+        def versions():
+            return [self.pod(name)["metadata"]["resourceVersion"] for name in names]
+
+        before = calls()
+        self.apply(*(annotated(name, {"eci-use-specs": "4-8Gi"}) for name in names))
+        for name in names:
+            annotations = self.wait_pod(name, told, 60, "is noted")["metadata"]["annotations"]
+            self.assertEqual(annotations[key], "4.0-8.0Gi")
+            self.assertTrue(annotations[ALIYUN + "eci-vpc"].startswith("vpc-"))
+            self.assertIn(annotations["ecilet/vswitch"], ("vsw-e2e1", "vsw-e2e2"))
+            (group,) = self.ecisim.groups_of(self.pod(name))
+            self.assertEqual(annotations[ALIYUN + "eci-instance-id"], group["id"])
+            self.assertEqual(phase(self.pod(name)), "Running")
+        self.assertLessEqual(calls() - before, len(names), "never more than one for each pod")
+        after, written = calls(), versions()
+        stays(lambda: calls() == after, 8, "once is enough")
+        # A restart reads whose the instances are, but writes nothing again.
+        self.ecilet.restart()
+        self.wait_reachable("True")
+        stays(lambda: versions() == written, 8, "told already")
 
     def test_the_instance_is_told_on_a_pod_with_init_containers(self):
         self.apply(annotated("told", {}, initContainers=[container("setup")]))

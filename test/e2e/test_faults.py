@@ -179,6 +179,11 @@ class LineTest(E2ETest):
         self.lives(0, 4, 120)
         self.assertTrue(has_fresh_lease(self.cluster))
 
+    def test_three_packets_in_ten_are_lost(self):
+        self.line.mode = "losing"
+        self.lives(0, 8, 180)
+        self.assertTrue(has_fresh_lease(self.cluster))
+
     def test_nothing_comes_back_for_a_while(self):
         self.lives(0, 3, 30)
         self.line.mode = "one-way"

@@ -1,12 +1,11 @@
-"""The kubelet port as kubectl sees it, through the real API server: logs, exec, attach, port-forward, stats."""
+"""The kubelet port: its numbers, and who may ask for what. For its streams see test_clients.py and the two after it:
+test_port_forward.py, test_streams.py."""
 import http.client
 import json
 import os
-import signal
 import ssl
 import subprocess
 import time
-import urllib.request
 
 from harness import E2ETest, container, pod, wait_for
 
@@ -26,128 +25,15 @@ ROUTES = {
 }
 
 
-class Kubectl(subprocess.Popen):
-    """kubectl in the background."""
-
-    def __init__(self, test, *argv, **more):
-        cluster = test.cluster
-        super().__init__(
-            [cluster.program, "--kubeconfig", cluster.kubeconfig, "-n", test.namespace, *argv],
-            stdout=more.pop("stdout", subprocess.PIPE),
-            stderr=subprocess.STDOUT,
-            **more,
-        )
-
-
 class KubeletPortTest(E2ETest):
     mode = "container"
-
-    def runs(self, name, *containers, **fields):
-        self.create(pod(name, *containers, **fields))
-        return self.wait_running(name, 30)
-
-    def shell(self, name, script):
-        return self.runs(name, container(image="busybox", command=["sh", "-c", script]))
-
-    def exec_status(self, *argv, stdin=None):
-        done = subprocess.run(
-            [self.cluster.program, "--kubeconfig", self.cluster.kubeconfig, "-n", self.namespace, "exec", *argv],
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=60,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    # --- logs
-
-    def test_logs(self):
-        self.shell("p", "for i in 1 2 3 4 5; do echo line $i; done; sleep 1000")
-        wait_for(lambda: "line 5" in self.kubectl("logs", "p"), 20, "the lines are there")
-        self.assertEqual(self.kubectl("logs", "p").splitlines(), [f"line {i}" for i in range(1, 6)])
-        self.assertEqual(self.kubectl("logs", "p", "--tail=2").splitlines(), ["line 4", "line 5"])
-        self.assertEqual(self.kubectl("logs", "p", "--limit-bytes=6"), "line 1")
-        self.assertRegex(self.kubectl("logs", "p", "--timestamps", "--tail=1"), r"^\d{4}-\d\d-\d\dT.*Z line 5")
-        self.assertIn("line 1", self.kubectl("logs", "p", "--since=1h"))
-        self.assertEqual(self.kubectl("logs", "p", "--since-time=2037-01-01T00:00:00Z"), "")
-
-    def test_logs_are_followed_by_three_to_the_end(self):
-        script = "for i in $(seq 1 60); do echo line $i; sleep 0.2; done"
-        self.create(pod("p", container(image="busybox", command=["sh", "-c", script]), restartPolicy="Never"))
-        self.wait_running("p", 30)
-        followers = [Kubectl(self, "logs", "-f", "p", text=True) for _ in range(3)]
-        for follower in followers:
-            lines = follower.communicate(timeout=90)[0].splitlines()
-            self.assertEqual(lines, [f"line {i}" for i in range(1, 61)])
-
-    def test_logs_of_the_run_before_and_of_init_containers(self):
-        init = container("first", "busybox", command=["sh", "-c", "echo from init"])
-        main = container(image="busybox", command=["sh", "-c", "echo run; sleep 3; exit 1"])
-        self.create(pod("p", main, initContainers=[init]))
-        wait_for(lambda: self.pod("p")["status"]["containerStatuses"][0]["restartCount"] > 0, 60, "it restarted")
-        self.assertEqual(self.kubectl("logs", "p", "-c", "first"), "from init\n")
-        self.assertEqual(self.kubectl("logs", "p", "--previous"), "run\n")
-
-    # --- exec
-
-    def test_exec(self):
-        self.shell("p", "sleep 1000")
-        status, out, err = self.exec_status("p", "--", "sh", "-c", "echo out; echo err >&2")
-        self.assertEqual((status, out, err), (0, b"out\n", b"err\n"))
-        for code in 1, 42, 137:
-            self.assertEqual(self.exec_status("p", "--", "sh", "-c", f"exit {code}")[0], code)
-        self.assertEqual(self.exec_status("p", "--", "echo", "a b", "c'd")[1], b"a b c'd\n")
-
-    def test_exec_carries_ten_megabytes_both_ways(self):
-        self.shell("p", "sleep 1000")
-        data = os.urandom(10 * 1024 * 1024)
-        status, out, _ = self.exec_status("-i", "p", "--", "cat", stdin=data)
-        self.assertEqual(status, 0)
-        self.assertTrue(out == data, "byte by byte")
-
-    def test_interrupted_sessions_leave_nothing(self):
-        self.shell("p", "sleep 1000")
-        self.exec_status("p", "--", "true")
-        folder = f"/proc/{self.ecilet.process.pid}/fd"
-        time.sleep(1)
-        before = len(os.listdir(folder))
-        for _ in range(5):
-            session = Kubectl(self, "exec", "p", "--", "sleep", "100")
-            time.sleep(1)
-            session.send_signal(signal.SIGINT)
-            session.wait(10)
-        # Idle connections of the API server are closed after a minute.
-        wait_for(lambda: len(os.listdir(folder)) <= before + 2, 100, "descriptors are as before")
-
-    def test_attach_shows_output(self):
-        self.shell("p", "i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.5; done")
-        session = Kubectl(self, "attach", "p", text=True)
-        time.sleep(8)
-        session.send_signal(signal.SIGINT)
-        self.assertIn("tick", session.communicate(timeout=10)[0])
-
-    # --- port-forward
-
-    def test_port_forward(self):
-        self.runs("web", container(image="nginx", ports=[{"containerPort": 80}]))
-        session = Kubectl(self, "port-forward", "web", ":80", text=True)
-        try:
-            port = int(session.stdout.readline().split("127.0.0.1:")[1].split(" ")[0])
-            for _ in range(10):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as reply:
-                    self.assertEqual(reply.status, 200)
-        finally:
-            session.send_signal(signal.SIGINT)
-            session.communicate(timeout=10)
-
-    # --- numbers
 
     def raw(self, path):
         return self.cluster.kubectl("get", "--raw", f"/api/v1/nodes/{self.ecilet.node}/proxy{path}")
 
     def test_stats_and_metrics(self):
-        made = self.runs("p", container(image="busybox", command=["sh", "-c", "while true; do :; done"]))
-        uid = made["metadata"]["uid"]
+        self.create(pod("p", container(image="busybox", command=["sh", "-c", "while true; do :; done"])))
+        uid = self.wait_running("p", 30)["metadata"]["uid"]
 
         def sample():
             pods = json.loads(self.raw("/stats/summary"))["pods"]

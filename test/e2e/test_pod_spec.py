@@ -18,6 +18,46 @@ class PodSpecTest(E2ETest):
         found = self.wait_pod(name, lambda p: phase(p) in ("Succeeded", "Failed"), 30, "has ended")
         self.assertEqual(phase(found), "Succeeded", found["status"])
 
+    def test_a_hardened_pod_runs_and_is_told_what_is_not_applied(self):
+        """Pod Security "restricted" and more: one event names what the cloud has no parameter for."""
+        hardened = {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "procMount": "Default",
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        }
+        pod_wide = {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 3000,
+            "fsGroup": 2000,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "supplementalGroups": [4000],
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "seLinuxOptions": {"level": "s0:c123,c456"},
+        }
+        script = "test $(id -u) = 1000 && ! touch /file"
+        one = container("one", "busybox", command=["sh", "-c", script], securityContext=hardened)
+        two = container("two", "busybox", command=["true"], securityContext=hardened)
+        first = container("first", "busybox", command=["true"], securityContext=hardened)
+        fields = {"initContainers": [first], "securityContext": pod_wide, "restartPolicy": "Never", **NO_TOKEN}
+        self.apply(pod("hardened", one, two, **fields))
+        self.ends_well("hardened")
+        message = self.wait_event("hardened", "PodSpecIncomplete")["message"]
+        for field_name in (
+            "spec.securityContext.fsGroup: ",
+            "spec.securityContext.supplementalGroups: ",
+            "spec.securityContext.seLinuxOptions: ",
+            ".securityContext.allowPrivilegeEscalation: ",
+            ".securityContext.capabilities.drop: ",
+            ".securityContext.runAsGroup: ",
+        ):
+            self.assertEqual(message.count(field_name), 1, message)
+        for field_name in "seccompProfile", "procMount", "readOnlyRootFilesystem", "runAsUser", "more":
+            self.assertNotIn(field_name, message)
+        self.assertEqual(len(self.events("hardened", "PodSpecIncomplete")), 1)
+        self.assertEqual(self.events("hardened", "ProviderCreateFailed"), [])
+
     def test_fields_of_the_pod_in_variables_and_files(self):
         checks = [
             'test "$NAME" = fields',

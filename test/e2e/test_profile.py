@@ -65,7 +65,7 @@ class ProfileTest(E2ETest):
                 "name": "of-this-namespace",
                 "namespaceSelector": {"matchLabels": {"department": "bigdata"}},
                 "objectSelector": {"matchLabels": {"type": "offline-task"}},
-                "effect": {"annotations": {place: "vsw-matched"}},
+                "effect": {"annotations": {place: "vsw-matched"}, "labels": {"created-by-eci": "true"}},
             },
             {"name": "all", "effect": {"annotations": {place: "vsw-all"}}},
         ]
@@ -77,12 +77,17 @@ class ProfileTest(E2ETest):
         made = self.create(pod("matched", labels={"type": "offline-task"}))[0]
         self.wait_running("matched")
         self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-matched")
+        # The object shows what its instance was made from.
+        found = self.wait_pod("matched", lambda p: "created-by-eci" in p["metadata"]["labels"], 10, "has the label")
+        self.assertEqual(found["metadata"]["annotations"][place], "vsw-matched")
+        self.assertEqual(found["metadata"]["labels"]["type"], "offline-task")
         # The pod's own annotation counts first.
         own = pod("own", labels={"type": "offline-task"})
         own["metadata"]["annotations"] = {place: "vsw-own"}
         made = self.create(own)[0]
         self.wait_running("own")
         self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-own")
+        self.assertEqual(self.pod("own")["metadata"]["annotations"][place], "vsw-own")
 
     def test_remarks_are_told(self):
         self.put(vSwitchIDs="vsw-x")

@@ -1,9 +1,10 @@
 """Silence when nothing changes."""
 import time
 
-from harness import E2ETest, container, pod
+from harness import E2ETest, container, pod, wait_for
 
 SECONDS = 60
+SPEC = "k8s.aliyun.com/eci-instance-spec"
 
 
 class QuietTest(E2ETest):
@@ -12,6 +13,7 @@ class QuietTest(E2ETest):
     def test_only_the_lease_is_written(self):
         self.create(*(pod(f"p{number}") for number in range(10)), pod("init", initContainers=[container("first")]))
         self.wait_all_running(11)
+        wait_for(lambda: all(SPEC in p["metadata"]["annotations"] for p in self.pods()), 30, "the instances are noted")
         time.sleep(8)  # last words: events are counted for a while
         cpu = self.ecilet.cpu_seconds()
         calls = self.ecisim.calls()

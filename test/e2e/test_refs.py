@@ -1,6 +1,8 @@
 """What a pod refers to: there, missing, appearing; and where its values are seen and where not."""
 import base64
+import copy
 import json
+import re
 
 from harness import E2ETest, container, phase, pod, wait_for
 
@@ -61,6 +63,22 @@ class MissingTest(E2ETest):
         asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
         self.assertIn(base64.b64encode(PLANTED.encode()).decode(), asked.values())
 
+    def test_what_is_missing_in_what_is_there(self):
+        self.apply(secret("half", a="1"), config_map("half", a="1"))
+        volumes = [{"name": "v", "secret": {"secretName": "half", "items": [{"key": "later", "path": "x"}]}}]
+        mounts = [{"name": "v", "mountPath": "/v"}]
+        self.create(
+            pod("sec", container(env=[from_key("A", "secret", "half", "later")])),
+            pod("map", container(env=[from_key("A", "configMap", "half", "later")])),
+            pod("file", container(volumeMounts=mounts), volumes=volumes),
+        )
+        for name in "sec", "file":
+            self.assertIn("later", self.waits(name, "MandatorySecretKeyNotFound")["status"]["message"])
+        self.waits("map", "MandatoryConfigMapKeyNotFound")
+        self.apply(secret("half", a="1", later=PLANTED), config_map("half", a="1", later="2"))
+        for name in "sec", "file", "map":
+            self.wait_running(name, 40)
+
     def test_optional_objects_are_done_without(self):
         env = [
             from_key("A", "secret", "nobody", "a", optional=True),
@@ -76,12 +94,164 @@ class MissingTest(E2ETest):
         self.assertIn("C", keys)
         self.assertNotIn("A", keys)
 
+    def test_warnings_are_told_once_however_often_it_is_tried(self):
+        env = [from_key("A", "secret", "nobody", "a", optional=True)]
+        self.ecisim.set(no_stock="all")
+        try:
+            before = self.ecisim.calls("CreateContainerGroup")
+            self.create(pod("often", container(env=env, securityContext={"capabilities": {"drop": ["ALL"]}})))
+            wait_for(lambda: self.ecisim.calls("CreateContainerGroup") >= before + 2, 90, "it is tried again")
+        finally:
+            self.ecisim.set(no_stock="")
+        self.wait_running("often", 90)
+        for reason in "OptionalSecretNotFound", "PodSpecIncomplete":
+            (event,) = self.events("often", reason)
+            self.assertEqual(event["count"], 1, reason)
+
     def test_pod_that_waits_can_be_deleted(self):
         self.create(pod("many", container(env=[from_key("A", "secret", "later", "a")])))
         self.waits("many", "MandatorySecretNotFound")
         self.kubectl("delete", "pod", "many", "--wait=false")
         # In the first minute after a start it might have an instance of the process before.
         wait_for(lambda: self.pod("many") is None, 90, "a pod that waits can be deleted")
+
+
+# A volume of each kind, and what the cloud is asked for it. The Secret "keys" is in each.
+NAS = {"server": "1.cn-hangzhou.nas.aliyuncs.com", "path": "/data", "vers": "3"}
+OSS = {"bucket": "b", "url": "oss-cn-hangzhou-internal.aliyuncs.com"}
+KEYS = {"akId": "LTAIvolume", "akSecret": PLANTED}
+
+
+def csi(plugin, attributes, **more):
+    driver = f"{plugin}plugin.csi.alibabacloud.com"
+    return {"csi": {"driver": driver, "volumeHandle": f"d-{plugin}", "volumeAttributes": attributes, **more}}
+
+
+def flex(plugin, options, **more):
+    return {"flexVolume": {"driver": f"alicloud/{plugin}", "options": options, **more}}
+
+
+VOLUMES = {
+    "nfs": (
+        {"nfs": {"server": "192.0.2.4", "path": "/export", "readOnly": True}},
+        {"Type": "NFSVolume", "NFSVolume.Server": "192.0.2.4", "NFSVolume.Path": "/export", "NFSVolume.ReadOnly": "true"},
+    ),
+    "flex-nas": (flex("nas", NAS), ("nas", NAS, {})),
+    "flex-oss": (flex("oss", OSS, secretRef={"name": "keys"}), ("oss", {**OSS, **KEYS}, {})),
+    "flex-disk": (flex("disk", {"volumeSize": "40"}, fsType="xfs"), ("disk", {"volumeSize": "40"}, {"FsType": "xfs"})),
+    "csi-nas": (csi("nas", NAS), ("nas", {**NAS, "options": "nolock,tcp"}, {})),
+    "csi-oss": (csi("oss", OSS, nodePublishSecretRef={"name": "keys"}), ("oss", {**OSS, **KEYS}, {})),
+    "csi-disk": (csi("disk", {"type": "cloud_essd"}, fsType="ext4"), ("disk", {"volumeId": "d-disk"}, {"FsType": "ext4"})),
+}
+
+
+class ClaimTest(E2ETest):
+    config = {"LOG_LEVEL": "debug"}
+
+    def volume(self, name, source, **more):
+        """A PersistentVolume kept for the claim of that name; volumes belong to no namespace."""
+        full = f"{self.namespace}-{name}"
+        self.addCleanup(self.cluster.remove, f"/api/v1/persistentvolumes/{full}")
+        spec = {
+            "capacity": {"storage": "20Gi"},
+            "accessModes": ["ReadWriteMany"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {"namespace": self.namespace, "name": name},
+            **copy.deepcopy(source),
+            **more,
+        }
+        if name == "csi-oss":  # must say whose Secret it is, a flexVolume need not
+            spec["csi"]["nodePublishSecretRef"]["namespace"] = self.namespace
+        return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": full}, "spec": spec}
+
+    def claim(self, name):
+        spec = {
+            "accessModes": ["ReadWriteMany"],
+            "resources": {"requests": {"storage": "20Gi"}},
+            "storageClassName": "",
+            "volumeName": f"{self.namespace}-{name}",
+        }
+        return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+
+    def uses(self, *claims):
+        volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+        mounts = [{"name": name, "mountPath": f"/{name}"} for name in claims]
+        return container(volumeMounts=mounts), {"volumes": volumes, "automountServiceAccountToken": False}
+
+    def test_claims_bound_to_volumes_of_every_kind(self):
+        keys = secret("keys", **KEYS)
+        keys["metadata"]["namespace"] = self.namespace
+        self.cluster.apply(keys)
+        made = [self.claim(name) for name in VOLUMES]
+        for claim in made:
+            claim["metadata"]["namespace"] = self.namespace
+        made += [
+            self.volume(name, source, **({"mountOptions": ["nolock", "tcp"]} if name == "csi-nas" else {}))
+            for name, (source, _) in VOLUMES.items()
+        ]
+        self.cluster.apply(*made)
+        main, fields = self.uses(*VOLUMES)
+        self.create(pod("uses", main, **fields))
+        running = self.wait_running("uses", 120)
+        asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
+        for number, (name, (_, wanted)) in enumerate(VOLUMES.items(), 1):
+            prefix = f"Volume.{number}."
+            got = {key.removeprefix(prefix): value for key, value in asked.items() if key.startswith(prefix)}
+            options = got.pop("FlexVolume.Options", None)
+            if isinstance(wanted, tuple):
+                driver, options_wanted, others = wanted
+                self.assertEqual(json.loads(options), options_wanted, name)
+                wanted = {"Type": "FlexVolume", "FlexVolume.Driver": f"alicloud/{driver}"}
+                wanted.update({f"FlexVolume.{key}": value for key, value in others.items()})
+            self.assertEqual(got, {"Name": name, **wanted})
+            self.assertEqual(asked[f"Container.1.VolumeMount.{number}.Name"], name)
+            self.assertEqual(asked[f"Container.1.VolumeMount.{number}.MountPath"], f"/{name}")
+        shown = self.ecilet.read_log() + json.dumps(self.events()) + json.dumps(running["status"])
+        self.assertNotIn(PLANTED, shown, "keys of storage are shown")
+
+    def test_claim_is_waited_for_until_it_is_bound(self):
+        main, fields = self.uses("late")
+        self.create(pod("waits", main, **fields))
+        found = self.wait_pod("waits", lambda p: p["status"].get("reason") == "FailedMount", 20, "waits")
+        self.assertIn("there is no PersistentVolumeClaim", found["status"]["message"])
+        claim = self.claim("late")
+        del claim["spec"]["volumeName"]
+        self.apply(claim)
+        found = self.wait_pod("waits", lambda p: "is not bound" in p["status"].get("message", ""), 40, "waits on")
+        self.assertEqual((phase(found), found["status"]["reason"]), ("Pending", "FailedMount"))
+        wait_for(
+            lambda: any("is not bound" in event["message"] for event in self.events("waits", "FailedMount")), 20, "told"
+        )
+        self.assertEqual(self.ecisim.groups_of(found), [])
+        self.cluster.apply(self.volume("late", VOLUMES["nfs"][0]))
+        running = self.wait_running("waits", 120)
+        asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
+        self.assertEqual(asked["Volume.1.NFSVolume.Server"], "192.0.2.4")
+
+
+class ServicesTest(E2ETest):
+    def make_services(self, numbers, note=""):
+        for number in numbers:
+            metadata = {"name": f"s{number}", "annotations": {"example.com/note": note}}
+            service = {"metadata": metadata, "spec": {"ports": [{"name": "p", "port": 80}]}}
+            self.cluster.call("POST", f"/api/v1/namespaces/{self.namespace}/services", service)
+
+    def variables(self, name):
+        self.create(pod(name, automountServiceAccountToken=False))
+        running = self.wait_running(name, 40)
+        asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
+        return {value for key, value in asked.items() if re.fullmatch(r"Container\.1\.EnvironmentVar\.\d+\.Key", key)}
+
+    def test_more_services_than_one_reply_holds(self):
+        self.make_services(range(90), "x" * 6000)  # a list of more than 540 KB
+        self.assertLessEqual({f"S{number}_SERVICE_HOST" for number in range(90)}, self.variables("linked"))
+        self.assertEqual(self.events("linked", "PodSpecIncomplete"), [])
+        # Above what the containers may have none are set, an event says why, and the pod runs.
+        self.make_services(range(90, 105))
+        names = self.variables("too-many")
+        self.assertIn("services", self.wait_event("too-many", "PodSpecIncomplete")["message"])
+        self.assertNotIn("S1_SERVICE_HOST", names)
+        self.assertIn("KUBERNETES_SERVICE_HOST", names)
 
 
 class PlantedTest(E2ETest):
@@ -100,7 +270,39 @@ class PlantedTest(E2ETest):
         running = self.create(made) and self.wait_running("planted")
         asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
         self.assertIn(f"db://user:{PLANTED}@host", asked.values(), "they do reach the instance")
-        # Errors that speak of the request must not repeat it.
+        self.fail_with(made)
+        self.assert_hidden(PLANTED, ALSO)
+
+    def test_tokens_and_keys_of_registries_are_shown_nowhere(self):
+        def registry(name, auth, old=False):
+            hosts = {f"{name}.example": {"auth": auth}}
+            key = ".dockercfg" if old else ".dockerconfigjson"
+            made = secret(name, **{key: json.dumps(hosts if old else {"auths": hosts})})
+            return {**made, "type": "kubernetes.io/dockercfg" if old else "kubernetes.io/dockerconfigjson"}
+
+        good = base64.b64encode(f"user:{PLANTED}".encode()).decode()
+        # The third cannot be read, the fourth is not there: pods run without them, with an event.
+        self.apply(registry("one", good), registry("two", good, old=True), registry("bad", ALSO + "***"))
+        token = {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 3600, "path": "token"}}
+        made = pod(
+            "pulls",
+            container(volumeMounts=[{"name": "t", "mountPath": "/t"}]),
+            imagePullSecrets=[{"name": name} for name in ("one", "two", "bad", "none")],
+            volumes=[{"name": "t", "projected": {"sources": [token]}}],
+            automountServiceAccountToken=False,
+        )
+        running = self.create(made) and self.wait_running("pulls")
+        asked = self.ecisim.parameters(self.ecisim.groups_of(running)[0]["id"])
+        self.assertEqual([value for value in asked.values() if value == PLANTED], [PLANTED] * 2, "they are sent")
+        content = asked["Volume.1.ConfigFileVolume.ConfigFileToPath.1.Content"]
+        token = base64.b64decode(content).decode()
+        self.assertEqual(token.count("."), 2, "a signed token")
+        self.wait_event("pulls", "FailedToRetrieveImagePullSecret")
+        self.fail_with(made)
+        self.assert_hidden(PLANTED, ALSO, good, token, token.rsplit(".", 1)[1])
+
+    def fail_with(self, made):
+        """Errors that speak of the request must not repeat it."""
         for number, fault in enumerate(
             (
                 {"status": 400, "code": "InvalidParameter", "message": "The specified parameter is wrong."},
@@ -112,6 +314,8 @@ class PlantedTest(E2ETest):
             self.ecisim.fault(action="CreateContainerGroup", count=1, **fault)
             self.create({**made, "metadata": {"name": f"again{number}"}})
             wait_for(lambda n=number: self.events(f"again{n}"), 20, f"an event of again{number}")
+
+    def assert_hidden(self, *values):
         shown = {
             "log": self.ecilet.read_log(),
             "events": json.dumps(self.cluster.get("/api/v1/events")),
@@ -119,6 +323,6 @@ class PlantedTest(E2ETest):
             "node": json.dumps(self.node()),
         }
         for place, text in shown.items():
-            for value in PLANTED, ALSO:
+            for value in values:
                 for form in value, base64.b64encode(value.encode()).decode():
                     self.assertNotIn(form, text, f"a Secret's value is shown in the {place}")

@@ -15,9 +15,9 @@ REFUSED = {
         pod_spec(volumes=[{"name": "v", "csi": {"driver": "csi.example.com"}}], **NO_TOKEN),
         "spec.volumes[0].csi",
     ),
-    "dropped-capability": (
-        pod_spec(container(securityContext={"capabilities": {"drop": ["ALL"]}})),
-        "spec.containers[0].securityContext.capabilities.drop",
+    "host-port": (
+        pod_spec(container(ports=[{"containerPort": 80, "hostPort": 8080}])),
+        "spec.containers[0].ports[0].hostPort",
     ),
     "privileged": (
         pod_spec(container(securityContext={"privileged": True})),

@@ -11,8 +11,12 @@ class StockTest(E2ETest):
         return self.create(made)[0]
 
     def tearDown(self):
-        self.ecisim.set(no_stock="")
+        self.ecisim.set(no_stock="", vswitches="")
         super().tearDown()
+
+    def groups(self, made):
+        """(alive, ever) of this pod."""
+        return len(self.ecisim.groups_of(made, exists="true")), len(self.ecisim.groups_of(made))
 
     def test_fail_fast_fails_and_fail_back_waits_for_stock(self):
         self.ecisim.set(no_stock="all")
@@ -44,3 +48,24 @@ class StockTest(E2ETest):
         self.assertEqual(phase(self.pod("back")), "Pending")
         self.ecisim.clear_faults()
         self.wait_running("back", 30)
+
+    def test_another_zone_or_size_is_one_instance(self):
+        self.ecisim.set(vswitches="vsw-e2e1:cn-hangzhou-h,vsw-e2e2:cn-hangzhou-i")
+        self.ecisim.set(no_stock="cn-hangzhou-h,ecs.c6.large")
+        zone = self.make("zone")
+        size = self.make("size", **{"k8s.aliyun.com/eci-use-specs": "ecs.c6.large,2-4Gi"})
+        for name, made in ("zone", zone), ("size", size):
+            self.wait_running(name, 30)
+            self.assertEqual(self.groups(made), (1, 1), "the cloud chose among what it was given")
+
+    def test_stock_that_comes_late_is_paid_once(self):
+        self.ecisim.set(no_stock="all")
+        made = self.make("patient")
+        wait_for(lambda: self.groups(made)[1] >= 3, 60, "it is tried again and again")
+        self.assertEqual(phase(self.pod("patient")), "Pending")
+        told = self.wait_event("patient", "FailedScheduling")
+        self.assertEqual(told["type"], "Warning")
+        self.ecisim.set(no_stock="")
+        self.wait_running("patient", 60)
+        wait_for(lambda: self.groups(made)[0] == 1, 30, "what had failed is gone")
+        # tearDown looks whether two were alive at once.

@@ -233,6 +233,7 @@ class OwnCertificateTest(E2ETest):
     def tearDownClass(cls):
         super().tearDownClass()
         cls.cluster.remove(HOOKS)
+        cls.cluster.remove("/api/v1/namespaces/kube-system/secrets/vk-webhook-certs")
 
     def test_labels_send_pods(self):
         wait_for(lambda: self.cluster.find(HOOKS), 15, "vk-webhook is registered")

@@ -79,6 +79,10 @@ static void write_containers(struct jw *jw, struct group *group, struct usage *s
         sum->cache_bytes += usage.cache_bytes;
         sum->rss_bytes += usage.rss_bytes;
         sum->working_set_bytes += usage.working_set_bytes;
+        sum->read_bytes += usage.read_bytes;
+        sum->read_calls += usage.read_calls;
+        sum->written_bytes += usage.written_bytes;
+        sum->write_calls += usage.write_calls;
         jw_open(jw, '{');
         jw_ktext(jw, "Name", container->name);
         write_cpu(jw, rate, usage.cpu_ns, cpu > 0 ? cpu : group->size.cpu);
@@ -108,23 +112,25 @@ static void write_network(struct jw *jw, const struct group *group)
     jw_close(jw, '}');
 }
 
-static void write_storage(struct jw *jw, bool is_multi)
+static void write_storage(struct jw *jw, const struct group *group, const struct usage *sum,
+                          bool is_multi)
 {
+    long long used = (long long)runtime->disk_bytes(group);
     jw_kopen(jw, "Disk", '[');
     jw_open(jw, '{');
     jw_ktext(jw, "Device", "/dev/vda");
-    jw_klong(jw, "ReadBytes", 0);
-    jw_klong(jw, "WriteBytes", 0);
-    jw_klong(jw, is_multi ? "ReadIo" : "ReadIO", 0);
-    jw_klong(jw, is_multi ? "WriteIo" : "WriteIO", 0);
+    jw_klong(jw, "ReadBytes", (long long)sum->read_bytes);
+    jw_klong(jw, "WriteBytes", (long long)sum->written_bytes);
+    jw_klong(jw, is_multi ? "ReadIo" : "ReadIO", (long long)sum->read_calls);
+    jw_klong(jw, is_multi ? "WriteIo" : "WriteIO", (long long)sum->write_calls);
     jw_close(jw, '}');
     jw_close(jw, ']');
     jw_kopen(jw, "Filesystem", '[');
     jw_open(jw, '{');
     jw_ktext(jw, "FsName", "/dev/vda1");
     jw_klong(jw, "Capacity", DISK_BYTES);
-    jw_klong(jw, "Usage", 0);
-    jw_klong(jw, "Available", DISK_BYTES);
+    jw_klong(jw, "Usage", used);
+    jw_klong(jw, "Available", used < DISK_BYTES ? DISK_BYTES - used : 0);
     if (!is_multi) {
         jw_ktext(jw, "Category", "System");
     }
@@ -145,7 +151,7 @@ static void write_records(struct jw *jw, struct group *group, bool is_multi)
         write_cpu(jw, rate, sum.cpu_ns, group->size.cpu);
         write_memory(jw, &sum, group->size.memory);
         write_network(jw, group);
-        write_storage(jw, is_multi);
+        write_storage(jw, group, &sum, is_multi);
         jw_close(jw, '}');
     }
     jw_close(jw, ']');

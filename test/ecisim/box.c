@@ -170,6 +170,11 @@ static struct usage box_usage(const struct container *container)
     return box == NULL ? (struct usage){0} : cgroup_usage(box->id);
 }
 
+static unsigned long long box_disk_bytes(const struct group *group)
+{
+    return group->box == NULL ? 0 : pod_disk_bytes(group->box);
+}
+
 /* The line of eth0 in /proc/PID/net/dev: eight numbers received, eight sent. */
 static struct traffic box_traffic(const struct group *group)
 {
@@ -230,5 +235,6 @@ const struct runtime runtime_box = {
     .exec_resize = box_exec_resize,
     .exec_cancel = box_exec_cancel,
     .usage = box_usage,
+    .disk_bytes = box_disk_bytes,
     .traffic = box_traffic,
 };

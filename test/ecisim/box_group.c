@@ -117,6 +117,70 @@ bool cgroup_had_oom(const char *id)
     return had_oom;
 }
 
+/* Of every device: the sum of the numbers behind `name` in lines like "8:0 Read 4096". */
+static unsigned long long sum_behind(const struct buf *text, const char *name)
+{
+    unsigned long long sum = 0;
+    for (const char *at = buf_string(text); (at = strstr(at, name)) != NULL;) {
+        at += strlen(name);
+        sum += strtoull(at, NULL, 10);
+    }
+    return sum;
+}
+
+static void read_disk_v1(struct usage *usage, const char *id, struct buf *text)
+{
+    if (read_one(text, "/blkio", id, "blkio.throttle.io_service_bytes_recursive")) {
+        usage->read_bytes = sum_behind(text, " Read ");
+        usage->written_bytes = sum_behind(text, " Write ");
+    }
+    if (read_one(text, "/blkio", id, "blkio.throttle.io_serviced_recursive")) {
+        usage->read_calls = sum_behind(text, " Read ");
+        usage->write_calls = sum_behind(text, " Write ");
+    }
+}
+
+/* "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 ..." */
+static void read_disk_v2(struct usage *usage, const char *id, struct buf *text)
+{
+    if (read_one(text, "", id, "io.stat")) {
+        usage->read_bytes = sum_behind(text, " rbytes=");
+        usage->written_bytes = sum_behind(text, " wbytes=");
+        usage->read_calls = sum_behind(text, " rios=");
+        usage->write_calls = sum_behind(text, " wios=");
+    }
+}
+
+/* The number behind "name: " in /proc/PID/io. */
+static unsigned long long behind(const struct buf *text, const char *name)
+{
+    const char *at = strstr(buf_string(text), name);
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+/* Kernels that do not throttle count nothing for the group. Each process counts its own and that of
+ * the children it has waited for; calls are of the program then, not of the disk. */
+static void read_disk_of_processes(struct usage *usage, const char *id, struct buf *pids)
+{
+    char path[64];
+    struct buf text = {0};
+    if (!read_one(pids, "/memory", id, "cgroup.procs") && !read_one(pids, "", id, "cgroup.procs")) {
+        return;
+    }
+    for (char *rest = NULL, *pid = strtok_r(pids->data, "\n", &rest); pid != NULL;
+         pid = strtok_r(NULL, "\n", &rest)) {
+        snprintf(path, sizeof path, "/proc/%s/io", pid);
+        buf_clear(&text);
+        if (read_file(path, &text)) {
+            usage->read_bytes += behind(&text, "\nread_bytes: ");
+            usage->written_bytes += behind(&text, "\nwrite_bytes: ");
+            usage->read_calls += behind(&text, "\nsyscr: ");
+            usage->write_calls += behind(&text, "\nsyscw: ");
+        }
+    }
+    buf_free(&text);
+}
+
 static void read_v1(struct usage *usage, const char *id, struct buf *text)
 {
     if (read_one(text, "/cpuacct", id, "cpuacct.usage")) {
@@ -155,8 +219,13 @@ struct usage cgroup_usage(const char *id)
     struct buf text = {0};
     if (read_one(&text, "", id, "cpu.stat")) {
         read_v2(&usage, id, &text);
+        read_disk_v2(&usage, id, &text);
     } else {
         read_v1(&usage, id, &text);
+        read_disk_v1(&usage, id, &text);
+    }
+    if (usage.read_calls + usage.write_calls == 0) {
+        read_disk_of_processes(&usage, id, &text);
     }
     buf_free(&text);
     return usage;

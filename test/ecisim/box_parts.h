@@ -90,6 +90,9 @@ void root_unmake(const char *dir);
 bool pod_files_make(const struct pod *pod);
 void pod_files_unmake(const struct pod *pod);
 void pod_wipe(const struct pod *pod); /* empties the emptyDir volumes */
+/* What its volumes take, and what its containers have written (their images, too, when they had to
+ * be copied). */
+unsigned long long pod_disk_bytes(const struct pod *pod);
 /* The folder of the image, in the arena; the base (busybox) when it is unknown. */
 const char *image_dir(struct arena *arena, const char *image, bool *is_base);
 

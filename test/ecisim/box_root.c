@@ -6,6 +6,7 @@
  *   groups/ID/c/NAME-N/       run N of a container: config.json, pid, message, and
  *                   rootfs    an overlay of the image and upper, or a copy of the image
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,31 @@ void root_unmake(const char *dir)
     buf_free(&root);
 }
 
+/* ---- how much it is -------------------------------------------------------------------------- */
+
+#define FILES_MAX 200000 /* looked at; it is done while the loop waits */
+
+static struct {
+    unsigned long long bytes;
+    unsigned files;
+} found;
+
+static int add_file(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)path;
+    (void)place;
+    found.bytes += kind == FTW_NS ? 0 : (unsigned long long)info->st_blocks * 512;
+    return ++found.files > FILES_MAX;
+}
+
+/* Not across mounts: an overlay shows the image, a volume in memory is no disk. */
+unsigned long long pod_disk_bytes(const struct pod *pod)
+{
+    found.bytes = found.files = 0;
+    (void)nftw(pod->dir, add_file, 16, FTW_PHYS | FTW_MOUNT);
+    return found.bytes;
+}
+
 /* ---- what the containers of a group share ---------------------------------------------------- */
 
 static unsigned octal(const struct node *node, const char *path, unsigned other)
@@ -121,6 +147,19 @@ static bool make_config_file(struct arena *arena, const char *dir, const struct 
            write_file(path, data, bytes < 0 ? 0 : (size_t)bytes, octal(file, "Mode", mode));
 }
 
+/* A limit holds where the kernel can hold it: in memory. "8Mi" is 8m to tmpfs; limits in other
+ * units are not held. */
+static const char *memory_options(struct arena *arena, const struct node *volume)
+{
+    const char *limit = tree_text(volume, "EmptyDirVolume.SizeLimit");
+    char *end = NULL;
+    unsigned long number = limit == NULL ? 0 : strtoul(limit, &end, 10);
+    bool is_binary =
+        number > 0 && strchr("KMG", end[0]) != NULL && end[0] != '\0' && text_is(end + 1, "i");
+    return is_binary ? arena_fmt(arena, "mode=0777,size=%lu%c", number, end[0] | 0x20)
+                     : "mode=0777";
+}
+
 /* Volumes of the cloud (NFS, disks, buckets) are empty folders here. */
 static bool make_volume(struct arena *arena, const struct pod *pod, const struct node *volume)
 {
@@ -128,7 +167,7 @@ static bool make_volume(struct arena *arena, const struct pod *pod, const struct
     unsigned mode = octal(volume, "ConfigFileVolume.DefaultMode", 0644);
     bool is_good = make_dirs(dir) && chmod(dir, 0777) == 0;
     if (is_good && text_is(tree_text(volume, "EmptyDirVolume.Medium"), "Memory")) {
-        is_good = mount("tmpfs", dir, "tmpfs", 0, "mode=0777") == 0;
+        is_good = mount("tmpfs", dir, "tmpfs", 0, memory_options(arena, volume)) == 0;
     }
     for (const struct node *file = tree_list(volume, "ConfigFileVolume.ConfigFileToPath");
          file != NULL && is_good; file = file->next) {

@@ -17,6 +17,8 @@ struct usage {
     unsigned long long cache_bytes;
     unsigned long long rss_bytes;
     unsigned long long working_set_bytes;
+    unsigned long long read_bytes, read_calls; /* of the disk */
+    unsigned long long written_bytes, write_calls;
 };
 
 struct traffic {
@@ -51,6 +53,8 @@ struct runtime {
     /* What a container or the network of a group has used so far; zero when nothing is known. */
     struct usage (*usage)(const struct container *container);
     struct traffic (*traffic)(const struct group *group);
+    /* What its containers and volumes take of the disk now. */
+    unsigned long long (*disk_bytes)(const struct group *group);
 };
 
 extern const struct runtime *runtime;

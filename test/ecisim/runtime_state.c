@@ -216,6 +216,12 @@ static void state_exec_cancel(struct session *session)
 }
 
 /* Truthful: nothing is used, because nothing runs. */
+static unsigned long long state_disk_bytes(const struct group *group)
+{
+    (void)group;
+    return 0;
+}
+
 static struct usage state_usage(const struct container *container)
 {
     (void)container;
@@ -242,5 +248,6 @@ const struct runtime runtime_state = {
     .exec_resize = state_exec_resize,
     .exec_cancel = state_exec_cancel,
     .usage = state_usage,
+    .disk_bytes = state_disk_bytes,
     .traffic = state_traffic,
 };

@@ -6,6 +6,7 @@
 
 #include "spec/pod_status.h"
 #include "spec/pod_to_eci.h"
+#include "spec/service_env.h"
 
 static char memory[4 << 20];
 static char pod_memory[8 << 20];
@@ -14,6 +15,23 @@ static char body[1 << 20];
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static struct spec_refs refs;
+
+/* A page of services as app keeps it: what is left of any JSON can be read again. */
+static json trimmed(json page, struct arena *arena)
+{
+    struct json_write writer;
+    struct buf out;
+    json again = JSON_NONE;
+
+    buf_init(&out, body, sizeof body);
+    json_write_init(&writer, &out);
+    service_env_trim(page, &writer);
+    str text = json_write_ok(&writer) ? arena_copy(arena, buf_str(&out)) : STR_NONE;
+    if (!str_is_empty(text) && json_parse(text, arena, &again, NULL) == ERR_BAD_INPUT) {
+        abort();
+    }
+    return again;
+}
 
 /*
  * What the pod needs is taken from its member "objects", one after the other, and the next byte of
@@ -35,6 +53,9 @@ static bool find_objects(json pod, struct arena *arena, uint8_t states)
             refs.items[at].state = is_found ? SPEC_REF_FOUND : rare[states & 3];
             refs.items[at].why = S("why");
             refs.items[at].object = is_found ? next : JSON_NONE;
+            if (is_found && refs.items[at].kind == SPEC_REF_SERVICES && (states & 8) != 0) {
+                refs.items[at].object = trimmed(next, arena);
+            }
             next = json_is_there(next) ? json_next(next) : next;
         }
     }

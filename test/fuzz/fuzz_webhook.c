@@ -27,7 +27,12 @@ static void use_profile(void)
     static const char data[] =
         "{\"selectors\":\"[{\\\"name\\\":\\\"a\\\",\\\"objectSelector\\\":{\\\"matchLabels\\\":"
         "{\\\"eci\\\":\\\"true\\\"}},\\\"effect\\\":{\\\"annotations\\\":{\\\"x.y/z\\\":\\\"1\\\"},"
-        "\\\"labels\\\":{\\\"l\\\":\\\"2\\\"}}}]\"}";
+        "\\\"labels\\\":{\\\"l\\\":\\\"2\\\"}}},{\\\"name\\\":\\\"b\\\",\\\"objectSelector\\\":"
+        "{\\\"matchExpressions\\\":[{\\\"key\\\":\\\"l\\\",\\\"operator\\\":\\\"In\\\","
+        "\\\"values\\\":"
+        "[\\\"2\\\",\\\"3\\\"]},{\\\"key\\\":\\\"m\\\",\\\"operator\\\":\\\"DoesNotExist\\\"}]},"
+        "\\\"effect\\\":{\\\"labels\\\":{\\\"m\\\":\\\"4\\\"}}},{\\\"name\\\":\\\"c\\\","
+        "\\\"effect\\\":{\\\"annotations\\\":{\\\"n\\\":\\\"5\\\"}}}]\"}";
     struct arena arena;
     struct profile_fault fault;
     json root;

@@ -109,6 +109,12 @@ void agent_crash(struct world *world, struct world_agent *agent)
     (void)own_step(world, agent, STEP_RESTART, away_ms);
 }
 
+void agent_dies_on(struct world *world, struct world_agent *agent, uint32_t pod)
+{
+    agent->deaths[pod]++;
+    agent_crash(world, agent);
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static bool is_poll(enum effect_kind kind)
@@ -213,6 +219,7 @@ static void address_groups(struct world_agent *agent, const struct effect *effec
 void agent_send(struct world *world, struct world_agent *agent, const struct effect *effect,
                 const struct world_step *more)
 {
+    check_aside(world, agent, effect);
     world->figures.effects++;
     world->writes_since += is_poll(effect->kind) ? 0 : 1;
     world_digest(world, (uint64_t)effect->kind << 32 ^ (uint64_t)world->now_ms);
@@ -244,6 +251,12 @@ void agent_send(struct world *world, struct world_agent *agent, const struct eff
 void agent_send_create(struct world *world, struct world_agent *agent,
                        const struct world_step *read)
 {
+    uint32_t slot;
+    const struct world_pod *pod = pod_of_uid(world, read->uid, &slot);
+    if (pod->kills_at_create) {
+        agent_dies_on(world, agent, slot);
+        return;
+    }
     struct world_step *step = launch(world, agent, &read->effect, true);
     if (step != NULL) {
         memcpy(step->uid, read->uid, sizeof step->uid);
@@ -281,6 +294,8 @@ void agent_turn(struct world *world, struct world_agent *agent)
     while (agent->is_alive && brain_next(agent->brain, now_ms, &effect)) {
         if (effect.kind == EFFECT_RELIST) {
             (void)own_step(world, agent, STEP_LIST, world_delay(world));
+        } else if (world_chance(world, world->options.no_room)) {
+            brain_undo(agent->brain, &effect, now_ms);
         } else {
             agent_send(world, agent, &effect, NULL);
         }

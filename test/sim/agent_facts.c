@@ -39,6 +39,11 @@ static void report_row(struct world *world, struct world_agent *agent, struct gr
     }
     handle h = group->pod;
     struct pod *pod = brain_pod(brain, h);
+    uint32_t slot = world->groups[row->group].pod;
+    if (world->pods[slot].kills_at_report) {
+        agent_dies_on(world, agent, slot);
+        return;
+    }
     struct world_step more = {.past = pod->past, .row_hash = group->row_hash, .a = row->group};
     more.past.phase = phase_of(row->status, pod->phase);
     more.past.condition[POD_CONDITION_READY] = row->status == ECI_STATUS_RUNNING ? 'T' : 'F';
@@ -59,7 +64,7 @@ static void report_init(struct world *world, struct world_agent *agent, struct g
     handle h = group->pod;
     struct world_step more = {
         .past = brain_pod(brain, h)->past, .is_init = true, .a = row->group};
-    bool is_settled = row->status >= ECI_STATUS_RUNNING;
+    bool is_settled = row->status >= ECI_STATUS_RUNNING; /* without init containers: described */
     more.past.init_hash = is_settled ? 2 : 1;
     if (brain_report(brain, group, more.past.init_hash, true, is_settled,
                      agent_now(world, agent))) {
@@ -142,11 +147,18 @@ static void reply_to_pod(struct world *world, struct world_agent *agent,
 static void create_replied(struct world *world, struct world_agent *agent,
                            const struct world_step *reply)
 {
+    msec now_ms = agent_now(world, agent);
     if (!reply->is_second && reply->err == ERR_OK && reply->outcome == CREATE_ACCEPTED) {
-        agent_send_create(world, agent, reply); /* it may be created */
+        if (world_chance(world, world->options.no_room)) {
+            brain_undo(agent->brain, &reply->effect, now_ms);
+        } else if (world_chance(world, world->options.waits)) {
+            brain_create_waits(agent->brain, reply->effect.pod, "MandatorySecretNotFound",
+                               S("simulated"), now_ms);
+        } else {
+            agent_send_create(world, agent, reply); /* it may be created */
+        }
         return;
     }
-    msec now_ms = agent_now(world, agent);
     if (reply->is_second) {
         brain_cloud_answered(agent->brain, reply->err, STR_NONE, now_ms);
     }
@@ -222,11 +234,20 @@ void agent_give_object(struct world *world, struct world_agent *agent, uint32_t 
                                   .has_init = pod->has_init,
                                   .past = &object->past,
                                   .instance_id = note != NULL ? str_of(note->id) : STR_NONE,
-                                  .instance_attempt = note != NULL ? note->attempt : 0};
+                                  .instance_attempt = note != NULL ? note->attempt : 0,
+                                  .is_described = object->past.init_hash != 0};
+    msec now_ms = agent_now(world, agent);
+    if (agent->deaths[slot] >= AGENT_DEATHS_MAX) {
+        enum err aside_err = brain_pod_aside(agent->brain, &news, "it is poisonous", now_ms);
+        if (aside_err != ERR_OK && aside_err != ERR_FULL) {
+            world_broken(world, "pod not set aside: %s", err_name(aside_err));
+        }
+        return;
+    }
     const struct pod *known = brain_find_pod(agent->brain, news.uid);
     bool is_overwritten = known != NULL && known->past.condition[POD_CONDITION_READY] == 'T' &&
                           object->past.condition[POD_CONDITION_READY] != 'T';
-    enum err err = brain_pod_seen(agent->brain, &news, agent_now(world, agent), NULL);
+    enum err err = brain_pod_seen(agent->brain, &news, now_ms, NULL);
     if (err != ERR_OK && err != ERR_FULL) {
         world_broken(world, "pod not taken: %s", err_name(err));
     }

@@ -13,13 +13,30 @@
  */
 #include "world.h"
 
-#define EXPLAINED_MS 1800000 /* a pod that waits for so long has been told why */
+#define EXPLAINED_MS 300000 /* a pod that waits for so long has been told why */
 
+#define TWIN_ENDED_MS 60000  /* one that has ended is known to have by then */
 #define TWIN_SHOWS_MS 120000 /* one that a forgetful cloud made is known by then */
 
 static bool is_forgetful(const struct world *world)
 {
     return world->options.token_memory_ms == 0;
+}
+
+/* A process that took one of two groups for one too many knew what the other was a moment ago: the
+ * newest reading, and the way of the delete. Where the token keeps twins from being made this never
+ * counts. */
+static bool had_a_twin_lately(const struct world *world, const struct world_pod *pod,
+                              const struct world_group *not_this)
+{
+    for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
+        const struct world_group *group = &world->groups[i - 1];
+        bool goes = !eci_status_is_live(group->status) || group->status == ECI_STATUS_TERMINATING;
+        if (group != not_this && goes && world->now_ms - group->changed_ms < TWIN_ENDED_MS) {
+            return is_forgetful(world) && pod->was_twin;
+        }
+    }
+    return false;
 }
 
 static bool is_split(const struct world *world)
@@ -48,8 +65,9 @@ void check_deletion(struct world *world, const struct world_group *group)
     const struct world_pod *pod = &world->pods[group->pod];
     const struct world_object *object = &pod->object;
     bool is_just = !object->exists || object->is_leaving || pod_phase_is_terminal(object->phase) ||
-                   pod->live > 1 || eci_status_is_terminal(group->status) ||
-                   group->status == ECI_STATUS_TERMINATING;
+                   pod->live > 1 || had_a_twin_lately(world, pod, group) ||
+                   (is_split(world) && pod->has_ended) || /* an older status came later */
+                   eci_status_is_terminal(group->status) || group->status == ECI_STATUS_TERMINATING;
     if (!is_just) {
         world_broken(world, "I3: group %s was deleted although its pod %s lives", group->id,
                      pod->uid);
@@ -87,10 +105,31 @@ void check_status(struct world *world, const struct world_pod *pod, enum pod_pha
         world_broken(world, "I5: a phase went back: pod %s from %s to %s", pod->uid,
                      pod_phase_name(before), pod_phase_name(phase));
     }
+    world->pods[pod - world->pods].has_ended |= pod_phase_is_terminal(phase);
     bool was_deleted = is_split(world) && pod->object.is_leaving; /* by the other one */
     if (pod_phase_is_terminal(phase) && !pod->cause_seen && !was_deleted) {
         world_broken(world, "I4: pod %s became %s without a cause", pod->uid,
                      pod_phase_name(phase));
+    }
+}
+
+/* A process died on it often enough: it only removes what leaves, or a group too many. */
+void check_aside(struct world *world, const struct world_agent *agent, const struct effect *effect)
+{
+    const struct group *group =
+        effect->kind == EFFECT_DELETE ? brain_group(agent->brain, effect->groups[0]) : NULL;
+    const struct pod *believed = brain_pod(agent->brain, group != NULL ? group->pod : effect->pod);
+    uint32_t slot;
+    const struct world_pod *pod = believed != NULL ? pod_of_uid(world, believed->uid, &slot) : NULL;
+    if (pod == NULL || agent->deaths[slot] < AGENT_DEATHS_MAX || !pod->object.exists ||
+        pod->object.is_leaving || !effect_is_write(effect->kind)) {
+        return;
+    }
+    bool is_extra =
+        group != NULL && pod->newest_group != 0 && world->groups[pod->newest_group - 1].before != 0;
+    if (!is_extra) {
+        world_broken(world, "row 41: pod %s is set aside, but not left alone: %s", pod->uid,
+                     effect_name(effect->kind));
     }
 }
 
@@ -144,12 +183,17 @@ static void check_pod_converged(struct world *world, const struct world_pod *pod
                                 bool lists_nothing)
 {
     enum pod_phase phase = pod->object.phase;
-    if (pod->object.is_leaving) {
-        world_broken(world, "I2: pod %s is still leaving", pod->uid);
-    } else if (pod_phase_is_terminal(phase) || (lists_nothing && pod->newest_group != 0)) {
+    bool is_poison = pod->kills_at_create || pod->kills_at_report;
+    if (is_poison && !pod->object.is_leaving) {
+        if (pod->told_ms == 0) {
+            world_broken(world, "I12: nobody was told that pod %s is set aside", pod->uid);
+        }
+    } else if (lists_nothing && pod->newest_group != 0) {
         return; /* a cloud that lists nothing looks like a missing permission: it proves nothing */
-    } else if (pod->is_bad && pod->newest_group == 0 && is_split(world)) {
-        return; /* the other's older status may stand last: writes carry no version */
+    } else if (pod->object.is_leaving) {
+        world_broken(world, "I2: pod %s is still leaving", pod->uid);
+    } else if (pod_phase_is_terminal(phase)) {
+        return;
     } else if (pod->is_bad && pod->newest_group == 0) {
         world_broken(world, "I2: pod %s cannot run and is still %s", pod->uid,
                      pod_phase_name(phase));

@@ -224,6 +224,9 @@ void api_arrive(struct world *world, struct world_step *request, struct world_st
         reply->outcome = has_changed ? CREATE_POD_CHANGED : CREATE_ACCEPTED;
     } else if (kind != EFFECT_PROVE && world_chance(world, world->options.conflict)) {
         reply->err = ERR_CONFLICT;
+    } else if (kind == EFFECT_SAY && pod_phase_is_terminal(pod->object.phase) &&
+               !pod_phase_is_terminal(request->past.phase)) {
+        reply->err = ERR_CONFLICT; /* it is read first, and an end is the end */
     } else if (kind == EFFECT_FINISH) {
         finish(world, pod, slot);
     } else if (kind != EFFECT_PROVE) {

@@ -188,27 +188,100 @@ static void api_outage(struct world *world)
     pass(world, 60000);
 }
 
+/* The API server shows pods or does not, and says nothing about it: every watch has expired. */
+static void set_shown(struct world *world, bool are_shown)
+{
+    for (uint32_t i = 0; i < world->pods_count; i++) {
+        struct world_object *object = &world->pods[i].object;
+        world->pods_existing += are_shown ? 1 : 0;
+        world->pods_existing -= object->exists ? 1 : 0;
+        object->exists = are_shown;
+    }
+    world->compacted = ++world->version;
+    for (uint32_t i = 0; i < world->options.agents; i++) {
+        api_watch_cut(world, &world->agents[i], 1000);
+    }
+}
+
+/* The control plane comes back from a backup that is older than all pods; a newer one is found
+ * later. The groups must live through it (the brake), or the pods lose them. */
+static void old_backup(struct world *world)
+{
+    for (int i = 0; i < 8; i++) {
+        (void)world_pod_create(world, false, false);
+    }
+    pass(world, 30000);
+    set_shown(world, false);
+    pass(world, 600000);
+    for (uint32_t i = 0; i < world->groups_count; i++) {
+        if (world->groups[i].is_gone) {
+            world_broken(world, "I3: group %s was deleted on the word of a backup",
+                         world->groups[i].id);
+        }
+    }
+    set_shown(world, true);
+    pass(world, 120000);
+}
+
+/* The first kills who translates it, the second who translates its status. */
+static void poison(struct world *world)
+{
+    world->options.poison = 1000;
+    (void)world_pod_create(world, false, false);
+    uint32_t pod = world_pod_create(world, false, false);
+    world->options.poison = 0;
+    (void)world_pod_create(world, false, false);
+    pass(world, 60000);
+    world_pod_delete(world, pod, false);
+    pass(world, 60000);
+}
+
+/* The leader sleeps in the midst of its work, the other does it, and the first one wakes up. */
+static void old_leader_wakes(struct world *world)
+{
+    uint32_t a = world_pod_create(world, false, false);
+    (void)world_pod_create(world, true, false);
+    world->agents[0].stalled_until_ms = world->now_ms + 60000;
+    pass(world, 30000);
+    world_pod_delete(world, a, false);
+    pass(world, 31000);
+    (void)world_pod_create(world, false, false);
+    pass(world, 60000);
+}
+
+#define TWO_CRASHES 1u  /* also with a second one, during the recovery */
+#define TWO_GATEWAYS 2u /* that both believe to lead */
+#define NO_TOKENS 4u    /* the cloud forgets client tokens at once */
+
 static const struct scenario {
     const char *name;
     void (*play)(struct world *world);
-    bool is_doubled; /* also with two crashes */
+    unsigned how;
 } scenarios[] = {
-    {"create", create, true},
-    {"create with init containers", create_init, false},
-    {"delete", delete, true},
-    {"delete while it is created", delete_at_once, true},
-    {"force delete", force_delete, false},
-    {"three pods come and go", three, false},
-    {"a pod ends by itself", ends, false},
-    {"delete during an outage", delete_in_outage, false},
-    {"create while no reply comes", create_in_outage, true},
-    {"no stock, found out later", schedule_failed, true},
-    {"spot reclaim", spot_reclaim, false},
-    {"finish with conflict", finish_with_conflict, false},
-    {"restart with an orphan", orphan, false},
-    {"token clash", token_clash, true},
-    {"deleted by hand in the cloud", hand_deletion, false},
-    {"delete while the API server is away", api_outage, false},
+    {"create", create, TWO_CRASHES},
+    {"create with init containers", create_init, 0},
+    {"delete", delete, TWO_CRASHES},
+    {"delete while it is created", delete_at_once, TWO_CRASHES},
+    {"force delete", force_delete, 0},
+    {"three pods come and go", three, 0},
+    {"a pod ends by itself", ends, 0},
+    {"delete during an outage", delete_in_outage, 0},
+    {"create while no reply comes", create_in_outage, TWO_CRASHES},
+    {"no stock, found out later", schedule_failed, TWO_CRASHES},
+    {"spot reclaim", spot_reclaim, 0},
+    {"finish with conflict", finish_with_conflict, 0},
+    {"restart with an orphan", orphan, 0},
+    {"token clash", token_clash, TWO_CRASHES},
+    {"deleted by hand in the cloud", hand_deletion, 0},
+    {"delete while the API server is away", api_outage, 0},
+    {"control plane from an old backup", old_backup, 0},
+    {"poisonous pods", poison, 0},
+    {"two gateways", three, TWO_GATEWAYS},
+    {"two gateways, no stock", schedule_failed, TWO_GATEWAYS},
+    {"two gateways, the first wakes up", old_leader_wakes, TWO_GATEWAYS},
+    {"two gateways, no tokens", three, TWO_GATEWAYS | NO_TOKENS},
+    {"two gateways, no tokens, no stock", schedule_failed, TWO_GATEWAYS | NO_TOKENS},
+    {"two gateways, no tokens, the first wakes up", old_leader_wakes, TWO_GATEWAYS | NO_TOKENS},
 };
 
 #define SCENARIOS_COUNT (sizeof scenarios / sizeof scenarios[0])
@@ -220,9 +293,10 @@ static uint64_t play(const struct scenario *scenario, uint32_t crash_at, uint32_
     struct world *world = calloc(1, sizeof *world);
     const struct world_options options = {.seed = 1,
                                           .pods_limit = 16,
-                                          .agents = 1,
+                                          .agents = (scenario->how & TWO_GATEWAYS) != 0 ? 2 : 1,
                                           .delay_max_ms = 40,
-                                          .token_memory_ms = WORLD_EVER,
+                                          .token_memory_ms =
+                                              (scenario->how & NO_TOKENS) != 0 ? 0 : WORLD_EVER,
                                           .crash_at = crash_at,
                                           .crash_again = again,
                                           .crash_after_sending = after};
@@ -251,7 +325,7 @@ static uint32_t crash_everywhere(const struct scenario *scenario, struct story_s
     uint64_t requests = play(scenario, 0, 0, false, sum);
     uint32_t last = requests > POINTS_MAX ? POINTS_MAX : (uint32_t)requests, points = 0;
     for (uint32_t at = 1; at <= last; at++) {
-        uint32_t again_max = scenario->is_doubled ? AGAIN_MAX : 0;
+        uint32_t again_max = (scenario->how & TWO_CRASHES) != 0 ? AGAIN_MAX : 0;
         for (uint32_t again = 0; again <= again_max; again++) {
             (void)play(scenario, at, again, false, sum);
             (void)play(scenario, at, again, true, sum);

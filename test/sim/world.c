@@ -117,6 +117,10 @@ uint32_t world_pod_create(struct world *world, bool is_never_restarted, bool has
                               .has_init = has_init,
                               .is_bad = world_chance(world, world->options.bad_pods),
                               .created_ms = world->now_ms};
+    if (world_chance(world, world->options.poison)) {
+        pod->kills_at_create = slot % 2 == 0;
+        pod->kills_at_report = slot % 2 == 1;
+    }
     (void)snprintf(pod->uid, sizeof pod->uid, "00000000-0000-4000-8000-%012u", slot);
     (void)snprintf(pod->name, sizeof pod->name, "pod-%u", slot % 16); /* names come again */
     const struct world_object nothing = {.exists = false};
@@ -237,7 +241,11 @@ static void minute_passes(struct world *world)
             api_watch_cut(world, agent, world_up_to(world, 5000));
         }
         if (world_chance(world, options->stall)) {
-            agent->stalled_until_ms = world->now_ms + world_up_to(world, 600000);
+            /* Of two gateways none sleeps for longer than tokens are known: they are their lock. */
+            msec max_ms = options->agents > 1 ? 300000 : 600000;
+            bool may_sleep = options->agents == 1 || agent->stalled_until_ms <= world->now_ms;
+            agent->stalled_until_ms =
+                may_sleep ? world->now_ms + world_up_to(world, max_ms) : agent->stalled_until_ms;
         }
     }
     check_explained(world);

@@ -64,6 +64,8 @@ struct world_options {
     /* the process */
     uint32_t crash;           /* per request that is no poll; four times that while recovering */
     uint32_t stall;           /* per minute: it does not run for a while */
+    uint32_t no_room;         /* per effect: no slot or memory for its request; it is undone */
+    uint32_t waits;           /* per creation: something that the pod needs is not there yet */
     uint32_t drift;           /* its clock is so many 1/1000 too fast or too slow at most */
     uint32_t crash_at;        /* exhaustive crashes: die at this request (1...); 0 = never */
     uint32_t crash_again;     /* ... and so many requests after that once more; 0 = never */
@@ -80,6 +82,7 @@ struct world_options {
     uint32_t page_fails; /* per listing: a page does not come; the listing is incomplete */
     uint32_t clash;      /* per repeated creation: its token counts as used for something else */
     uint32_t bad_pods;   /* per pod: it can never be created */
+    uint32_t poison;     /* per pod: the process dies when it translates it, or its status */
     uint32_t schedule_fails; /* per group: no stock, found out later */
     uint32_t ends;           /* per group: it ends by itself within some hours */
     uint32_t vanish;         /* per minute: somebody deletes a random group by hand */
@@ -113,8 +116,10 @@ struct world_pod {
     char uid[POD_UID_BYTES];
     char name[32];
     bool is_never_restarted, has_init, is_bad;
+    bool kills_at_create, kills_at_report;
     struct world_object object;
     bool cause_seen; /* a cause for an end was observable */
+    bool has_ended;  /* its status said so at some time */
     uint8_t live;    /* groups that live, not counting those that are being removed */
     bool was_twin;   /* had two at some time, which a forgetful cloud may cause */
     uint64_t writer; /* which life of which process wrote its status last; 0 = none */
@@ -210,7 +215,8 @@ struct world_agent {
     bool is_watching;
     uint32_t watch_epoch;
     uint64_t watch_version;
-    msec watch_last_ms; /* events of one stream come in order */
+    msec watch_last_ms;             /* events of one stream come in order */
+    uint8_t deaths[WORLD_PODS_MAX]; /* on each pod; goes from life to life (os/crash.h) */
 };
 
 struct world_figures {
@@ -277,10 +283,14 @@ void world_broken(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void world_digest(struct world *world, uint64_t value);
 
+#define AGENT_DEATHS_MAX 2 /* on one pod, as CRASH_DEATHS_MAX of os/crash.h */
+
 /* ---- agent.c, agent_facts.c ------------------------------------------------------------------ */
 
 void agent_start(struct world *world, struct world_agent *agent);
 void agent_crash(struct world *world, struct world_agent *agent);
+/* Of a poisonous pod: it is remembered who killed it. */
+void agent_dies_on(struct world *world, struct world_agent *agent, uint32_t pod);
 msec agent_now(const struct world *world, const struct world_agent *agent);
 uint32_t agent_number(const struct world *world, const struct world_agent *agent);
 /* An effect becomes a request. more: status and row of a report, or NULL. */
@@ -324,6 +334,8 @@ void check_deletion(struct world *world, const struct world_group *group);
 void check_finish(struct world *world, const struct world_pod *pod);
 void check_status(struct world *world, const struct world_pod *pod, enum pod_phase phase,
                   uint64_t writer);
+/* What is done for a pod on which this process died often enough. */
+void check_aside(struct world *world, const struct world_agent *agent, const struct effect *effect);
 /* I12, while faults are on. */
 void check_explained(struct world *world);
 /* After healing: everything converged? */

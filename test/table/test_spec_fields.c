@@ -16,6 +16,9 @@
 #define VOLUME(source) POD(",'volumes':[{'name':'v'," source "}]")
 #define LIVE(members) ONE(",'livenessProbe':{" members "}")
 #define HOOK(name, members) ONE(",'lifecycle':{'" name "':{" members "}}")
+#define HARDENED \
+    "'securityContext':{'allowPrivilegeEscalation':false,'readOnlyRootFilesystem':true," \
+    "'procMount':'Default','capabilities':{'drop':['ALL']}}"
 #define SECURITY(members) ONE(",'securityContext':{" members "}")
 #define ENV_1 "Container.1.EnvironmentVar.1."
 #define LIVENESS "Container.1.LivenessProbe."
@@ -263,8 +266,30 @@ static const struct field_case {
      "spec.containers[0].securityContext.runAsUser: must not be negative", NULL},
     {"unknown capability", SECURITY("'capabilities':{'add':['SYS_ADMIN']}"), ERR_UNSUPPORTED, NULL,
      "spec.containers[0].securityContext.capabilities.add[0]: the cloud does not give", NULL},
-    {"dropped capability", SECURITY("'capabilities':{'drop':['ALL']}"), ERR_UNSUPPORTED, NULL,
-     "spec.containers[0].securityContext.capabilities.drop: the cloud cannot take", NULL},
+    {"dropped capability", SECURITY("'capabilities':{'drop':['ALL'],'add':['CHOWN']}"), ERR_OK,
+     "Container.1.SecurityContext.Capability.Add.1=CHOWN\n",
+     "spec.containers[0].securityContext.capabilities.drop: not applied: the cloud cannot take",
+     NULL},
+    {"Pod Security \"restricted\", in two containers",
+     "{'securityContext':{'runAsNonRoot':true,'fsGroup':2000,'fsGroupChangePolicy':"
+     "'OnRootMismatch','supplementalGroups':[3000],'seccompProfile':{'type':'RuntimeDefault'}},"
+     "'containers':[{'name':'a','image':'b:1'," HARDENED "},{'name':'c','image':'b:1'," HARDENED
+     "}]}",
+     ERR_OK,
+     "Container.1.SecurityContext.ReadOnlyRootFilesystem=true\n"
+     "Container.1.SecurityContextRunAsNonRoot=true\n"
+     "Container.2.SecurityContext.ReadOnlyRootFilesystem=true\n"
+     "Container.2.SecurityContextRunAsNonRoot=true\n",
+     "spec.securityContext.fsGroup: not applied: files of volumes keep the group that they have; "
+     "spec.securityContext.supplementalGroups: not applied: the cloud has no parameter for it; "
+     "spec.containers[0].securityContext.allowPrivilegeEscalation: not applied: the cloud has no "
+     "parameter for it; "
+     "spec.containers[0].securityContext.capabilities.drop: not applied: the cloud cannot take "
+     "capabilities away",
+     NULL},
+    {"a seccomp profile of the host",
+     POD(",'securityContext':{'seccompProfile':{'type':'Localhost','localhostProfile':'a'}}"),
+     ERR_OK, "Container.1.Name=a\n", "spec.securityContext.seccompProfile: not applied: ", NULL},
     {"privileged", SECURITY("'privileged':true"), ERR_UNSUPPORTED, NULL,
      "spec.containers[0].securityContext.privileged: instances do not", NULL},
     {"user of an init container",
@@ -272,11 +297,12 @@ static const struct field_case {
      "Container.1.SecurityContextRunAsNonRoot=true\nInitContainer.1.SecurityContext.RunAsUser=7\n"
      "!InitContainer.1.SecurityContextRunAsNonRoot\n",
      NULL, NULL},
-    {"group of an init container", INIT("'securityContext':{'runAsGroup':7},", ""), ERR_UNSUPPORTED,
-     NULL, "spec.initContainers[0].securityContext: the cloud has no runAsGroup", NULL},
-    {"unchecked init container", INIT("'securityContext':{'runAsNonRoot':true},", ""),
-     ERR_UNSUPPORTED, NULL,
-     "spec.initContainers[0].securityContext: the cloud does not check runAsNonRoot", NULL},
+    {"group of an init container", INIT("'securityContext':{'runAsGroup':7},", ""), ERR_OK,
+     "Container.1.SecurityContextRunAsGroup=7\n!InitContainer.1.SecurityContextRunAsGroup\n",
+     "spec.initContainers[0].securityContext.runAsGroup: not applied: the cloud has it", NULL},
+    {"unchecked init container", INIT("'securityContext':{'runAsNonRoot':true},", ""), ERR_OK,
+     "Container.1.SecurityContextRunAsNonRoot=true\n",
+     "spec.initContainers[0].securityContext.runAsNonRoot: not checked: the cloud does so", NULL},
     /* sysctls */
     {"sysctls",
      POD(",'securityContext':{'sysctls':[{'name':'net.core.somaxconn','value':'1024'},{'name':"
@@ -413,11 +439,11 @@ static const struct field_case {
      "Volume.1.ConfigFileVolume.ConfigFileToPath.3.Path=t\n"
      "Volume.1.ConfigFileVolume.ConfigFileToPath.3.Content=dC5vLms=\n",
      "spec.volumes[0].projected.sources[3].serviceAccountToken: the token ends at 2024-01-02",
-     NULL},
+     "ServiceAccountTokenNotRenewed"},
     {"other token",
      VOLUME("'projected':{'sources':[{'serviceAccountToken':{'audience':'x','path':'t'}}]}"),
      ERR_BUSY, NULL, "spec.volumes[0].projected.sources[0].serviceAccountToken: there is no token",
-     NULL},
+     "FailedMount"},
     {"trust bundle", VOLUME("'projected':{'sources':[{'clusterTrustBundle':{'path':'t'}}]}"),
      ERR_UNSUPPORTED, NULL, "spec.volumes[0].projected.sources[0].clusterTrustBundle: ", NULL},
     /* Volumes of the cloud */
@@ -445,6 +471,23 @@ static const struct field_case {
      "Volume.1.FlexVolume.Driver=alicloud/nas\n!Volume.1.FlexVolume.FsType\n", NULL, NULL},
     {"other flex driver", VOLUME("'flexVolume':{'driver':'x/y'}"), ERR_UNSUPPORTED, NULL,
      "spec.volumes[0].flexVolume: the driver \"x/y\" is none of", NULL},
+    {"new disk", VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'volumeSize':'32768'}}"),
+     ERR_OK, "Volume.1.FlexVolume.Options={\"volumeSize\":\"32768\"}\n", NULL, NULL},
+    {"disk of a snapshot",
+     VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'snapshotId':'s'}}"), ERR_OK,
+     "Volume.1.FlexVolume.Options={\"snapshotId\":\"s\"}\n", NULL, NULL},
+    {"no disk", VOLUME("'flexVolume':{'driver':'alicloud/disk'}"), ERR_UNSUPPORTED, NULL,
+     "spec.volumes[0].flexVolume.options: a disk needs a volumeId or a volumeSize", NULL},
+    {"small disk", VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'volumeSize':'19'}}"),
+     ERR_UNSUPPORTED, NULL,
+     "spec.volumes[0].flexVolume.options: volumeSize is \"19\"; the cloud takes 20 to 32768 (GiB)",
+     NULL},
+    {"large disk",
+     VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'volumeSize':'32769'}}"),
+     ERR_UNSUPPORTED, NULL, "spec.volumes[0].flexVolume.options: volumeSize is \"32769\"", NULL},
+    {"disk of a quantity",
+     VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'volumeSize':'40Gi'}}"),
+     ERR_UNSUPPORTED, NULL, "spec.volumes[0].flexVolume.options: volumeSize is \"40Gi\"", NULL},
     {"flex options of numbers",
      VOLUME("'flexVolume':{'driver':'alicloud/disk','options':{'volumeSize':20}}"), ERR_UNSUPPORTED,
      NULL, "spec.volumes[0].flexVolume.options: must be texts", NULL},
@@ -482,7 +525,12 @@ static const struct field_case {
      "'containers':[{'name':'a','image':'b:1','volumeMounts':[{'name':'v','mountPath':'/v'}]}]}",
      ERR_OK, "Container.1.VolumeMount.1.ReadOnly=true\n", NULL, NULL},
     {"unbound claim", VOLUME("'persistentVolumeClaim':{'claimName':'unbound'}"), ERR_BUSY, NULL,
-     "spec.volumes[0].persistentVolumeClaim: the claim unbound is not bound", NULL},
+     "spec.volumes[0].persistentVolumeClaim: the claim unbound is not bound", "FailedMount"},
+    {"no claim", VOLUME("'persistentVolumeClaim':{'claimName':'no'}"), ERR_BUSY, NULL,
+     "spec.volumes[0].persistentVolumeClaim: there is no PersistentVolumeClaim default/no",
+     "FailedMount"},
+    {"no volume of a claim", VOLUME("'persistentVolumeClaim':{'claimName':'lost'}"), ERR_BUSY, NULL,
+     "spec.volumes[0].persistentVolumeClaim: there is no PersistentVolume pv-lost", "FailedMount"},
     {"claim of a local volume", VOLUME("'persistentVolumeClaim':{'claimName':'local'}"),
      ERR_UNSUPPORTED, NULL, "spec.volumes[0].persistentVolumeClaim: the volume pv-local is none",
      NULL},
@@ -619,6 +667,35 @@ static void test_all_labels(void **state)
     assert_string_equal(case_remarks(&verdict, false), "");
     assert_true(str_eq(out.volumes[0].files[0].content, S("a=\"1\"\nb=\"2\"")));
     assert_true(str_eq(out.volumes[0].files[1].content, S("k=\"x\\n\\x01\\\\\xC3\xA9\"")));
+}
+
+/* A pod that came without admission: its fields are as if the effects stood in it. */
+static void test_effects_show_in_fields(void **state)
+{
+    static const struct spec_pair annotations[] = {{S("k"), S("v")}};
+    static const struct spec_pair labels[] = {{S("line"), S("express")}, {S("aa"), S("0")}};
+    struct spec_config config = case_config;
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_spec out;
+
+    (void)state;
+    config.effects = annotations;
+    config.effects_count = 1;
+    config.effect_labels = labels;
+    config.effect_labels_count = 2;
+    case_begin(&arena, &verdict);
+    json pod = case_pod(
+        &arena, ",'labels':{'b':'2'}",
+        VOLUME("'downwardAPI':{'items':[{'path':'l','fieldRef':{'fieldPath':'metadata.labels'}},"
+               "{'path':'a','fieldRef':{'fieldPath':'metadata.annotations'}},{'path':'b','fieldRef'"
+               ":{'fieldPath':'metadata.labels[\\u0027line\\u0027]'}},{'path':'c','fieldRef'"
+               ":{'fieldPath':'metadata.labels[\\u0027none\\u0027]'}}]}"));
+    assert_int_equal(pod_spec_read(pod, &refs, &config, &arena, &out, &verdict), ERR_OK);
+    assert_true(str_eq(out.volumes[0].files[0].content, S("aa=\"0\"\nb=\"2\"\nline=\"express\"")));
+    assert_true(str_eq(out.volumes[0].files[1].content, S("k=\"v\"")));
+    assert_true(str_eq(out.volumes[0].files[2].content, S("express")));
+    assert_true(str_is_empty(out.volumes[0].files[3].content));
 }
 
 static void test_sizes_of_files(void **state)
@@ -807,6 +884,9 @@ static void test_services_that_are_not_there(void **state)
     assert_string_equal(case_remarks(&verdict, true),
                         "spec.enableServiceLinks: the services of the namespace make 808 variables "
                         "in each of 1 containers; above 800 together they are left out");
+    (void)case_ref(&refs, &arena, SPEC_REF_SERVICES, "default", "kubernetes", kubernetes);
+    assert_int_equal(pod_spec_read(pod, &refs, &case_config, &arena, &out, &verdict), ERR_OK);
+    assert_int_equal(out.containers[0].env_count, 8); /* these are there in any case */
     case_begin(&arena, &verdict);
     pod = case_pod(&arena, "", POD(",'enableServiceLinks':7"));
     assert_int_equal(pod_spec_read(pod, NULL, &case_config, &arena, &out, &verdict), ERR_OK);
@@ -878,6 +958,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_secrets_are_marked),
         cmocka_unit_test(test_all_labels),
+        cmocka_unit_test(test_effects_show_in_fields),
         cmocka_unit_test(test_sizes_of_files),
         cmocka_unit_test(test_numbers_of_things),
         cmocka_unit_test(test_service_variables),

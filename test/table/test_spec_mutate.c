@@ -328,9 +328,8 @@ static void test_mutate_full_buffers_are_errors(void **state)
     arena_init(&tiny, small, sizeof small);
     buf_init(&patch, patch_memory, sizeof patch_memory);
     assert_int_equal(mutate_pod(&in, &tiny, &patch, &outcome), ERR_FULL);
-    const struct spec_pair *pairs;
-    uint32_t count;
-    assert_int_equal(mutate_effects(&in, &tiny, &pairs, &count), ERR_FULL);
+    struct mutate_effects effects;
+    assert_int_equal(mutate_effects(&in, &tiny, &effects), ERR_FULL);
 }
 
 /* At translation: a pod that came without admission. */
@@ -338,21 +337,65 @@ static void test_mutate_effects_of_a_pod_that_is_here(void **state)
 {
     (void)state;
     struct mutate_input in = {.profile = &profile, .node = &node};
-    const struct spec_pair *pairs = NULL;
+    struct mutate_effects effects;
     const struct spec_pair name_space[] = {{S("department"), S("bigdata")}};
-    uint32_t count = 0;
     arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
     use_selectors("[{'name':'all','effect':{'annotations':{'k':'v','own':'x'}}}," DEMO
                   ",{'name':'no','objectSelector':{'matchLabels':{'q':'q'}},"
-                  "'effect':{'annotations':{'n':'o'}}}]");
+                  "'effect':{'annotations':{'n':'o'},'labels':{'n':'o'}}}"
+                  ",{'name':'chained','objectSelector':{'matchLabels':{'created-by-eci':'true'}},"
+                  "'effect':{'labels':{'type':'x','line':'1'}}}]");
     in.pod = parse("{'metadata':{'labels':{'type':'offline-task'},'annotations':{'own':'1'}},"
                    "'spec':{'nodeName':'virtual-kubelet'}}");
     in.namespace_labels = (struct label_set){name_space, 1};
-    assert_int_equal(mutate_effects(&in, &arena, &pairs, &count), ERR_OK);
-    assert_int_equal(count, 2);
-    assert_true(str_eq(pairs[0].key, S("k")));
-    assert_true(str_eq(pairs[1].key, S("k8s.aliyun.com/eci-image-cache")));
-    assert_true(str_eq(pairs[1].value, S("true")));
+    assert_int_equal(mutate_effects(&in, &arena, &effects), ERR_OK);
+    assert_int_equal(effects.annotations_count, 2);
+    assert_true(str_eq(effects.annotations[0].key, S("k")));
+    assert_true(str_eq(effects.annotations[1].key, S("k8s.aliyun.com/eci-image-cache")));
+    assert_true(str_eq(effects.annotations[1].value, S("true")));
+    assert_int_equal(effects.labels_count, 2); /* the second by a selector that the first has met */
+    assert_true(str_eq(effects.labels[0].key, S("created-by-eci")));
+    assert_true(str_eq(effects.labels[1].key, S("line")));
+    struct json_write w;
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    json_write_init(&w, &patch);
+    assert_true(mutate_put_effects(&effects, S("u-1"), &w));
+    assert_true(json_write_ok(&w));
+    assert_true(
+        str_eq(buf_str(&patch), S("{\"metadata\":{\"uid\":\"u-1\",\"annotations\":{\"k\":\"v\","
+                                  "\"k8s.aliyun.com/eci-image-cache\":\"true\"},"
+                                  "\"labels\":{\"created-by-eci\":\"true\",\"line\":\"1\"}}}")));
+}
+
+/* Who sent it, and whose effects it has: for whoever explains it. */
+static void test_mutate_says_why(void **state)
+{
+    (void)state;
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    use_selectors("[{'name':'no','objectSelector':{'matchLabels':{'q':'q'}}}," DEMO
+                  ",{'name':'all','effect':{'annotations':{'k':'v'}}}]");
+    assert_int_equal(mutate(POD("'type':'offline-task'"), "{'department':'bigdata'}", ""), ERR_OK);
+    assert_true(str_eq(outcome.selector, S("demo")));
+    assert_int_equal(outcome.effects, 6);
+    assert_false(outcome.wants_burst || outcome.is_ours);
+    assert_int_equal(mutate(BURST("eci"), "{}", ""), ERR_OK);
+    assert_true(str_is_empty(outcome.selector) && outcome.effects == 0);
+    assert_true(outcome.wants_burst && !outcome.is_ours);
+    assert_int_equal(mutate("{'metadata':{},'spec':{'nodeName':'virtual-kubelet'}}", "{}", ""),
+                     ERR_OK);
+    assert_int_equal(outcome.effects, 4);
+    assert_true(outcome.is_ours && !outcome.wants_burst);
+}
+
+static void test_mutate_no_effects_are_no_patch(void **state)
+{
+    (void)state;
+    const struct mutate_effects none = {.annotations_count = 0};
+    struct json_write w;
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    json_write_init(&w, &patch);
+    assert_false(mutate_put_effects(&none, S("u-1"), &w));
+    assert_int_equal(patch.bytes, 0);
 }
 
 /* ---- the oracle ------------------------------------------------------------------------------ */
@@ -438,8 +481,8 @@ static int oracle_terms(const struct model_selector *s)
     return count;
 }
 
-static bool oracle_matches(const struct model *m, const struct model_selector *s,
-                           const int labels[KEYS])
+static bool oracle_matches_labels(const struct model *m, const struct model_selector *s,
+                                  const int labels[KEYS])
 {
     bool all = true;
     for (unsigned k = 0; k < KEYS; k++) {
@@ -449,34 +492,59 @@ static bool oracle_matches(const struct model *m, const struct model_selector *s
     return all;
 }
 
+/* As it came, or as it is by now. */
+static bool oracle_matches(const struct model *m, const struct model_selector *s,
+                           const int labels[KEYS])
+{
+    return oracle_matches_labels(m, s, m->labels) || oracle_matches_labels(m, s, labels);
+}
+
 struct verdict {
     int labels[KEYS], annotations[KEYS]; /* of the pod in the end */
     bool is_selected, is_overflow;
 };
 
+static bool oracle_is_selected(const struct model *m, const int labels[KEYS])
+{
+    bool selected = false;
+    for (unsigned i = 0; i < m->count; i++) {
+        selected = selected || (oracle_terms(&m->selectors[i]) > 0 &&
+                                oracle_matches(m, &m->selectors[i], labels));
+    }
+    return selected;
+}
+
+/* Round after round: whoever matches and has not had its turn has it. */
+static void oracle_effects(const struct model *m, struct verdict *v)
+{
+    bool had[MODEL_SELECTORS] = {false};
+    for (unsigned round = 0; round < m->count; round++) {
+        for (unsigned i = 0; i < m->count; i++) {
+            const struct model_selector *s = &m->selectors[i];
+            if (had[i] || (oracle_terms(s) > 0 && !oracle_matches(m, s, v->labels))) {
+                continue;
+            }
+            had[i] = true;
+            for (unsigned k = 0; k < KEYS; k++) {
+                v->annotations[k] = v->annotations[k] < 0 ? s->annotations[k] : v->annotations[k];
+                v->labels[k] = v->labels[k] < 0 ? s->labels[k] : v->labels[k];
+            }
+        }
+    }
+}
+
 static void oracle(const struct model *m, struct verdict *v)
 {
     memcpy(v->labels, m->labels, sizeof v->labels);
     memcpy(v->annotations, m->annotations, sizeof v->annotations);
-    bool selected = false;
-    for (unsigned i = 0; i < m->count; i++) {
-        selected = selected || (oracle_terms(&m->selectors[i]) > 0 &&
-                                oracle_matches(m, &m->selectors[i], m->labels));
+    if (m->is_bound || m->has_type) {
+        oracle_effects(m, v);
     }
-    v->is_selected = !m->is_bound && (selected || m->burst == 2);
+    bool selected = oracle_is_selected(m, v->labels);
+    v->is_selected = !m->is_bound && (selected || m->burst == 2 || (m->burst == 1 && m->has_type));
     v->is_overflow = !m->is_bound && !v->is_selected && m->burst == 1;
-    if (!v->is_selected && !m->is_bound && !m->has_type) {
-        return;
-    }
-    for (unsigned i = 0; i < m->count; i++) {
-        const struct model_selector *s = &m->selectors[i];
-        if (oracle_terms(s) > 0 && !oracle_matches(m, s, v->labels)) {
-            continue;
-        }
-        for (unsigned k = 0; k < KEYS; k++) {
-            v->annotations[k] = v->annotations[k] < 0 ? s->annotations[k] : v->annotations[k];
-            v->labels[k] = v->labels[k] < 0 ? s->labels[k] : v->labels[k];
-        }
+    if (v->is_selected && !m->has_type) {
+        oracle_effects(m, v);
     }
 }
 
@@ -615,6 +683,22 @@ static void compare(const struct model *m, const struct verdict *v)
     assert_int_equal(outcome.warnings_count, m->burst == 3 && !m->is_bound);
 }
 
+/* The API server asks once for each webhook that matches: the pod as it is by then needs nothing.
+ */
+static void ask_again(const struct model *m, const struct verdict *v, const char *namespace_labels)
+{
+    struct model again = *m;
+    if (v->is_overflow) {
+        return; /* its preference is not in the model */
+    }
+    memcpy(again.labels, v->labels, sizeof again.labels);
+    memcpy(again.annotations, v->annotations, sizeof again.annotations);
+    again.has_type = m->has_type || v->is_selected;
+    again.has_toleration = m->has_toleration || v->is_selected;
+    assert_int_equal(mutate(pod_of(&again), namespace_labels, ""), ERR_OK);
+    assert_int_equal(outcome.ops, 0);
+}
+
 static void test_mutate_as_the_oracle_says(void **state)
 {
     (void)state;
@@ -633,6 +717,7 @@ static void test_mutate_as_the_oracle_says(void **state)
         put_map(&map, m.namespace_labels, "");
         assert_int_equal(mutate(pod_of(&m), buf_cstr(&map), ""), ERR_OK);
         compare(&m, &v);
+        ask_again(&m, &v, buf_cstr(&map));
         selected += v.is_selected;
         overflown += v.is_overflow;
         added += memcmp(v.annotations, m.annotations, sizeof v.annotations) != 0;
@@ -649,6 +734,8 @@ int main(void)
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),
         cmocka_unit_test(test_mutate_effects_of_a_pod_that_is_here),
+        cmocka_unit_test(test_mutate_says_why),
+        cmocka_unit_test(test_mutate_no_effects_are_no_patch),
         cmocka_unit_test(test_mutate_as_the_oracle_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

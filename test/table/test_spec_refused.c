@@ -6,7 +6,7 @@
 
 /* ---- the tables ------------------------------------------------------------------------------ */
 
-enum treatment { USED, IGNORED, REFUSED };
+enum treatment { USED, IGNORED, WARNED, REFUSED };
 
 static const struct field {
     enum field_scope scope;
@@ -145,9 +145,9 @@ static const struct place {
 
 static struct spec_refs read_for_it;
 
-/* The remarks about a pod with one more member. */
+/* The refusals, or the warnings, about a pod with one more member. */
 static const char *remarks_with(enum field_scope scope, const char *key, const char *value,
-                                enum err *err)
+                                bool wants_warnings, enum err *err)
 {
     struct arena arena;
     struct spec_verdict verdict;
@@ -164,7 +164,7 @@ static const char *remarks_with(enum field_scope scope, const char *key, const c
     json pod = case_pod(&arena, "", spec);
     case_refs(&read_for_it, &arena);
     *err = pod_json_to_eci(pod, &read_for_it, &case_config, 1, &params, NULL, &verdict);
-    return case_remarks(&verdict, false);
+    return case_remarks(&verdict, wants_warnings);
 }
 
 static void expect_refused(enum field_scope scope, const char *key, const char *value,
@@ -176,8 +176,21 @@ static void expect_refused(enum field_scope scope, const char *key, const char *
 
     snprintf(expected, sizeof expected, "%s%s%s%s: %s", places[scope].path, is_word ? "." : "[",
              key, is_word ? "" : "]", text);
-    const char *remarks = remarks_with(scope, key, value, &err);
+    const char *remarks = remarks_with(scope, key, value, false, &err);
     if (err != ERR_UNSUPPORTED || strncmp(remarks, expected, strlen(expected)) != 0) {
+        fail_msg("%s=%s: %s \"%s\", not \"%s\"", key, value, err_name(err), remarks, expected);
+    }
+}
+
+static void expect_left_out(enum field_scope scope, const char *key, const char *value,
+                            const char *text)
+{
+    char expected[1024];
+    enum err err = ERR_OK;
+
+    snprintf(expected, sizeof expected, "%s.%s: %s", places[scope].path, key, text);
+    const char *remarks = remarks_with(scope, key, value, true, &err);
+    if (err != ERR_OK || strcmp(remarks, expected) != 0) {
         fail_msg("%s=%s: %s \"%s\", not \"%s\"", key, value, err_name(err), remarks, expected);
     }
 }
@@ -185,7 +198,7 @@ static void expect_refused(enum field_scope scope, const char *key, const char *
 static void expect_accepted(enum field_scope scope, const char *key, const char *value)
 {
     enum err err = ERR_OK;
-    const char *remarks = remarks_with(scope, key, value, &err);
+    const char *remarks = remarks_with(scope, key, value, false, &err);
 
     if (err != ERR_OK || remarks[0] != '\0') {
         fail_msg("%s.%s=%s: %s \"%s\"", places[scope].path, key, value, err_name(err), remarks);
@@ -219,14 +232,63 @@ static void test_refused_fields(void **state)
     }
 }
 
+static void expect_silence(enum field_scope scope, const char *key, const char *value)
+{
+    enum err err = ERR_OK;
+    const char *warnings = remarks_with(scope, key, value, true, &err);
+
+    if (err != ERR_OK || warnings[0] != '\0') {
+        fail_msg("%s=%s: %s \"%s\"", key, value, err_name(err), warnings);
+    }
+}
+
+/* What only hardens is left out with one warning; no warning where it asks for nothing. */
+static void test_fields_that_are_left_out(void **state)
+{
+    size_t rows = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        const struct field *field = &fields[i];
+        if (field->treatment != WARNED) {
+            continue;
+        }
+        rows++;
+        assert_int_equal(strncmp(field->text, "not applied: ", 13), 0);
+        expect_left_out(field->scope, field->key, "{'x':1}", field->text);
+        expect_left_out(field->scope, field->key, "'x'", field->text);
+        expect_silence(field->scope, field->key, "null");
+        expect_silence(field->scope, field->key, "{}");
+        expect_silence(field->scope, field->key, "[]");
+        if (field->passes[0] != '\0') {
+            expect_silence(field->scope, field->key, field->passes); /* one each */
+        }
+    }
+    assert_true(rows >= 10);
+}
+
 /* A zero or false that is not the default asks for something: root, or no new privileges. */
-static void test_zeros_that_mean_something_are_refused(void **state)
+static void test_zeros_that_mean_something_are_told(void **state)
 {
     (void)state;
-    expect_refused(FIELD_SCOPE_POD, "hostUsers", "false", "user namespaces");
-    expect_refused(FIELD_SCOPE_POD_SECURITY, "fsGroup", "0", "the cloud has no parameter");
-    expect_refused(FIELD_SCOPE_SECURITY, "allowPrivilegeEscalation", "false",
-                   "the cloud has no parameter");
+    expect_left_out(FIELD_SCOPE_POD, "hostUsers", "false",
+                    "not applied: user namespaces cannot be asked for");
+    expect_left_out(FIELD_SCOPE_POD_SECURITY, "fsGroup", "0",
+                    "not applied: files of volumes keep the group that they have");
+    expect_left_out(FIELD_SCOPE_SECURITY, "allowPrivilegeEscalation", "false",
+                    "not applied: the cloud has no parameter for it");
+}
+
+/* What would change what the program sees, or asks for a host that is not there, stays refused. */
+static void test_what_is_more_than_hardening_is_refused(void **state)
+{
+    (void)state;
+    expect_refused(FIELD_SCOPE_SECURITY, "procMount", "'Unmasked'", "the cloud has no parameter");
+    expect_refused(FIELD_SCOPE_SECURITY, "privileged", "true", "instances do not run privileged");
+    expect_refused(FIELD_SCOPE_POD, "hostNetwork", "true", "an instance has its own network");
+    expect_refused(FIELD_SCOPE_POD, "hostPID", "true", "an instance has no host");
+    expect_refused(FIELD_SCOPE_POD, "hostIPC", "true", "an instance has no host");
+    expect_refused(FIELD_SCOPE_PORT, "hostPort", "80", "an instance has no host");
 }
 
 /* Empty values ask for nothing, where their type is not read by code. */
@@ -332,6 +394,9 @@ static void test_print(void **state)
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X256 X64 X64 X64 X64
 
+#define DISK(name) \
+    "{'name':'" name "','flexVolume':{'driver':'alicloud/disk','options':{'volumeId':'d'}}}"
+
 enum mode { LENIENT, STRICT };
 
 static const struct rule_case {
@@ -401,6 +466,13 @@ static const struct rule_case {
      "spec.containers[0]: port 10250 is used"},
     {LENIENT, "", ONE(",'ports':[{'containerPort':10255}]"), ERR_UNSUPPORTED,
      "spec.containers[0]: port 10255 is used"},
+    /* a pod that asks for the token that every pod gets */
+    {LENIENT, "",
+     "{'automountServiceAccountToken':true,'volumes':[{'name':'kube-api-access-x','projected':"
+     "{'sources':[{'serviceAccountToken':{'path':'token'}}]}}],'containers':[{'name':'a',"
+     "'image':'b','volumeMounts':[{'name':'kube-api-access-x','mountPath':'/var/run/secrets/"
+     "kubernetes.io/serviceaccount'}]}]}",
+     ERR_BUSY, "spec.volumes[0].projected.sources[0].serviceAccountToken: there is no token"},
     /* the token elsewhere than where it is put by the API server */
     {LENIENT, "",
      "{'volumes':[{'name':'kube-api-access-x','projected':{'sources':[{'serviceAccountToken':"
@@ -442,6 +514,14 @@ static const struct rule_case {
     {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") "]"), ERR_OK, ""},
     {LENIENT, "", POD(",'volumes':[" TEN_VOLUMES("a") "," TEN_VOLUMES("b") ",{'name':'c'}]"),
      ERR_UNSUPPORTED, "spec.volumes: 21 volumes; an instance has at most 20"},
+    {LENIENT, "",
+     POD(",'volumes':[" DISK("1") "," DISK("2") "," DISK("3") "," DISK("4") "," DISK("5") "," DISK(
+         "6") "]"),
+     ERR_OK, ""},
+    {LENIENT, "",
+     POD(",'volumes':[" DISK("1") "," DISK("2") "," DISK("3") "," DISK("4") "," DISK("5") "," DISK(
+         "6") "," DISK("7") "]"),
+     ERR_UNSUPPORTED, "spec.volumes: 7 disks; an instance has at most 6"},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN "]"), ERR_OK, ""},
     {LENIENT, "", ONE(",'command':[" TEN "," TEN ",'x']"), ERR_UNSUPPORTED,
      "spec.containers[0]: command has 21 items, the cloud takes at most 20"},
@@ -631,7 +711,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_fields),
-        cmocka_unit_test(test_zeros_that_mean_something_are_refused),
+        cmocka_unit_test(test_fields_that_are_left_out),
+        cmocka_unit_test(test_zeros_that_mean_something_are_told),
+        cmocka_unit_test(test_what_is_more_than_hardening_is_refused),
         cmocka_unit_test(test_refused_fields_pass_when_empty),
         cmocka_unit_test(test_defaults_of_the_api_server_pass),
         cmocka_unit_test(test_ignored_fields_pass),

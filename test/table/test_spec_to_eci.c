@@ -78,7 +78,7 @@ static const char whole_request[] = "RegionId=cn-hangzhou\n"
 
 #define TOKEN_WARNING \
     "the service account token is not provided to the instance; " \
-    "automountServiceAccountToken: false says that it is not needed"
+    "automountServiceAccountToken says whether it is needed (true), or not (false)"
 
 static void test_whole_pod(void **state)
 {

@@ -60,6 +60,19 @@ static void test_bucket_time_going_back_is_no_gain(void **state)
     assert_true(bucket_take(&bucket, 1100, 0));
 }
 
+static void test_bucket_takes_back_what_was_not_needed(void **state)
+{
+    (void)state;
+    struct bucket bucket;
+    bucket_init(&bucket, 60, 2, 0);
+    bucket_give_back(&bucket);
+    assert_int_equal(drain(&bucket, 0, 0, 1), 2); /* never more than the burst */
+    bucket_give_back(&bucket);
+    assert_int_equal(bucket.taken, 1);
+    assert_true(bucket_take(&bucket, 0, 0));
+    assert_false(bucket_take(&bucket, 0, 0));
+}
+
 static void test_bucket_leaves_the_reserve(void **state)
 {
     (void)state;
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_bucket_keeps_the_rate_exactly),
         cmocka_unit_test(test_bucket_saves_no_more_than_the_burst),
         cmocka_unit_test(test_bucket_time_going_back_is_no_gain),
+        cmocka_unit_test(test_bucket_takes_back_what_was_not_needed),
         cmocka_unit_test(test_bucket_leaves_the_reserve),
         cmocka_unit_test(test_bucket_slow_halves_and_recovers),
         cmocka_unit_test(test_bucket_fills_each_stretch_at_its_rate),

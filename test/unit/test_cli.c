@@ -160,6 +160,9 @@ static void test_cli_wrong_arguments(void **state)
         {{"check", "--print-budget"}, "ecilet check: it does not take --print-budget\n"},
         {{"manifests", "--config=/x"}, "ecilet manifests: it does not take --config\n"},
         {{"help", "chekc"}, "unknown command chekc"},
+        {{"run", "--yes"}, "ecilet run: it does not take --yes\n"},
+        {{"uninstall", "now"}, "ecilet uninstall: too many arguments\n"},
+        {{"uninstall", "--yes"}, "ecilet: the configuration cannot be used\n"},
         {{"manifests", "--nodename", "No_Name"}, "--nodename must be 1 to 63 lower-case"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -176,8 +179,9 @@ static void test_cli_wrong_arguments(void **state)
 /* ---- help and version -------------------------------------------------------------------------
  */
 
-static const char *const command_names[] = {"run",     "check",       "manifests", "config-doc",
-                                            "explain", "annotations", "version",   "help"};
+static const char *const command_names[] = {"run",        "check",   "manifests",
+                                            "config-doc", "explain", "annotations",
+                                            "uninstall",  "version", "help"};
 
 static void test_cli_annotations(void **state)
 {
@@ -269,17 +273,17 @@ static void test_cli_manifests_are_least_privilege(void **state)
     struct fixture *fixture = *state;
     assert_int_equal(ECILET(fixture, "manifests", "--nodename", "vk-7"), CLI_OK);
     assert_string_equal(err_memory, "");
-    assert_int_equal(count_of(out_memory, "\n---\n"), 5);
+    assert_int_equal(count_of(out_memory, "\n---\n"), 7);
     static const char *const kinds[] = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding",
                                         "Role", "RoleBinding"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         char line[64];
         (void)snprintf(line, sizeof(line), "\nkind: %s\n", kinds[i]);
-        assert_int_equal(count_of(out_memory, line), 1);
+        assert_int_equal(count_of(out_memory, line), i < 3 ? 1 : 2); /* two namespaces' roles */
     }
     /* every rule has a reason, and all that can be bound to the node's name is */
-    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 22);
-    assert_int_equal(count_of(out_memory, "\n  # "), 22);
+    assert_int_equal(count_of(out_memory, "  - apiGroups:"), 24);
+    assert_int_equal(count_of(out_memory, "\n  # "), 24);
     assert_int_equal(count_of(out_memory, "    resourceNames: [\"vk-7\"]\n"), 3);
     assert_out("    resourceNames: [\"ecilet-vk-7\"]\n");
     static const char *const never[] = {"\"*\"",           "[*]",      "cluster-admin",
@@ -288,6 +292,13 @@ static void test_cli_manifests_are_least_privilege(void **state)
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
         assert_null(strstr(out_memory, never[i]));
     }
+    /* the webhook's Secret: made in one namespace, changed by its name only */
+    assert_out("    resourceNames: [\"vk-webhook-certs\"]\n    verbs: [get, patch, delete]\n");
+    assert_int_equal(count_of(out_memory, "resources: [\"secrets\"]\n    verbs: [create]\n"), 1);
+    const char *system = strstr(out_memory, "kind: Role\nmetadata:\n  name: ecilet\n"
+                                            "  namespace: kube-system\n");
+    assert_non_null(system);
+    assert_non_null(strstr(system, "resources: [\"secrets\"]\n    verbs: [create]\n"));
     /* one Secret by its name, never all of them */
     assert_out("resources: [\"secrets\"]\n    verbs: [get]\n");
     assert_out("resources: [\"configmaps\"]\n    verbs: [get]\n");

@@ -22,7 +22,7 @@ static const char *out_text; /* what the last run said */
 
 static enum cli_exit run(struct fixture *fixture, int argc, const char *const *arguments)
 {
-    char *argv[8] = {NULL};
+    char *argv[40] = {NULL};
     for (int i = 0; i < argc; i++) {
         argv[i] = (char *)(uintptr_t)arguments[i];
     }
@@ -72,6 +72,9 @@ static void assert_not_said(const char *text)
     "apiVersion: v1\nkind: Pod\nmetadata:\n  name: " name "\n" metadata "spec:\n" spec \
     "  containers:\n  - name: a\n    image: b:1\n"
 
+#define NOT_GIVEN \
+    "not given: Service default/kubernetes, whose variables every container gets\n"
+
 /* ---- pods ------------------------------------------------------------------------------------ */
 
 static void test_explain_a_pod(void **state)
@@ -85,7 +88,7 @@ static void test_explain_a_pod(void **state)
     assert_says("\n  ClientToken = <made from the pod's UID>\n");
     assert_says("ecilet-pod-uid\n");
     assert_string_equal(err_memory, "not configured: <ALIYUN_CLUSTERID>, <ECI_REGION>, "
-                                    "<ECI_VSWITCH>, <ECI_SECURITY_GROUP>\n");
+                                    "<ECI_VSWITCH>, <ECI_SECURITY_GROUP>\n" NOT_GIVEN);
 }
 
 static void test_explain_uses_the_configuration(void **state)
@@ -94,7 +97,7 @@ static void test_explain_uses_the_configuration(void **state)
     const char *conf = fixture_conf(fixture, FIXTURE_LEAST);
     const char *file = write_manifest(fixture, POD("web", "  uid: u-1\n", ""));
     assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), CLI_OK);
-    assert_string_equal(err_memory, "");
+    assert_string_equal(err_memory, NOT_GIVEN);
     assert_says("\n  RegionId = cn-beijing\n");
     assert_says("\n  VSwitchId = vsw-1\n");
     assert_not_said("<");
@@ -102,6 +105,43 @@ static void test_explain_uses_the_configuration(void **state)
     conf = fixture_conf(fixture, "ECI_REGION=cn-beijing\n");
     assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), CLI_USAGE);
     assert_non_null(strstr(err_memory, "ECI_SECRET_KEY"));
+}
+
+/* HOST_PATHS: what is listed and what is below it. */
+static void test_explain_host_paths(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *conf = fixture_conf(fixture, FIXTURE_LEAST "HOST_PATHS=/var/data,/opt/shared\n");
+    static const struct {
+        const char *path;
+        enum cli_exit code;
+    } rows[] = {
+        {"/opt/shared", CLI_OK},      {"/opt/shared/a", CLI_OK}, {"/var/data/", CLI_OK},
+        {"/opt/shared2", CLI_FAILED}, {"/opt", CLI_FAILED},      {"/opt/shared/../x", CLI_FAILED},
+    };
+    char text[512];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof(text),
+                       POD("web", "", "") "  volumes: [{name: v, hostPath: {path: %s}}]\n",
+                       rows[i].path);
+        const char *file = write_manifest(fixture, text);
+        assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), rows[i].code);
+        assert_says(rows[i].code == CLI_OK ? "  Volume.1.Type = HostPathVolume\n"
+                                           : "spec.volumes[0].hostPath: an instance has no host");
+    }
+    const char *file = write_manifest(fixture, text);
+    assert_int_equal(RUN(fixture, "explain", "-f", file), CLI_FAILED);
+    char full[CONFIG_LIST_MAX * 128 + 1], config[sizeof(full) + 1024]; /* a full list */
+    memset(full, 'x', sizeof(full));
+    for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
+        full[i * 128] = '/';
+        full[i * 128 + 127] = ',';
+    }
+    full[CONFIG_LIST_MAX * 128 - 1] = '\0';
+    (void)snprintf(config, sizeof(config), FIXTURE_LEAST "HOST_PATHS=%s\n", full);
+    conf = fixture_conf(fixture, config);
+    assert_int_equal(RUN(fixture, "explain", "--config", conf, "-f", file), CLI_FAILED);
+    assert_says("an instance has no host");
 }
 
 /* Every kind that makes pods, and where its template is. */
@@ -151,7 +191,7 @@ static void test_explain_lines(void **state)
 {
     static const char manifest[] = POD("one", "", "") /* 1 to 8 */
         "---\n"                                       /* 9 */
-        "kind: Service\n"                             /* 10 */
+        "kind: Ingress\n"                             /* 10 */
         "metadata: {name: s}\n"
         "---\n" /* 12 */
         "# nothing\n"
@@ -181,7 +221,7 @@ static void test_explain_lines(void **state)
     assert_says("  refused  line 21: metadata.annotations[k8s.aliyun.com/eci-with-eip]: \"maybe\"");
     assert_says("  warning  line 22: metadata.annotations[k8s.aliyun.com/eci-new]: not known");
     assert_not_said("Container.2.Name");
-    assert_non_null(strstr(err_memory, ":10: Service s: no pod, left out\n"));
+    assert_non_null(strstr(err_memory, ":10: Ingress s: no pod, left out\n"));
 }
 
 static void test_explain_types(void **state)
@@ -277,6 +317,417 @@ static void test_explain_big_manifests(void **state)
     assert_non_null(strstr(err_memory, "larger than 256 KiB"));
 }
 
+/* ---- what pods refer to ---------------------------------------------------------------------- */
+
+#define SHOP "metadata: {namespace: shop, name: "
+
+/* All kinds, behind the pod that needs them; lists too. Values of Secrets are not shown, however
+ * they get into the request. */
+static const char shop[] =
+    "kind: Pod\n" SHOP "web, labels: {app: web}}\n"
+    "spec:\n"
+    "  serviceAccountName: web\n"
+    "  containers:\n"
+    "  - name: a\n"
+    "    image: b:1\n"
+    "    args: ['--pw=$(PASSWORD)']\n"
+    "    envFrom: [{configMapRef: {name: settings}}]\n"
+    "    env:\n"
+    "    - {name: PASSWORD, valueFrom: {secretKeyRef: {name: key, key: password}}}\n"
+    "    - {name: OLD, valueFrom: {secretKeyRef: {name: key, key: old}}}\n"
+    "    volumeMounts: [{name: v, mountPath: /v}, {name: s, mountPath: /s}]\n"
+    "  volumes:\n"
+    "  - {name: v, persistentVolumeClaim: {claimName: data}}\n"
+    "  - {name: s, secret: {secretName: key}}\n"
+    "  - {name: t, projected: {sources: [{serviceAccountToken: {path: tok}}]}}\n"
+    "---\nkind: ConfigMap\n" SHOP "settings}\ndata: {MODE: fast}\n"
+    "---\nkind: Secret\n" SHOP "key}\n"
+    "data: {old: cGxhbnRlZC1vbGQ=, password: d3Jvbmc=}\nstringData: {password: planted-new}\n"
+    "---\nkind: Secret\n" SHOP "pull}\nstringData: {.dockerconfigjson: '{\"auths\":{\"r.example\":"
+    "{\"username\":\"u\",\"password\":\"planted-pull\"}}}'}\n"
+    "---\nkind: List\nitems:\n"
+    "- kind: PersistentVolume\n  metadata: {name: pv-1}\n"
+    "  spec: {nfs: {server: 10.0.0.7, path: /x}}\n"
+    "- kind: PersistentVolumeClaim\n  " SHOP "data}\n  spec: {volumeName: pv-1}\n"
+    "---\nkind: ServiceAccount\n" SHOP "web}\nimagePullSecrets: [{name: pull}]\n"
+    "automountServiceAccountToken: false\n"
+    "---\nkind: Service\n" SHOP "db}\nspec: {ports: [{port: 5432}]}\n"
+    "---\nkind: Service\n" SHOP "cache}\nspec: {clusterIP: 10.1.1.1, ports: [{port: 11}]}\n"
+    "---\nkind: Service\n" SHOP "far}\nspec: {type: ExternalName, externalName: x.example}\n"
+    "---\nkind: Service\nmetadata: {name: kubernetes}\n"
+    "spec: {clusterIP: 10.1.0.1, ports: [{name: https, port: 443}]}\n";
+
+static void test_explain_finds_what_pods_refer_to(void **state)
+{
+    assert_int_equal(explain(*state, shop, "text"), CLI_OK);
+    assert_says(" Pod shop/web: can run\n");
+    assert_says("Key = MODE\n");
+    assert_says("Value = fast\n");
+    assert_says("Key = PASSWORD\n");
+    assert_says("  Container.1.Arg.1 = ******\n");
+    assert_says("Key = DB_SERVICE_HOST\n");
+    assert_says("Value = <clusterIP of Service db>\n");
+    assert_says("Value = tcp://10.1.1.1:11\n");
+    assert_says("Key = KUBERNETES_SERVICE_HOST\n");
+    assert_not_said("FAR_");
+    assert_says("  Volume.1.NFSVolume.Server = 10.0.0.7\n");
+    assert_says("ConfigFileToPath.2.Path = password\n");
+    assert_says("ConfigFileToPath.2.Content = ******\n");
+    assert_says("  ImageRegistryCredential.1.Server = r.example\n");
+    assert_says("  ImageRegistryCredential.1.Password = ******\n");
+    assert_says("  warning  line 17: ServiceAccountTokenNotRenewed: "
+                "spec.volumes[2].projected.sources[0].serviceAccountToken: the token ends at "
+                "<creation + 3600 s>");
+    assert_not_said("planted");
+    assert_not_said("cGxhbnRlZ");
+    assert_not_said("kube-api-access");
+    assert_null(strstr(err_memory, "not given"));
+    assert_null(strstr(err_memory, "left out"));
+    assert_int_equal(explain(*state, shop, "json"), CLI_OK);
+    assert_says("\"Container.1.Arg.1\":\"******\"");
+    assert_not_said("planted");
+    assert_not_said("cGxhbnRlZ");
+}
+
+/* What is not there is told by the names that events have at run time, on its line. */
+static void test_explain_names_what_is_missing(void **state)
+{
+    static const struct {
+        const char *members;
+        const char *text; /* of the remark */
+        enum cli_exit code;
+    } rows[] = {
+        {"    envFrom: [{configMapRef: {name: x}}]\n",
+         "  refused  line 9: MandatoryConfigMapNotFound: "
+         "spec.containers[0].envFrom[0].configMapRef: there is no ConfigMap default/x\n",
+         CLI_FAILED},
+        {"    envFrom: [{secretRef: {name: x}}]\n",
+         "  refused  line 9: MandatorySecretNotFound: ", CLI_FAILED},
+        {"    envFrom: [{secretRef: {name: x, optional: true}}]\n",
+         "  warning  line 9: OptionalSecretNotFound: ", CLI_OK},
+        {"    env: [{name: A, valueFrom: {configMapKeyRef: {name: map, key: x}}}]\n",
+         "  refused  line 9: MandatoryConfigMapKeyNotFound: ", CLI_FAILED},
+        {"    env: [{name: A, valueFrom: {configMapKeyRef: {name: map, key: x, "
+         "optional: true}}}]\n",
+         "  warning  line 9: OptionalConfigMapKeyNotFound: ", CLI_OK},
+        {"  volumes: [{name: v, persistentVolumeClaim: {claimName: x}}]\n",
+         "  refused  line 9: FailedMount: spec.volumes[0].persistentVolumeClaim: there is no "
+         "PersistentVolumeClaim default/x\n",
+         CLI_FAILED},
+        {"  volumes: [{name: v, persistentVolumeClaim: {claimName: free}}]\n",
+         "the claim free is not bound to a volume yet\n", CLI_FAILED},
+        {"  serviceAccountName: who\n  volumes: [{name: v, projected: {sources: "
+         "[{serviceAccountToken: {path: t}}]}}]\n",
+         "there is no token of the ServiceAccount who yet: there is no such account\n", CLI_FAILED},
+    };
+    char text[2048];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(
+            text, sizeof(text),
+            POD("web", "", "") "%s---\nkind: ConfigMap\nmetadata: {name: map}\n"
+                               "---\nkind: ConfigMap\nmetadata: {name: x, namespace: y}\n"
+                               "---\nkind: PersistentVolumeClaim\nmetadata: {name: free}\n"
+                               "spec: {}\n",
+            rows[i].members);
+        assert_int_equal(explain(*state, text, "text"), rows[i].code);
+        assert_says(rows[i].text);
+        assert_says(rows[i].code == CLI_OK ? ": can run\n" : ": has to wait\n");
+    }
+    assert_int_equal(
+        explain(*state, POD("web", "", "") "    envFrom: [{secretRef: {name: x}}]\n", "json"),
+        CLI_FAILED);
+    assert_says("\"line\":9,\"reason\":\"MandatorySecretNotFound\",\"where\":");
+}
+
+/* How claims of manifests find their volumes; what a cluster has written counts as it is. */
+static void test_explain_binds_claims(void **state)
+{
+    static const struct {
+        const char *claim; /* spec and status */
+        const char *volume;
+        enum cli_exit code;
+    } rows[] = {
+        {"spec: {volumeName: pv}", "metadata: {name: pv}\nspec: {", CLI_OK},
+        {"spec: {volumeName: other}", "metadata: {name: pv}\nspec: {", CLI_FAILED},
+        {"spec: {}", "metadata: {name: pv}\nspec: {claimRef: {namespace: default, name: data}, ",
+         CLI_OK},
+        {"spec: {}", "metadata: {name: pv}\nspec: {claimRef: {namespace: else, name: data}, ",
+         CLI_FAILED},
+        {"spec: {selector: {matchLabels: {a: b, c: d}}}",
+         "metadata: {name: pv, labels: {c: d, e: f, a: b}}\nspec: {", CLI_OK},
+        {"spec: {selector: {matchLabels: {a: b, c: d}}}",
+         "metadata: {name: pv, labels: {c: d}}\nspec: {", CLI_FAILED},
+        {"spec: {selector: {matchLabels: {}}}", "metadata: {name: pv}\nspec: {", CLI_FAILED},
+        {"spec: {volumeName: pv}\nstatus: {phase: Lost}", "metadata: {name: pv}\nspec: {",
+         CLI_FAILED},
+        {"spec: {volumeName: pv}\nstatus: {phase: Bound}", "metadata: {name: pv}\nspec: {", CLI_OK},
+    };
+    static const char pod[] = /* and its claim */
+        "kind: Pod\nmetadata: {name: web}\nspec:\n"
+        "  containers: [{name: a, image: b}]\n"
+        "  volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]\n"
+        "---\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n";
+    char text[2048];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s\n---\nkind: PersistentVolume\n%s%s\n", pod,
+                       rows[i].claim, rows[i].volume, "nfs: {server: s, path: /p}}");
+        if (explain(*state, text, "text") != rows[i].code) {
+            fail_msg("%s, %s: %s", rows[i].claim, rows[i].volume, out_text);
+        }
+        assert_says(rows[i].code == CLI_OK ? "  Volume.1.NFSVolume.Server = s\n" : "has to wait");
+    }
+}
+
+/* What the API server fills in is in the request, too; what is said is kept. */
+static void test_explain_fills_in_defaults(void **state)
+{
+    static const char text[] = "kind: Pod\nmetadata: {name: web}\nspec:\n"
+                               "  terminationGracePeriodSeconds: null\n"
+                               "  containers:\n"
+                               "  - name: a\n"
+                               "    image: b:1\n"
+                               "    livenessProbe: {httpGet: {port: 80}, periodSeconds: 7}\n"
+                               "    readinessProbe: {tcpSocket: {port: 80}, failureThreshold: 5}\n"
+                               "  volumes:\n"
+                               "  - {name: m, configMap: {name: map}}\n"
+                               "  - {name: n, secret: {secretName: key, defaultMode: 256}}\n"
+                               "---\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n"
+                               "---\nkind: Secret\nmetadata: {name: key}\ndata: {a: Yg==}\n";
+    static const char *const lines[] = {
+        "TerminationGracePeriodSeconds = 30",
+        "Container.1.TerminationMessagePath = /dev/termination-log",
+        "Container.1.TerminationMessagePolicy = File",
+        "Container.1.LivenessProbe.HttpGet.Path = /",
+        "Container.1.LivenessProbe.HttpGet.Scheme = HTTP",
+        "Container.1.LivenessProbe.TimeoutSeconds = 1",
+        "Container.1.LivenessProbe.PeriodSeconds = 7",
+        "Container.1.LivenessProbe.SuccessThreshold = 1",
+        "Container.1.LivenessProbe.FailureThreshold = 3",
+        "Container.1.ReadinessProbe.PeriodSeconds = 10",
+        "Container.1.ReadinessProbe.FailureThreshold = 5",
+        "Volume.1.ConfigFileVolume.DefaultMode = 0644",
+        "Volume.2.ConfigFileVolume.DefaultMode = 0400",
+    };
+    assert_int_equal(explain(*state, text, "text"), CLI_OK);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_says(lines[i]);
+    }
+}
+
+/* The volume with the account's token comes by itself, unless the pod or its account forbids it. */
+static void test_explain_token_volumes(void **state)
+{
+    static const char text[] = "the service account token is not provided";
+    assert_int_equal(explain(*state, POD("web", "", ""), "text"), CLI_OK);
+    assert_says(text);
+    assert_int_equal(
+        explain(*state, POD("web", "", "  automountServiceAccountToken: false\n"), "text"), CLI_OK);
+    assert_not_said(text);
+    assert_int_equal(
+        explain(*state,
+                POD("web", "", "  volumes: [{name: kube-api-access-abcde, projected: {}}]\n"),
+                "text"),
+        CLI_OK);
+    const char *once = strstr(out_text, text);
+    assert_non_null(once);
+    assert_null(strstr(once + 1, text));
+    assert_int_equal(explain(*state, POD("web", "", "  volumes: 7\n"), "text"), CLI_FAILED);
+    assert_says("  refused  line 6: spec.volumes: must be a list\n");
+}
+
+static const char *second_file(struct fixture *fixture, const char *name, const char *text)
+{
+    return fixture_write(fixture, name, text, strlen(text));
+}
+
+static void test_explain_several_files(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *pod =
+        write_manifest(fixture, POD("web", "", "") "    envFrom: [{configMapRef: {name: map}}]\n");
+    const char *map = second_file(fixture, "map.yaml",
+                                  "kind: ConfigMap\nmetadata: {name: map}\ndata: {A: one}\n");
+    const char *more = second_file(fixture, "more.yaml", POD("more", "", ""));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod), CLI_FAILED);
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "-f", map), CLI_OK);
+    assert_says("Value = one\n");
+    assert_int_equal(RUN(fixture, "explain", "-f", map, "-f", more, "-f", pod, "-o", "json"),
+                     CLI_OK);
+    assert_says("more.yaml\",\"line\":1,\"kind\":\"Pod\"");
+    assert_says("pods.yaml\",\"line\":1,\"kind\":\"Pod\"");
+    assert_int_equal(RUN(fixture, "explain", "-f", map), CLI_FAILED);
+    assert_non_null(strstr(err_memory, "there is no pod in it"));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "-f", "/nonexistent"), CLI_FAILED);
+#define F "-f", map
+    assert_int_equal(RUN(fixture, "explain", F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F),
+                     CLI_USAGE);
+    assert_non_null(strstr(err_memory, "more than 16 files"));
+#undef F
+}
+
+static void test_explain_too_many_objects(void **state)
+{
+    static char text[YAML_BYTES_MAX];
+    size_t bytes = (size_t)snprintf(text, sizeof(text), "kind: List\nitems:\n");
+    for (int i = 0; i <= EXPLAIN_OBJECTS_MAX; i++) {
+        bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes,
+                                  "- {kind: Secret, metadata: {name: s%d}}\n", i);
+    }
+    assert_int_equal(explain(*state, text, "text"), CLI_FAILED);
+    assert_non_null(strstr(err_memory, "more than 1024 ConfigMaps, Secrets"));
+}
+
+/* ---- the eci-profile ------------------------------------------------------------------------- */
+
+#define PROFILE(data) \
+    "kind: ConfigMap\nmetadata: {name: eci-profile, namespace: kube-system}\ndata:\n" data
+#define SELECTORS \
+    PROFILE("  vSwitchIds: vsw-7,vsw-8\n" \
+            "  selectors: |\n" \
+            "    [{\"name\":\"prod\",\"namespaceSelector\":{\"matchLabels\":{\"env\":\"prod\"}}," \
+            "\"effect\":{\"annotations\":{\"k8s.aliyun.com/eci-use-specs\":\"4-8Gi\"}," \
+            "\"labels\":{\"team\":\"blue\"}}},\n" \
+            "     {\"name\":\"none\",\"objectSelector\":{\"matchLabels\":{\"never\":\"ever\"}}," \
+            "\"effect\":{\"annotations\":{\"k8s.aliyun.com/eci-with-eip\":\"false\"}}},\n" \
+            "     {\"name\":\"all\",\"effect\":{\"annotations\":" \
+            "{\"k8s.aliyun.com/eci-with-eip\":\"true\"}}}]\n")
+
+static void test_explain_a_profile(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *profile = second_file(fixture, "profile.yaml", SELECTORS);
+    const char *prod = second_file(
+        fixture, "prod.yaml", "kind: Namespace\nmetadata: {name: shop, labels: {env: prod}}\n");
+    const char *pod =
+        write_manifest(fixture, POD("web", "  labels: {a: b}\n",
+                                    "") "    env: [{name: TEAM, valueFrom: {fieldRef: {fieldPath: "
+                                        "\"metadata.labels['team']\"}}}]\n");
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile, "--namespace", prod),
+                     CLI_OK);
+    assert_says(
+        ":1: Pod shop/web: can run\n"
+        "  profile  a selector matches: prod\n"
+        "  profile  with the effect of prod\n"
+        "  profile  with the effect of all\n"
+        "  profile  adds /metadata/annotations = {\"k8s.aliyun.com/eci-use-specs\":\"4-8Gi\","
+        "\"k8s.aliyun.com/eci-with-eip\":\"true\"}\n"
+        "  profile  adds /metadata/labels/team = \"blue\"\n"
+        "  profile  adds /spec/tolerations = [{\"key\":\"virtual-kubelet.io/provider\","
+        "\"operator\":\"Exists\"}]\n"
+        "  profile  adds /spec/nodeSelector = {\"type\":\"virtual-kubelet\"}\n"
+        "  billed   4 vCPU, 8 GiB\n");
+    assert_says("  VSwitchId = vsw-7,vsw-8\n");
+    assert_says("  AutoCreateEip = true\n");
+    assert_says("  Container.1.EnvironmentVar.1.Value = blue\n");
+    assert_null(strstr(err_memory, "ECI_VSWITCH"));
+    assert_int_equal(
+        RUN(fixture, "explain", "-f", pod, "--profile", profile, "--namespace", prod, "-o", "json"),
+        CLI_OK);
+    assert_says("\"profile\":{\"why\":\"a selector matches\",\"selector\":\"prod\",\"effects\":"
+                "[\"prod\",\"all\"],\"warnings\":[],\"patch\":[{\"op\":\"add\",");
+}
+
+/* A pod that no selector matches is left as it is; one that chooses the node has the effects that
+ * are for all; burst-resource. */
+static void test_explain_a_profile_that_does_not_match(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *profile = second_file(fixture, "profile.yaml", SELECTORS);
+    const char *pod = write_manifest(fixture, POD("web", "", ""));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("  profile  no selector matches: it runs here only if it chooses the node\n"
+                "  billed   2 vCPU, 4 GiB\n");
+    assert_not_said("adds");
+    pod = write_manifest(fixture, POD("web", "", "  nodeSelector: {type: virtual-kubelet}\n"));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("  profile  the pod chooses the node itself\n  profile  with the effect of all\n");
+    assert_says("  AutoCreateEip = true\n");
+    pod = write_manifest(fixture,
+                         POD("web", "  annotations: {alibabacloud.com/burst-resource: eci}\n", ""));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("  profile  alibabacloud.com/burst-resource asks for it\n"
+                "  profile  adds /spec/tolerations");
+    assert_says("adds /spec/affinity = {\"nodeAffinity\"");
+    pod = write_manifest(
+        fixture, POD("web", "  annotations: {alibabacloud.com/burst-resource: maybe}\n", ""));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("\"maybe\" is neither eci nor eci_only");
+    pod = write_manifest(fixture, POD("web", "  labels: 7\n", ""));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+}
+
+/* The patch goes into what is there already: lists, maps, keys with a slash. */
+static void test_explain_patches_what_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *profile = second_file(fixture, "profile.yaml", SELECTORS);
+    const char *prod = second_file(fixture, "prod.yaml",
+                                   "kind: Namespace\nmetadata: {name: p, labels: {env: prod}}\n");
+    static const char text[] =
+        "kind: Pod\n"
+        "metadata:\n"
+        "  name: web\n"
+        "  labels: {team: red}\n"
+        "  annotations: {k8s.aliyun.com/eci-with-eip: 'false'}\n"
+        "spec:\n"
+        "  tolerations: [{key: x, operator: Exists}]\n"
+        "  nodeSelector: {disk: ssd}\n"
+        "  containers:\n"
+        "  - name: a\n"
+        "    image: b:1\n"
+        "    env:\n"
+        "    - name: TEAM\n"
+        "      valueFrom: {fieldRef: {fieldPath: \"metadata.labels['team']\"}}\n";
+    const char *pod = write_manifest(fixture, text);
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile, "--namespace", prod),
+                     CLI_OK);
+    assert_says("  profile  adds /metadata/annotations/k8s.aliyun.com~1eci-use-specs = \"4-8Gi\"\n"
+                "  profile  adds /spec/tolerations/- = {\"key\":\"virtual-kubelet.io/provider\","
+                "\"operator\":\"Exists\"}\n"
+                "  profile  adds /spec/nodeSelector/type = \"virtual-kubelet\"\n"
+                "  billed   4 vCPU, 8 GiB\n");
+    assert_says("  Container.1.EnvironmentVar.1.Value = red\n"); /* the pod's own word counts */
+    assert_not_said("AutoCreateEip = true");
+    pod = write_manifest(
+        fixture,
+        POD("web", "  annotations: {alibabacloud.com/burst-resource: eci}\n",
+            "  affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}}\n"));
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_OK);
+    assert_says("preferredDuringSchedulingIgnoredDuringExecution/- = {\"weight\":100,");
+}
+
+static void test_explain_bad_profiles(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *pod = write_manifest(fixture, POD("web", "", ""));
+    static const struct {
+        const char *text;
+        const char *err;
+    } rows[] = {
+        {PROFILE("  selectors: '[{]'\n"), "selectors: line 1, column "},
+        {"kind: ConfigMap\nmetadata: {name: other}\n", "no ConfigMap with the name eci-profile"},
+        {"a: b: c\n", ":1:5: "},
+        {"a: b\na: c\n", "duplicate keys"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *profile = second_file(fixture, "profile.yaml", rows[i].text);
+        assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", profile), CLI_FAILED);
+        if (strstr(err_memory, rows[i].err) == NULL) {
+            fail_msg("%s: %s", rows[i].text, err_memory);
+        }
+    }
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", "/nonexistent"), CLI_FAILED);
+    const char *space = second_file(fixture, "space.yaml", "kind: Node\nmetadata: {name: n}\n");
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
+    assert_non_null(strstr(err_memory, "there is no Namespace in it"));
+    space = second_file(fixture, "space.yaml", "a: b: c\n");
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
+    assert_non_null(strstr(err_memory, "space.yaml:1:5: "));
+    assert_int_equal(RUN(fixture, "lint", "-f", pod, "--profile", pod), CLI_USAGE);
+    assert_int_equal(RUN(fixture, "lint", "-f", pod, "-f", pod), CLI_USAGE);
+    assert_non_null(strstr(err_memory, "one FILE at a time"));
+}
+
 static void test_explain_wrong_usage(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_explain_a_pod),
         TEST(test_explain_uses_the_configuration),
+        TEST(test_explain_host_paths),
         TEST(test_explain_workloads),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
@@ -303,6 +755,17 @@ int main(void)
         TEST(test_explain_json),
         TEST(test_explain_bad_manifests),
         TEST(test_explain_big_manifests),
+        TEST(test_explain_finds_what_pods_refer_to),
+        TEST(test_explain_names_what_is_missing),
+        TEST(test_explain_binds_claims),
+        TEST(test_explain_fills_in_defaults),
+        TEST(test_explain_token_volumes),
+        TEST(test_explain_several_files),
+        TEST(test_explain_too_many_objects),
+        TEST(test_explain_a_profile),
+        TEST(test_explain_a_profile_that_does_not_match),
+        TEST(test_explain_patches_what_is_there),
+        TEST(test_explain_bad_profiles),
         TEST(test_explain_wrong_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

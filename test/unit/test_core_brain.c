@@ -74,7 +74,8 @@ static void give(struct scene *scene, const char *uid, enum pod_phase phase, boo
                                   .name_space = S("web"),
                                   .name = str_of(uid),
                                   .phase = phase,
-                                  .is_leaving = is_leaving};
+                                  .is_leaving = is_leaving,
+                                  .is_described = true};
     assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
 }
 
@@ -82,6 +83,17 @@ static void list_nothing(struct scene *scene)
 {
     brain_list_begin(&scene->brain, scene->now_ms);
     brain_list_end(&scene->brain, true, scene->now_ms);
+}
+
+/* The status says that the pod waits: written. */
+static bool is_wait_told(struct scene *scene, const struct effect *effect)
+{
+    const struct pod *pod = brain_pod(&scene->brain, effect->pod);
+    if (effect->kind != EFFECT_SAY || strcmp(pod->say_reason, "Waiting") != 0) {
+        return false;
+    }
+    brain_say_done(&scene->brain, effect->pod, ERR_OK, &pod->past, scene->now_ms);
+    return true;
 }
 
 /* The next effect of this kind; polls that come first are answered with nothing new. */
@@ -92,7 +104,8 @@ static struct effect expect(struct scene *scene, enum effect_kind kind)
         if (effect.kind == kind) {
             return effect;
         }
-        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP);
+        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP ||
+                    is_wait_told(scene, &effect));
         if (effect.kind == EFFECT_DELTA) {
             brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
         }
@@ -322,6 +335,73 @@ static void test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon(voi
     scene_close(&scene);
 }
 
+/* A Deployment without its Secret: its pods neither storm the API server nor use up what pods that
+ * lack nothing need, and each still looks every two minutes. */
+static void test_brain_many_that_wait_look_less_often(void **state)
+{
+    enum { WAITERS = 1000, MINUTES = 10 };
+    (void)state;
+    struct scene scene;
+    struct effect effect;
+    uint32_t looks = 0, looks_of_first = 0;
+    scene_open_with(&scene, WAITERS + 8);
+    list_nothing(&scene);
+    sweep(&scene, nothing);
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        char uid[16];
+        snprintf(uid, sizeof uid, "w%u", i);
+        give(&scene, uid, POD_PHASE_PENDING, false);
+    }
+    handle first = HANDLE_NONE;
+    for (msec end_ms = scene.now_ms + MINUTES * 60000; scene.now_ms < end_ms; pass(&scene, 20)) {
+        if (end_ms - scene.now_ms == 5 * 60000) {
+            looks = looks_of_first = 0; /* the back-off has grown by now */
+        }
+        while (brain_next(&scene.brain, scene.now_ms, &effect)) {
+            if (effect.kind == EFFECT_DELTA) {
+                brain_delta_done(&scene.brain, ERR_OK, effect.started_ms, scene.now_ms);
+            } else if (effect.kind == EFFECT_SWEEP) {
+                brain_sweep_done(&scene.brain, ERR_OK, true, 0, effect.started_ms, scene.now_ms);
+            } else if (effect.kind == EFFECT_CREATE) {
+                looks++;
+                first = first.slot == 0 ? effect.pod : first;
+                looks_of_first += handle_eq(first, effect.pod);
+                brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                                   scene.now_ms);
+            } else if (effect.kind == EFFECT_SAY) {
+                struct pod_status_past past = {.phase = POD_PHASE_PENDING};
+                brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+            }
+        }
+    }
+    assert_int_equal(scene.brain.waiters, WAITERS);
+    assert_in_range(looks / (5 * 60), 10, 30); /* a second, of all together */
+    assert_in_range(looks_of_first, 2, 20);
+    /* What they all did cost nothing of the budget. */
+    give(&scene, "wants-nothing", POD_PHASE_PENDING, false);
+    do {
+        assert_true(brain_next(&scene.brain, scene.now_ms, &effect));
+    } while (effect.kind != EFFECT_CREATE);
+    assert_int_equal(bucket_wait_ms(&scene.brain.create_bucket, scene.now_ms, 200), 0);
+    /* One that lacks nothing any more is none of them. */
+    handle last = first;
+    brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                       scene.now_ms);
+    assert_int_equal(scene.brain.waiters, WAITERS + 1);
+    while (!handle_eq(last, effect.pod)) {
+        pass(&scene, 20);
+        if (brain_next(&scene.brain, scene.now_ms, &effect) && effect.kind == EFFECT_CREATE &&
+            !handle_eq(last, effect.pod)) {
+            brain_create_waits(&scene.brain, effect.pod, "MandatorySecretNotFound", S("no x"),
+                               scene.now_ms);
+        }
+    }
+    brain_create_done(&scene.brain, last, CREATE_ACCEPTED, ERR_OK, S("eci-1"), STR_NONE,
+                      scene.now_ms);
+    assert_int_equal(scene.brain.waiters, WAITERS);
+    scene_close(&scene);
+}
+
 static void test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now(void **state)
 {
     static const struct {
@@ -347,6 +427,65 @@ static void test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now(void **st
                           S("not now"), scene.now_ms);
         assert_int_equal(pod->say, rows[i].say);
         assert_string_equal(pod->say_reason, "ProviderFailed");
+        scene_close(&scene);
+    }
+}
+
+/* ---- how much the node shows ----------------------------------------------------------------- */
+
+static void refuse_create(struct scene *scene, enum err err)
+{
+    struct effect effect = expect(scene, EFFECT_CREATE);
+    brain_create_done(&scene->brain, effect.pod, CREATE_LATER, err, STR_NONE, S("not now"),
+                      scene->now_ms);
+    brain_pod(&scene->brain, effect.pod)->was_said = true;
+}
+
+static void refuse_for_quota(struct scene *scene, const char *uid)
+{
+    give(scene, uid, POD_PHASE_PENDING, false);
+    refuse_create(scene, ERR_QUOTA);
+}
+
+static void test_brain_three_pods_refused_for_quota_close_the_node(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    refuse_for_quota(&scene, "a");
+    for (int again = 0; again < 5; again++) { /* one pod alone never does */
+        pass(&scene, 120000);
+        refuse_create(&scene, ERR_QUOTA);
+    }
+    refuse_for_quota(&scene, "b");
+    assert_false(scene.brain.capacity.is_closed);
+    refuse_for_quota(&scene, "c");
+    assert_true(scene.brain.capacity.is_closed);
+    assert_true(brain_wake_ms(&scene.brain, scene.now_ms) <= scene.now_ms + CAPACITY_CLOSED_MS);
+    /* Who waits here goes on trying, and its success opens the node. */
+    pass(&scene, 60000);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    struct effect effect;
+    (void)brain_next(&scene.brain, scene.now_ms, &effect);
+    assert_false(scene.brain.capacity.is_closed);
+    scene_close(&scene);
+}
+
+static void test_brain_other_refusals_close_nothing(void **state)
+{
+    static const enum err errs[] = {ERR_STOCK, ERR_THROTTLED, ERR_TIMEOUT, ERR_FORBIDDEN};
+    (void)state;
+    for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++) {
+        struct scene scene;
+        open_running(&scene);
+        for (int at = 0; at < 4; at++) {
+            char uid[2] = {(char)('a' + at), '\0'};
+            pass(&scene, 1000);
+            give(&scene, uid, POD_PHASE_PENDING, false);
+            refuse_create(&scene, errs[i]);
+            brain_find_pod(&scene.brain, str_of(uid))->retry_at_ms = INT64_MAX; /* each once */
+        }
+        assert_int_equal(scene.brain.capacity.changes, 0);
         scene_close(&scene);
     }
 }
@@ -578,6 +717,39 @@ static void test_brain_removes_orphans_that_are_proven(void **state)
         prove_all_gone(&scene, 1);
         (void)expect(&scene, EFFECT_DELETE);
     }
+    scene_close(&scene);
+}
+
+static void test_brain_look_counts_what_the_scheduler_does_not_see(void **state)
+{
+    static const char *const ids[] = {"eci-1", "eci-2", NULL};
+    (void)state;
+    struct scene scene;
+    struct capacity_look look;
+    scene_open(&scene);
+    assert_false(brain_look(&scene.brain, &look)); /* nothing was read yet */
+    scene_close(&scene);
+    open_with_orphans(&scene, ids, 2);
+    assert_true(brain_look(&scene.brain, &look));
+    assert_int_equal(look.strays, 2);
+    assert_int_equal(look.requests_milli, 0);
+    const struct pod_news news = {.uid = S("u"),
+                                  .name_space = S("web"),
+                                  .name = S("u"),
+                                  .phase = POD_PHASE_PENDING,
+                                  .request_milli = 1500};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 0); /* it has no instance yet */
+    (void)brain_row_seen(&scene.brain, S("eci-9"), ECI_STATUS_RUNNING, 1, scene.now_ms,
+                         scene.now_ms);
+    tag(&scene, "eci-9", "u", 1);
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 1500);
+    assert_int_equal(look.strays, 2);
+    brain_find_pod(&scene.brain, S("u"))->phase = POD_PHASE_SUCCEEDED;
+    (void)brain_look(&scene.brain, &look);
+    assert_int_equal(look.requests_milli, 0); /* the scheduler has let it go */
     scene_close(&scene);
 }
 
@@ -848,6 +1020,101 @@ static void test_brain_unreadable_objects_are_not_missing(void **state)
     brain_list_end(&scene.brain, true, scene.now_ms);
     pass(&scene, 2000);
     (void)expect(&scene, EFFECT_PROVE);
+    scene_close(&scene);
+}
+
+/* A pod without init containers that now runs: one look at the details, together with others, and
+ * one note. */
+static handle undescribed(struct scene *scene, const char *uid, const char *id)
+{
+    const struct pod_news news = {.uid = str_of(uid), .name_space = S("web"), .name = str_of(uid)};
+    handle pod = HANDLE_NONE;
+    assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, &pod), ERR_OK);
+    accept(scene, expect(scene, EFFECT_CREATE), id);
+    return pod;
+}
+
+static void runs(struct scene *scene, const char *id)
+{
+    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    struct group *group = brain_row_seen(&scene->brain, str_of(id), ECI_STATUS_RUNNING, 78,
+                                         scene->now_ms, scene->now_ms);
+    assert_false(brain_wants_report(&scene->brain, group, 0, true)); /* its phase comes first */
+    assert_true(brain_wants_report(&scene->brain, group, 78, false));
+    assert_true(brain_report(&scene->brain, group, 4711, false, false, scene->now_ms));
+    brain_patch_done(&scene->brain, group->pod, ERR_OK, &past, 78, false, scene->now_ms);
+}
+
+static void test_brain_describes_instances_once_and_together(void **state)
+{
+    (void)state;
+    struct scene scene;
+    const bool found[] = {true, true};
+    open_running(&scene);
+    handle pods[] = {undescribed(&scene, "a", "eci-1"), undescribed(&scene, "b", "eci-2")};
+    runs(&scene, "eci-1");
+    pass(&scene, 100);
+    runs(&scene, "eci-2");
+    expect_silence(&scene);
+    pass(&scene, 5000);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, 2);
+    for (int i = 0; i < 2; i++) {
+        struct group *group = brain_group(&scene.brain, effect.groups[i]);
+        const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+        assert_true(brain_wants_report(&scene.brain, group, 0, true));
+        assert_true(brain_report(&scene.brain, group, 0, true, true, scene.now_ms));
+        /* The first try of the first is lost. */
+        brain_patch_done(&scene.brain, group->pod, i == 0 ? ERR_SERVER : ERR_OK, &past, 78, true,
+                         scene.now_ms);
+    }
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    pass(&scene, 20000);
+    struct effect again = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(again.groups_count, 1);
+    struct group *group = brain_group(&scene.brain, again.groups[0]);
+    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    assert_true(brain_report(&scene.brain, group, 0, true, true, scene.now_ms));
+    brain_patch_done(&scene.brain, group->pod, ERR_OK, &past, 78, true, scene.now_ms);
+    brain_read_done(&scene.brain, &again, ERR_OK, found, scene.now_ms);
+    pass(&scene, 3600000);
+    expect_silence(&scene);
+    for (int i = 0; i < 2; i++) {
+        assert_true(brain_pod(&scene.brain, pods[i])->is_described);
+        assert_int_equal(brain_pod(&scene.brain, pods[i])->phase, POD_PHASE_RUNNING);
+    }
+    scene_close(&scene);
+}
+
+/* Nothing is looked up for a pod that was described before a restart, or that ends at once. */
+static void test_brain_describes_only_what_runs_undescribed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    handle pod = undescribed(&scene, "a", "eci-1");
+    runs(&scene, "eci-1");
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_SUCCEEDED, 79,
+                                         scene.now_ms, scene.now_ms);
+    const struct pod_status_past past = {.phase = POD_PHASE_SUCCEEDED, .hash = 4712};
+    assert_true(brain_report(&scene.brain, group, 4712, false, false, scene.now_ms));
+    brain_patch_done(&scene.brain, pod, ERR_OK, &past, 79, false, scene.now_ms);
+    pass(&scene, 60000);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_tells_warnings_once(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    handle pod = brain_find_group(&scene.brain, S("eci-1"))->pod;
+    assert_true(brain_warnings_are_new(&scene.brain, pod, 5));
+    assert_false(brain_warnings_are_new(&scene.brain, pod, 5));
+    assert_true(brain_warnings_are_new(&scene.brain, pod, 7)); /* others */
+    assert_false(brain_warnings_are_new(&scene.brain, pod, 7));
+    assert_false(brain_warnings_are_new(&scene.brain, HANDLE_NONE, 9));
     scene_close(&scene);
 }
 
@@ -1176,6 +1443,42 @@ static void test_brain_looks_no_further_at_what_the_cloud_does_not_show(void **s
     scene_close(&scene);
 }
 
+/* An init container that fails ends the pod, often between two looks at the init containers: they
+ * are shown all the same, and then the pod is left alone. */
+static void test_brain_shows_init_containers_of_a_pod_that_has_ended(void **state)
+{
+    (void)state;
+    struct scene scene;
+    bool found[READ_BATCH_MAX] = {true};
+    struct pod_status_past past = {.phase = POD_PHASE_FAILED};
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+    handle h = group->pod;
+    pod->has_init = true;
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_FAILED, 99, scene.now_ms,
+                         scene.now_ms);
+    past.phase = pod->phase = POD_PHASE_FAILED; /* was written */
+    pod->past = past;
+    pod->reported_row = 99;
+    pass(&scene, 2000);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_true(brain_wants_report(&scene.brain, group, 0, true));
+    assert_true(brain_report(&scene.brain, group, 5, true, true, scene.now_ms));
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    expect_silence(&scene); /* the status is being written */
+    past.init_hash = 5;
+    brain_patch_done(&scene.brain, h, ERR_OK, &past, 0, true, scene.now_ms);
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_READ_DETAIL); /* as for pods that run: it has stayed so */
+    assert_false(brain_report(&scene.brain, group, 5, true, true, scene.now_ms));
+    brain_read_done(&scene.brain, &effect, ERR_OK, found, scene.now_ms);
+    pass(&scene, 600000);
+    expect_silence(&scene);
+    assert_int_equal(pod->phase, POD_PHASE_FAILED);
+    scene_close(&scene);
+}
+
 /* Settled after absence_ms for creating again, which has its token; going for good waits longer. */
 static void test_brain_leaving_soon_after_a_settled_doubt_waits(void **state)
 {
@@ -1210,6 +1513,29 @@ static void test_brain_first_minute_pods_may_have_groups_of_an_earlier_process(v
     pass(&scene, 3000);
     give(&scene, "a", POD_PHASE_PENDING, true);
     expect_silence(&scene);
+    scene_close(&scene);
+}
+
+/* What counts is when the listing was asked for, not when we came to read it: a process that slept
+ * in between has learnt nothing. */
+static void test_brain_first_minute_is_of_readings_not_of_sleep(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    brain_list_begin(&scene.brain, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_SWEEP);
+    pass(&scene, 460000);
+    brain_sweep_done(&scene.brain, ERR_OK, true, 0, effect.started_ms, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    expect_silence(&scene);
+    for (int i = 0; i < 2; i++) {
+        pass(&scene, 60000);
+        sweep(&scene, nothing);
+    }
+    (void)expect(&scene, EFFECT_FINISH);
     scene_close(&scene);
 }
 
@@ -1328,6 +1654,197 @@ static void test_brain_believes_the_newer_of_two_readings(void **state)
     scene_close(&scene);
 }
 
+/* ---- explained ------------------------------------------------------------------------------- */
+
+static void test_brain_tells_of_a_wait_that_lasts(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    list_nothing(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    give(&scene, "r", POD_PHASE_RUNNING, false);
+    give(&scene, "l", POD_PHASE_PENDING, true);
+    expect_silence(&scene); /* its sweep fails: nothing is known of the cloud */
+    pass(&scene, 59000);
+    expect_silence(&scene);
+    assert_int_equal(count_events(&scene, "Waiting"), 0);
+    pass(&scene, 1000);
+    (void)expect(&scene, EFFECT_SAY);
+    assert_int_equal(count_events(&scene, "Waiting"), 3);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(pod->say_reason, "Waiting");
+    assert_non_null(strstr(pod->message, "waiting for the first complete readings"));
+    assert_int_equal(brain_find_pod(&scene.brain, S("r"))->say, SAY_NOTHING); /* it runs */
+    assert_int_equal(brain_find_pod(&scene.brain, S("l"))->say, SAY_NOTHING);
+    brain_say_done(&scene.brain, pool_handle_of(&scene.brain.pods, pod), ERR_OK, &pod->past,
+                   scene.now_ms);
+    for (int i = 0; i < 5; i++) {
+        pass(&scene, 100000);
+        expect_silence(&scene);
+    }
+    assert_int_equal(count_events(&scene, "Waiting"), 0); /* once */
+    scene_close(&scene);
+}
+
+static void test_brain_tells_of_a_group_that_the_cloud_says_nothing_of(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-1");
+    expect_silence(&scene);
+    (void)count_events(&scene, "Waiting");
+    pass(&scene, 60000);
+    expect_silence(&scene);
+    assert_int_equal(count_events(&scene, "Waiting"), 1);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_non_null(strstr(brain_pod_why(pod), "has not told its state"));
+    assert_int_equal(pod->say, SAY_NOTHING); /* the status is the cloud's to tell */
+    scene_close(&scene);
+}
+
+static void test_brain_writes_an_end_again_that_an_older_status_hides(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_FAILED, false);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, false); /* of a gateway that slept */
+    struct effect effect = expect(&scene, EFFECT_SAY);
+    struct pod *pod = brain_pod(&scene.brain, effect.pod);
+    assert_int_equal(pod->phase, POD_PHASE_FAILED);
+    assert_int_equal(pod->say, SAY_FAILED);
+    struct pod_status_past past = {.phase = POD_PHASE_FAILED};
+    brain_say_done(&scene.brain, effect.pod, ERR_TIMEOUT, &past, scene.now_ms);
+    pass(&scene, 60000);
+    effect = expect(&scene, EFFECT_SAY); /* not written: again */
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_FAILED, false);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_has_a_sentence_for_each_rule(void **state)
+{
+    (void)state;
+    assert_true(brain_pod_rules_count() > 20 && brain_group_rules_count() > 20);
+    for (uint8_t i = 0; i < brain_pod_rules_count(); i++) {
+        const struct pod pod = {.rule = i};
+        assert_true(strlen(brain_pod_why(&pod)) > 10);
+        assert_true(strlen(brain_pod_why(&pod)) < POD_MESSAGE_BYTES);
+        for (uint8_t other = 0; other < i; other++) {
+            const struct pod before = {.rule = other};
+            assert_string_not_equal(brain_pod_why(&pod), brain_pod_why(&before));
+        }
+    }
+    for (uint8_t i = 0; i < brain_group_rules_count(); i++) {
+        const struct group group = {.rule = i};
+        assert_true(strlen(brain_group_why(&group)) > 10 || i + 1 == brain_group_rules_count());
+        for (uint8_t other = 0; other < i; other++) {
+            const struct group before = {.rule = other};
+            assert_string_not_equal(brain_group_why(&group), brain_group_why(&before));
+        }
+    }
+}
+
+/* ---- set aside ------------------------------------------------------------------------------- */
+
+static enum err give_aside(struct scene *scene, const char *uid, enum pod_phase phase,
+                           bool is_leaving)
+{
+    const struct pod_news news = {.uid = str_of(uid),
+                                  .name_space = S("web"),
+                                  .name = str_of(uid),
+                                  .phase = phase,
+                                  .is_leaving = is_leaving};
+    return brain_pod_aside(&scene->brain, &news, "it died", scene->now_ms);
+}
+
+static void test_brain_does_nothing_for_a_pod_that_is_set_aside(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK);
+    assert_int_equal(count_events(&scene, "PodQuarantined"), 1);
+    expect_silence(&scene);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK); /* told once */
+    assert_int_equal(count_events(&scene, "PodQuarantined"), 0);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_non_null(strstr(brain_pod_why(pod), "set aside"));
+    pass(&scene, 3600000);
+    sweep(&scene, nothing);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false); /* it changed: another chance */
+    (void)expect(&scene, EFFECT_CREATE);
+    scene_close(&scene);
+}
+
+/* "a" runs in "eci-1". */
+static void open_with_one_aside(struct scene *scene)
+{
+    const char *const ids[] = {"eci-1", NULL};
+    const bool found[READ_BATCH_MAX] = {true};
+    scene_open(scene);
+    brain_list_begin(&scene->brain, scene->now_ms);
+    assert_int_equal(give_aside(scene, "a", POD_PHASE_RUNNING, false), ERR_OK);
+    brain_list_end(&scene->brain, true, scene->now_ms);
+    sweep(scene, ids);
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    tag(scene, "eci-1", "a", 1);
+    brain_read_done(&scene->brain, &effect, ERR_OK, found, scene->now_ms);
+}
+
+static void test_brain_leaves_the_group_of_a_pod_set_aside_alone(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_one_aside(&scene);
+    expect_silence(&scene);
+    const struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+    assert_false(brain_wants_report(&scene.brain, group, 77, false));
+    assert_non_null(strstr(brain_group_why(group), "set aside"));
+    brain_list_begin(&scene.brain, scene.now_ms); /* and it is not missing either */
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, false), ERR_OK);
+    brain_list_end(&scene.brain, true, scene.now_ms);
+    expect_silence(&scene);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, true), ERR_OK); /* deleted */
+    (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+static void test_brain_removes_what_a_pod_set_aside_leaves_behind(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_one_aside(&scene);
+    brain_pod_deleted(&scene.brain, S("a"), scene.now_ms); /* by force */
+    struct effect effect = expect(&scene, EFFECT_PROVE);
+    brain_prove_done(&scene.brain, effect.pod, ERR_NOT_FOUND, scene.now_ms);
+    (void)expect(&scene, EFFECT_DELETE);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_RUNNING, false), ERR_OK); /* a late event */
+    assert_int_equal(brain_find_pod(&scene.brain, S("a"))->object, OBJECT_GONE);
+    scene_close(&scene);
+}
+
+static void test_brain_sets_aside_within_its_limits(void **state)
+{
+    (void)state;
+    struct scene scene;
+    char long_name[POD_NAME_BYTES + 1];
+    scene_open_with(&scene, 1);
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    assert_int_equal(give_aside(&scene, long_name, POD_PHASE_PENDING, false), ERR_TOO_BIG);
+    assert_int_equal(give_aside(&scene, "a", POD_PHASE_PENDING, false), ERR_OK);
+    assert_int_equal(give_aside(&scene, "b", POD_PHASE_PENDING, false), ERR_FULL);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1336,7 +1853,11 @@ int main(void)
         cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
         cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
         cmocka_unit_test(test_brain_used_token_means_another_attempt),
+        cmocka_unit_test(test_brain_many_that_wait_look_less_often),
         cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
+        cmocka_unit_test(test_brain_three_pods_refused_for_quota_close_the_node),
+        cmocka_unit_test(test_brain_other_refusals_close_nothing),
+        cmocka_unit_test(test_brain_look_counts_what_the_scheduler_does_not_see),
         cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
         cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
         cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
@@ -1353,8 +1874,10 @@ int main(void)
         cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
         cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
         cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
+        cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
         cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
         cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
+        cmocka_unit_test(test_brain_first_minute_is_of_readings_not_of_sleep),
         cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
         cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
         cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
@@ -1368,6 +1891,9 @@ int main(void)
         cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
         cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
         cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
+        cmocka_unit_test(test_brain_describes_instances_once_and_together),
+        cmocka_unit_test(test_brain_describes_only_what_runs_undescribed),
+        cmocka_unit_test(test_brain_tells_warnings_once),
         cmocka_unit_test(test_brain_reports_a_change_once),
         cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
         cmocka_unit_test(test_brain_failed_report_is_read_again),
@@ -1383,6 +1909,14 @@ int main(void)
         cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
         cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
         cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
+        cmocka_unit_test(test_brain_tells_of_a_wait_that_lasts),
+        cmocka_unit_test(test_brain_tells_of_a_group_that_the_cloud_says_nothing_of),
+        cmocka_unit_test(test_brain_writes_an_end_again_that_an_older_status_hides),
+        cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
+        cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
+        cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
+        cmocka_unit_test(test_brain_removes_what_a_pod_set_aside_leaves_behind),
+        cmocka_unit_test(test_brain_sets_aside_within_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

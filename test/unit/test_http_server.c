@@ -308,6 +308,10 @@ static int end(void **state)
     assert_int_equal(w.gone, w.requests); /* each exchange ends exactly once */
     assert_int_equal(w.verifiers.count, 0);
     assert_int_equal(w.loop.timers.count, 0);
+    for (uint32_t i = 0; i < CONNS_MAX; i++) {
+        assert_int_equal(w.server.hosts[i].conns, 0);
+        assert_int_equal(w.server.hosts[i].crowd, 0);
+    }
     for (uint32_t i = 0; i < BODIES_MAX; i++) {
         assert_false(w.server.bodies_taken[i]);
     }
@@ -900,6 +904,92 @@ static void test_slow_peers_give_way(void **state)
     assert_true(w.server.counters.evicted > 0);
 }
 
+/* As if this connection had come from another machine. */
+static void move(uint32_t i, uint8_t last_byte)
+{
+    struct http_conn *conn = &w.server.conns[i];
+    server_count_out(conn);
+    conn->exchange.from.bytes[3] = last_byte;
+    server_count_in(conn);
+}
+
+static void move_to_stranger(uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        move(i, 9);
+    }
+}
+
+/* When all places are taken, who has most of them gives one to who has few, however young it is;
+ * what works there is spared. */
+static void test_largest_crowd_gives_way(void **state)
+{
+    (void)state;
+    w.on_request = keep;
+    say(open_peer(0), "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    UNTIL(w.requests == 1);
+    for (uint32_t i = 1; i < PER_PEER_MAX; i++) {
+        net_peer_open_raw(&w.peers[i], &w.loop, &w.addr);
+        UNTIL(http_server_open(&w.server) == i + 1);
+    }
+    move_to_stranger(0, PER_PEER_MAX);
+    for (uint32_t i = PER_PEER_MAX; i < CONNS_MAX; i++) {
+        net_peer_open_raw(&w.peers[i], &w.loop, &w.addr);
+        UNTIL(http_server_open(&w.server) == i + 1);
+    }
+    w.server.conns[1].since_ms += 60000; /* now the next one is the oldest */
+    struct net_peer *peer = open_peer(CONNS_MAX);
+    say(peer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    UNTIL(w.requests == 2);
+    say_hello(w.kept);
+    assert_hears(peer, HELLO);
+    assert_int_equal(w.server.counters.evicted, 1);
+    assert_int_equal(w.server.conns[2].exchange.from.bytes[3], 1); /* its place was taken */
+    assert_int_equal(w.gone, 1);
+
+    /* Two of the same size: who is young stays, and there is no room. */
+    for (uint32_t i = 0; i < CONNS_MAX; i++) {
+        move(i, (uint8_t)(10 + i));
+        w.server.conns[i].has_served = false;
+    }
+    net_peer_open_raw(&w.peers[CONNS_MAX + 1], &w.loop, &w.addr);
+    UNTIL(w.server.counters.refused_full == 1);
+}
+
+/* The one handshake of a quiet machine is not behind those of a crowd. */
+static void test_smallest_crowd_shakes_first(void **state)
+{
+    (void)state;
+    enum { CROWD = 8 };
+    assert_true(CROWD > HTTP_SERVER_SHAKES);
+    for (uint32_t i = 0; i <= CROWD; i++) {
+        (void)open_peer(i);
+    }
+    w.server.shakes_at_ms = INT64_MAX; /* not yet */
+    UNTIL(w.server.shaking.count == CROWD + 1);
+    move_to_stranger(0, CROWD);
+    assert_int_equal(w.server.conns[CROWD].link.received_bytes, 0);
+    loop_timer_set(&w.loop, &w.server.shake, 0);
+    turns(1);
+    assert_true(w.server.conns[CROWD].link.received_bytes > 0);
+    UNTIL(w.server.counters.handshakes == CROWD + 1);
+    assert_int_equal(w.server.shaking.count, 0);
+}
+
+/* Who is gone before its turn has come costs no sums. */
+static void test_reset_while_waiting_for_its_turn(void **state)
+{
+    (void)state;
+    w.server.shakes_at_ms = INT64_MAX;
+    struct net_peer *peer = open_peer(0);
+    UNTIL(w.server.shaking.count == 1);
+    net_peer_reset(peer);
+    UNTIL(http_server_open(&w.server) == 0);
+    assert_int_equal(w.server.shaking.count, 0);
+    assert_int_equal(w.server.counters.handshake_failures, 1);
+    assert_int_equal(w.server.counters.handshakes, 0);
+}
+
 /* Many handshakes at once are spread over turns: others have their turn in between. */
 static void test_handshakes_are_rationed(void **state)
 {
@@ -995,6 +1085,9 @@ int main(void)
         TEST(test_oldest_idle_makes_room),
         TEST(test_busy_ones_stay),
         TEST(test_slow_peers_give_way),
+        TEST(test_largest_crowd_gives_way),
+        TEST(test_smallest_crowd_shakes_first),
+        TEST(test_reset_while_waiting_for_its_turn),
         TEST(test_handshakes_are_rationed),
         TEST(test_pauses_without_descriptors),
         TEST(test_noise_costs_nothing),

@@ -613,6 +613,32 @@ static void test_logs_follow_limit_bytes_ends(void **state)
     fake_peer_free(peer);
 }
 
+/* A session, a text or a poller that is not to be had: 503 or a wait, and nothing stays behind. */
+static void test_logs_every_take_may_fail(void **state)
+{
+    (void)state;
+    uint64_t nth = 1, served = 0;
+    for (bool has_failed = true; has_failed; nth++) {
+        uint64_t refused = logs.sessions.refused + logs.pollers.refused + logs.texts.refused;
+        lines = 3;
+        container_state = RUNNING;
+        pool_fail_at(nth);
+        struct fake_peer *peer = get("follow=true");
+        live(5000);
+        container_state = ENDED;
+        live(LOGS_CHECK_MS + 5000);
+        pool_fail_at(0);
+        has_failed = logs.sessions.refused + logs.pollers.refused + logs.texts.refused > refused;
+        assert_true(peer->is_ended);
+        assert_true(peer->status == 200 || peer->status == 503);
+        served += peer->status == 200 ? 1 : 0;
+        fake_peer_free(peer);
+        assert_int_equal(logs.sessions.count + logs.pollers.count + logs.texts.count, 0);
+    }
+    assert_in_range(nth, 4, 100);
+    assert_in_range(served, 1, nth);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -636,6 +662,7 @@ int main(void)
         TEST(test_logs_follow_survives_an_outage),
         TEST(test_logs_follow_slow_peer_is_skipped),
         TEST(test_logs_follow_limit_bytes_ends),
+        TEST(test_logs_every_take_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

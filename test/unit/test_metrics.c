@@ -1,9 +1,14 @@
 /* serve/metrics: the table, and an answer with all parts. */
+#include "serve/attach.h"
+#include "serve/exec.h"
 #include "serve/logs.h"
 #include "serve/metrics.h"
+#include "serve/portforward.h"
+#include "serve/serve_port.h"
 #include "serve/stats.h"
 #include "serve_fakes.h"
 
+static struct serve port = {.counters = {.forbidden = 6}};
 static struct http_server_counters counters = {.accepted = 5, .bytes_out = 77};
 
 const struct http_server_counters *http_server_counters(const struct http_server *server)
@@ -16,6 +21,21 @@ uint32_t http_server_open(const struct http_server *server)
 {
     (void)server;
     return 3;
+}
+
+uint32_t exec_open(void)
+{
+    return 7;
+}
+
+uint32_t attach_open(void)
+{
+    return 8;
+}
+
+uint32_t forward_open(void)
+{
+    return 9;
 }
 
 static bool is_huge;
@@ -49,7 +69,7 @@ static void test_metrics_answer(void **state)
     (void)state;
     struct fake_peer *peer = fake_peer("");
     peer->exchange.server = (struct http_server *)(void *)peer;
-    metrics_all(NULL, &peer->exchange, NULL);
+    metrics_all(&port, &peer->exchange, NULL);
     assert_int_equal(peer->status, 200);
     assert_non_null(strstr(peer->got, "# TYPE ecilet_pods gauge\n"
                                       "ecilet_pods{phase=\"Running\"} 1\n"
@@ -57,7 +77,11 @@ static void test_metrics_answer(void **state)
     assert_non_null(strstr(peer->got, "\necilet_lease_age_seconds 1.500000000\n"));
     assert_non_null(strstr(peer->got, "\necilet_server_connections 3\n"));
     assert_non_null(strstr(peer->got, "\necilet_server_bytes_total{direction=\"out\"} 77\n"));
+    assert_non_null(strstr(peer->got, "\necilet_server_denied_total{reason=\"forbidden\"} 6\n"));
     assert_non_null(strstr(peer->got, "\necilet_logs_gaps_total{reason=\"cloud\"} 4\n"));
+    assert_non_null(strstr(peer->got, "\necilet_streams_open{kind=\"exec\"} 7\n"
+                                      "ecilet_streams_open{kind=\"attach\"} 8\n"
+                                      "ecilet_streams_open{kind=\"port-forward\"} 9\n"));
     fake_peer_free(peer);
 }
 
@@ -66,7 +90,7 @@ static void test_metrics_too_large(void **state)
     (void)state;
     is_huge = true;
     struct fake_peer *peer = fake_peer("");
-    metrics_all(NULL, &peer->exchange, NULL);
+    metrics_all(&port, &peer->exchange, NULL);
     assert_int_equal(peer->status, 500);
     fake_peer_free(peer);
 }

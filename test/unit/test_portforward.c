@@ -1,11 +1,17 @@
 /* portforward: over a real HTTPS server and real sockets on the loopback. */
 #include "serve_fake.h"
 
+#include "net/websocket.h"
 #include "serve/portforward.h"
 
 #define UPGRADE(protocol) \
     "POST /portForward/default/web HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n" \
     "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: " protocol "\r\n\r\n"
+#define TUNNEL(protocol, key) \
+    "GET /portForward/default/web HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n" \
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " key "\r\n" \
+    "Sec-WebSocket-Protocol: " protocol "\r\n\r\n"
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define BULK_BYTES (3 << 20)
 
 static int listener = -1;
@@ -202,10 +208,112 @@ static void test_forward_refuses_requests(void **state)
     w.pod.is_running = false;
     assert_true(str_starts(request(UPGRADE("portforward.k8s.io")), S("HTTP/1.1 400 ")));
     net_peer_close(&w.peer);
+    assert_true(str_starts(request(TUNNEL("v9.portforward.k8s.io", KEY)), S("HTTP/1.1 403 ")));
+    net_peer_close(&w.peer);
+    w.pod.is_running = true;
+    assert_true(
+        str_starts(request(TUNNEL("SPDY/3.1+portforward.k8s.io", "short")), S("HTTP/1.1 400 ")));
+    net_peer_close(&w.peer);
+    w.pod.address = STR_NONE;
+    assert_true(str_starts(request(UPGRADE("portforward.k8s.io")), S("HTTP/1.1 400 ")));
+    net_peer_close(&w.peer);
     assert_true(str_starts(request("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
                            S("HTTP/1.1 400 ")));
     net_peer_close(&w.peer);
     assert_int_equal(forward_open(), 0);
+}
+
+/* ---- inside a WebSocket ---------------------------------------------------------------------- */
+
+static const uint8_t mask[4] = {1, 2, 3, 4};
+
+static void open_tunnel(void)
+{
+    str head = request(TUNNEL("SPDY/3.1+portforward.k8s.io", KEY));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    assert_true(str_find(head, S("Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n")) > 0);
+    assert_true(str_find(head, S("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n")) > 0);
+}
+
+static void say_message(enum websocket_opcode opcode, str payload)
+{
+    static char memory[4096];
+    struct buf text;
+    struct websocket client;
+    websocket_init(&client, WEBSOCKET_CLIENT);
+    buf_init(&text, memory, sizeof memory);
+    assert_true(websocket_put(&client, &text, opcode, payload, mask));
+    say(buf_str(&text));
+}
+
+/* The next small message that the server sent. */
+static str next_message(int opcode)
+{
+    UNTIL(w.peer.heard.bytes >= w.read_at + 2);
+    const uint8_t *head = (const uint8_t *)w.peer.heard.ptr + w.read_at;
+    assert_int_equal(head[0], 128 | opcode);
+    assert_true(head[1] < 126);
+    UNTIL(w.peer.heard.bytes >= w.read_at + 2 + head[1]);
+    w.read_at += 2u + head[1];
+    return str_make((const char *)head + 2, head[1]);
+}
+
+static int open_pair_in_tunnel(void)
+{
+    str text;
+    open_tunnel();
+    buf_clear(&out);
+    put_stream(&out, 1, "error", port_text, "0");
+    put_stream(&out, 3, "data", port_text, "0");
+    text = buf_str(&out);
+    say_message(WEBSOCKET_BINARY, str_sub(text, 0, 5)); /* cut anywhere */
+    say_message(WEBSOCKET_BINARY, STR_NONE);
+    say_message(WEBSOCKET_BINARY, str_sub(text, 5, SIZE_MAX));
+    for (size_t bytes = 0; bytes < 2 * 17;) { /* two SYN_REPLY with a stored block of none */
+        str reply = next_message(WEBSOCKET_BINARY);
+        assert_true(bytes > 0 || str_starts(reply, str_make("\x80\x03\x00\x02", 4)));
+        bytes += reply.bytes;
+    }
+    return accept_one();
+}
+
+static void test_tunnel_moves_bytes(void **state)
+{
+    (void)state;
+    size_t done;
+    int fd = open_pair_in_tunnel();
+    buf_clear(&out);
+    put_data(&out, 3, S("hello"), true);
+    say_message(WEBSOCKET_BINARY, buf_str(&out));
+    expect_instance_hears(fd, "hello");
+    expect_instance_end(fd);
+    assert_int_equal(sock_send(fd, "world", 5, &done), ERR_OK);
+    str text = next_message(WEBSOCKET_BINARY);
+    assert_true(str_eq(text, str_make("\0\0\0\3\0\0\0\5world", 13)));
+    say_message(WEBSOCKET_PING, S("are you there"));
+    assert_text(next_message(WEBSOCKET_PONG), "are you there");
+    say_message(WEBSOCKET_PING, STR_NONE);
+    assert_text(next_message(WEBSOCKET_PONG), "");
+    say_message(WEBSOCKET_PONG, STR_NONE);
+    say_message(WEBSOCKET_CLOSE, str_make("\x03\xe8", 2));
+    assert_true(str_eq(next_message(WEBSOCKET_CLOSE), str_make("\x03\xe8", 2)));
+    UNTIL(w.peer.is_over && forward_open() == 0);
+    sock_close(&fd);
+}
+
+static void test_tunnel_ends_when_its_rules_are_broken(void **state)
+{
+    (void)state;
+    open_tunnel();
+    say(str_make("\x82\x01x", 3)); /* not masked */
+    assert_true(str_eq(next_message(WEBSOCKET_CLOSE), str_make("\x03\xea", 2)));
+    UNTIL(w.peer.is_over && forward_open() == 0);
+    net_peer_close(&w.peer);
+    open_tunnel();
+    say_message(WEBSOCKET_BINARY, S("GET / HTTP/1.1\r\n\r\n")); /* no SPDY inside */
+    assert_true(next_message(WEBSOCKET_BINARY).bytes > 0);      /* its GOAWAY */
+    assert_true(str_eq(next_message(WEBSOCKET_CLOSE), str_make("\x03\xe8", 2)));
+    UNTIL(w.peer.is_over && forward_open() == 0);
 }
 
 /* Both ways at once, far more than all buffers hold. */
@@ -285,6 +393,8 @@ int main(void)
         TEST(test_forward_passes_on_a_reset_of_the_client),
         TEST(test_forward_refuses_bad_streams),
         TEST(test_forward_refuses_requests),
+        TEST(test_tunnel_moves_bytes),
+        TEST(test_tunnel_ends_when_its_rules_are_broken),
         TEST(test_forward_waits_for_the_slower_side),
         TEST(test_forward_frees_all_when_the_client_vanishes),
     };

@@ -39,6 +39,16 @@ static void test_pod_note_is_believed_on_its_own_pod_only(void **state)
     }
 }
 
+/* Whether the instance was described, too: of this pod's instance only. */
+static void test_pod_note_tells_of_a_description(void **state)
+{
+    (void)state;
+#define DESCRIBED(note) POD("\"" note "\",\"k8s.aliyun.com/eci-instance-spec\":\"2.0-4.0Gi\"")
+    assert_true(str_eq(read_note(DESCRIBED("u-1/3/eci-abc")).spec, S("2.0-4.0Gi")));
+    assert_true(str_is_empty(read_note(DESCRIBED("u-2/3/eci-abc")).spec));
+    assert_true(str_is_empty(read_note(POD("\"u-1/3/eci-abc\"")).spec));
+}
+
 static void test_pod_note_reads_what_it_wrote(void **state)
 {
     (void)state;
@@ -111,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pod_note_is_believed_on_its_own_pod_only),
+        cmocka_unit_test(test_pod_note_tells_of_a_description),
         cmocka_unit_test(test_pod_note_reads_what_it_wrote),
         cmocka_unit_test(test_pod_note_of_a_detail_row),
     };

@@ -100,6 +100,52 @@ static void test_facts_need_memory_for_escapes(void **state)
     arena_fail_at(0);
 }
 
+static int64_t request_of(const char *spec)
+{
+    struct arena arena;
+    json pod = JSON_NONE;
+
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    assert_int_equal(json_parse(case_json("{'spec':%s}", spec), &arena, &pod, NULL), ERR_OK);
+    return pod_request_milli(pod, &arena);
+}
+
+#define ASKS(cpu) "'resources':{'requests':{'cpu':'" cpu "'}}"
+
+static void test_what_the_scheduler_counts(void **state)
+{
+    static const struct {
+        const char *spec;
+        int64_t milli;
+    } rows[] = {
+        {"{}", 0},
+        {"{'containers':[{},{'resources':{'limits':{'cpu':'4'}}}]}", 0},
+        {"{'containers':[{" ASKS("1") "},{" ASKS("250m") "}]}", 1250},
+        {"{'containers':[{" ASKS("1") "}],'initContainers':[{" ASKS("500m") "}]}", 1000},
+        {"{'containers':[{" ASKS("1") "}],'initContainers':[{" ASKS("3") "},{" ASKS("2") "}]}",
+         3000},
+        /* A sidecar stays: for the init containers after it, and for the others. */
+        {"{'containers':[{" ASKS("1") "}],'initContainers':[{" ASKS("1") ",'restartPolicy':"
+                                                                         "'Always'},{" ASKS(
+                                                                             "500m") "}]}",
+         2000},
+        {"{'containers':[{" ASKS("1") "}],'initContainers':[{" ASKS("1") ",'restartPolicy':"
+                                                                         "'Always'},{" ASKS(
+                                                                             "3") "}]}",
+         4000},
+        {"{'containers':[{" ASKS("1") "}],'overhead':{'cpu':'100m'}}", 1100},
+        {"{'containers':[{" ASKS("much") "},{" ASKS("-1") "},{" ASKS("1") "}]}", 1000},
+        {"{'containers':[{" ASKS("9E") "},{" ASKS("9E") "}]}", POD_REQUEST_MILLI_MAX},
+        {"{'containers':[{'resources':{'requests':{'cpu':2}}}]}", 0}, /* no API server says so */
+        {"{'containers':'none','initContainers':7}", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(request_of(rows[i].spec), rows[i].milli);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -475,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_facts_of_little),
+        cmocka_unit_test(test_what_the_scheduler_counts),
         cmocka_unit_test(test_facts_need_memory_for_escapes),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_expand),

@@ -17,7 +17,7 @@
 #define NAMES_MAX 400
 #define NAME_BYTES_MAX 128
 
-enum treatment { USED, IGNORED, REFUSED };
+enum treatment { USED, IGNORED, WARNED, REFUSED };
 
 static const struct field {
     enum field_scope scope;

@@ -1,6 +1,7 @@
 /* spec_refs.c: which objects of the cluster a pod needs, in rounds, and how each is asked for. */
 #include "table/spec_case.h"
 
+#include "spec/service_env.h"
 #include "spec/token_volume.h"
 
 static struct spec_refs refs;
@@ -64,6 +65,13 @@ static const struct collect_case {
      "'containers':[{'volumeMounts':[{'name':'default-token-x','mountPath':'" TOKEN_MOUNT_PATH
      "'}]}]}",
      ALWAYS},
+    {POD(",'automountServiceAccountToken':true,'volumes':[{'name':'kube-api-access-x','projected':"
+         "{'sources':[{'configMap':{'name':'kube-root-ca.crt'}},{'serviceAccountToken':{'path':"
+         "'token','expirationSeconds':3607}}]}}]"),
+     ALWAYS "map default/kube-root-ca.crt\ntoken default/default  3607\n"},
+    {"{'automountServiceAccountToken':true,'volumes':[{'name':'default-token-x','secret':"
+     "{'secretName':'default-token-x'}}]}",
+     ALWAYS "secret default/default-token-x\n"},
     /* the same shape, but the user's: mounted elsewhere, or a second one */
     {"{'volumes':[{'name':'my-token-x','secret':{'secretName':'my-token-x'}}],"
      "'containers':[{'volumeMounts':[{'name':'my-token-x','mountPath':'/etc/x'}]}]}",
@@ -126,6 +134,83 @@ static void test_rounds(void **state)
     assert_string_equal(listed(), UNLINKED "claim default/c\nvolume /pv\nsecret storage/k\n");
 }
 
+/* Has read the newest page: this many services, and where the list goes on. */
+static void page_is_read(struct arena *arena, unsigned services, const char *next)
+{
+    static char text[32768];
+    static struct spec_refs found;
+    struct spec_ref *page = &refs.items[refs.count - 1];
+    size_t bytes =
+        (size_t)snprintf(text, sizeof text, "{'metadata':{'continue':'%s'},'items':[", next);
+
+    for (unsigned i = 0; i < services; i++) {
+        bytes += (size_t)snprintf(text + bytes, sizeof text - bytes, "%s{}", i > 0 ? "," : "");
+    }
+    snprintf(text + bytes, sizeof text - bytes, "]}");
+    found.count = 0;
+    page->object = case_ref(&found, arena, SPEC_REF_SERVICES, "", "", text)->object;
+    page->state = SPEC_REF_FOUND;
+}
+
+/* Pages follow each other until the list ends, or the services are too many in any case. */
+static void test_pages_of_services(void **state)
+{
+    struct arena arena;
+    struct spec_verdict verdict;
+    char next[16];
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    json pod = case_pod(&arena, "", POD(""));
+    refs.count = 0;
+    assert_int_equal(spec_refs_collect(pod, &arena, &refs), ERR_OK);
+    struct spec_ref first = refs.items[0];
+    refs.items[0] = refs.items[1];
+    refs.items[1] = first;
+    refs.items[1].limit = 10;
+    for (unsigned pages = 1; pages <= SPEC_SERVICES_PAGES_MAX; pages++) {
+        assert_int_equal(refs.count, 1 + pages);
+        assert_int_equal(refs.items[pages].limit, 10); /* as the one before */
+        assert_true(pages == 1 || str_eq(refs.items[pages].page, str_of(next)));
+        snprintf(next, sizeof next, "after-%u", pages);
+        page_is_read(&arena, 2, next);
+        assert_int_equal(spec_refs_collect(pod, &arena, &refs), ERR_OK);
+        assert_int_equal(spec_refs_collect(pod, &arena, &refs), ERR_OK); /* the same */
+    }
+    assert_int_equal(refs.count, 1 + SPEC_SERVICES_PAGES_MAX); /* enough of it */
+
+    static const struct {
+        unsigned services;
+        const char *next;
+        uint32_t others;
+        bool goes_on;
+    } rows[] = {
+        {3, "more", 0, true},
+        {3, "", 0, false},
+        {SERVICE_ENV_MAX / SERVICE_ENV_EACH_MIN, "more", 0, false},
+        {SERVICE_ENV_MAX / SERVICE_ENV_EACH_MIN - 1, "more", 0, true},
+        {3, "more", SPEC_REFS_MAX - 2, false}, /* takes no place from what is mandatory */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        refs.count = rows[i].others;
+        memset(refs.items, 0, sizeof refs.items);
+        for (uint32_t k = 0; k < rows[i].others; k++) {
+            refs.items[k] =
+                (struct spec_ref){.kind = SPEC_REF_SECRET, .name = arena_fmt(&arena, "s%u", k)};
+        }
+        refs.items[refs.count++] = (struct spec_ref){.kind = SPEC_REF_SERVICES,
+                                                     .name_space = S("default"),
+                                                     .name = S("kubernetes"),
+                                                     .is_optional = true};
+        refs.items[refs.count++] = (struct spec_ref){
+            .kind = SPEC_REF_SERVICES, .name_space = S("default"), .is_optional = true};
+        uint32_t count = refs.count;
+        page_is_read(&arena, rows[i].services, rows[i].next);
+        assert_int_equal(spec_refs_collect(pod, &arena, &refs), ERR_OK);
+        assert_int_equal(refs.count, count + (rows[i].goes_on ? 1 : 0));
+    }
+}
+
 static void test_too_many(void **state)
 {
     static char spec[8192];
@@ -159,7 +244,10 @@ static void test_paths(void **state)
          "/api/v1/namespaces/n/configmaps/a.b"},
         {{.kind = SPEC_REF_SECRET, .name_space = S("n"), .name = S("../x?y")},
          "/api/v1/namespaces/n/secrets/..%2Fx%3Fy"},
-        {{.kind = SPEC_REF_SERVICES, .name_space = S("n")}, "/api/v1/namespaces/n/services"},
+        {{.kind = SPEC_REF_SERVICES, .name_space = S("n")},
+         "/api/v1/namespaces/n/services?limit=100"},
+        {{.kind = SPEC_REF_SERVICES, .name_space = S("n"), .page = S("a=&b"), .limit = 10},
+         "/api/v1/namespaces/n/services?limit=10&continue=a%3D%26b"},
         {{.kind = SPEC_REF_SERVICES, .name_space = S("default"), .name = S("kubernetes")},
          "/api/v1/namespaces/default/services/kubernetes"},
         {{.kind = SPEC_REF_CLAIM, .name_space = S("n"), .name = S("c")},
@@ -242,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collect),       cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_pages_of_services),
         cmocka_unit_test(test_too_many),      cmocka_unit_test(test_paths),
         cmocka_unit_test(test_token_request), cmocka_unit_test(test_find),
         cmocka_unit_test(test_every_take_can_fail),

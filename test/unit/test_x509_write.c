@@ -73,6 +73,66 @@ static void test_x509_write_is_understood_by_openssl(void **state)
     assert_int_equal(status, 0);
 }
 
+static void test_x509_write_names_others_too(void **state)
+{
+    (void)state;
+    static char pem[4096], names_memory[512];
+    struct tls_identity identity;
+    struct x509_cert leaf;
+    struct buf names;
+    struct x509_wish wanted = wish();
+    wanted.others = S("192.0.2.10, 192.0.2.11, gateway-2, virtual-kubelet, 2001:db8::7");
+    assert_int_equal(x509_write_identity(&wanted, seed, &arena, &identity), ERR_OK);
+    str der = str_make((const char *)identity.chain[0].data, identity.chain[0].data_len);
+    assert_int_equal(x509_read(der, &leaf), ERR_OK);
+    static const char *const hosts[] = {"192.0.2.10", "192.0.2.11", "gateway-2", "virtual-kubelet",
+                                        "2001:db8::7"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(x509_names_host(&leaf, str_of(hosts[i])));
+    }
+    assert_false(x509_names_host(&leaf, S("192.0.2.12")));
+    /* what it lists can be listed again, and no name comes twice */
+    buf_init(&names, names_memory, sizeof names_memory);
+    x509_put_names(&leaf, &names);
+    wanted.others = buf_str(&names);
+    assert_int_equal(x509_write_identity(&wanted, seed, &arena, &identity), ERR_OK);
+    buf_init(&names, pem, sizeof pem);
+    der = str_make((const char *)identity.chain[0].data, identity.chain[0].data_len);
+    assert_int_equal(x509_read(der, &leaf), ERR_OK);
+    x509_put_names(&leaf, &names);
+    assert_int_equal(names.bytes, wanted.others.bytes);
+    /* more than there is room for: the rest is left out */
+    wanted.others = S("a, b, c, d, e, f");
+    assert_int_equal(x509_write_identity(&wanted, seed, &arena, &identity), ERR_OK);
+    der = str_make((const char *)identity.chain[0].data, identity.chain[0].data_len);
+    assert_int_equal(x509_read(der, &leaf), ERR_OK);
+    assert_true(x509_names_host(&leaf, S("d")));
+    assert_false(x509_names_host(&leaf, S("e")));
+}
+
+static void test_x509_write_gives_its_key_as_pem(void **state)
+{
+    (void)state;
+    static char pem[4096], key_memory[1024];
+    struct tls_identity identity, again;
+    struct buf out, key;
+    const char *why = "";
+    struct x509_wish wanted = wish();
+    assert_int_equal(x509_write_identity(&wanted, seed, &arena, &identity), ERR_OK);
+    buf_init(&out, pem, sizeof pem);
+    buf_init(&key, key_memory, sizeof key_memory);
+    x509_put_pem(&identity, &out);
+    x509_put_key_pem(&identity, &key);
+    assert_true(buf_ok(&key));
+    assert_int_equal(tls_identity_load(&again, buf_str(&out), buf_str(&key), &arena, &why), ERR_OK);
+    assert_int_equal(again.ec.xlen, identity.ec.xlen);
+    assert_memory_equal(again.ec.x, identity.ec.x, again.ec.xlen);
+    tls_identity_wipe(&identity);
+    buf_init(&key, key_memory, sizeof key_memory);
+    x509_put_key_pem(&identity, &key);
+    assert_false(buf_ok(&key));
+}
+
 static void test_x509_write_refuses_what_cannot_be(void **state)
 {
     (void)state;
@@ -97,6 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_x509_write_gives_what_tls_identity_loads, open_arena),
         cmocka_unit_test_setup(test_x509_write_is_understood_by_openssl, open_arena),
+        cmocka_unit_test_setup(test_x509_write_names_others_too, open_arena),
+        cmocka_unit_test_setup(test_x509_write_gives_its_key_as_pem, open_arena),
         cmocka_unit_test_setup(test_x509_write_refuses_what_cannot_be, open_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,343 @@
+"""Two gateways share the webhook: one certificate through a Secret, one address through a balancer."""
+import base64
+import http.client
+import itertools
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+from harness import E2ETest, Ecilet, Run, free_port, pod, wait_for
+
+CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
+HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
+SECRETS = "/api/v1/namespaces/kube-system/secrets"
+SECRET = SECRETS + "/vk-webhook-certs"
+SENT = {"type": "virtual-kubelet"}
+
+
+class Balancer(threading.Thread):
+    """Passes TCP on to the servers in turn; one that does not answer is left out."""
+
+    def __init__(self, ports):
+        super().__init__(daemon=True)
+        self.turn = itertools.cycle(ports)
+        self.ports = ports
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.passed = {port: 0 for port in ports}
+        self.start()
+
+    def stop(self):
+        self.listener.close()
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def dial(self):
+        for _ in self.ports:
+            port = next(self.turn)
+            try:
+                server = socket.create_connection(("127.0.0.1", port), timeout=1)
+                self.passed[port] += 1
+                return server
+            except OSError:
+                continue
+        return None
+
+    def serve(self, peer):
+        server = self.dial()
+        if server is None:
+            peer.close()
+            return
+        other = {peer: server, server: peer}
+        try:
+            while True:
+                for ready in select.select(list(other), [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
+        except OSError:
+            return
+        finally:
+            peer.close()
+            server.close()
+
+
+def free(name, labels=None):
+    """A pod that names no node."""
+    return pod(name, labels=labels, node=None)
+
+
+def shown(port):
+    """The certificate that this port shows now, or None."""
+    try:
+        return ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
+    except (OSError, ssl.SSLError):
+        return None
+
+
+class SharedCase(E2ETest):
+    """What the classes below have in common."""
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        for path in HOOKS, SECRET, CONFIG_MAP:
+            cls.cluster.remove(path)
+
+    def hooks(self):
+        found = self.cluster.find(HOOKS)
+        return found["webhooks"] if found else []
+
+    def bundle(self):
+        return base64.b64decode(self.hooks()[0]["clientConfig"]["caBundle"]).decode()
+
+    def secret(self):
+        found = self.cluster.find(SECRET)
+        return {key: base64.b64decode(text).decode() for key, text in (found or {}).get("data", {}).items()}
+
+    def ask(self, port, labels, path="/inject/default-selector-1"):
+        """An AdmissionReview as the API server sends it, believed by what is registered; the answer."""
+        trust = ssl.create_default_context(cadata=self.bundle())
+        trust.check_hostname = True
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=trust)
+        request = {
+            "uid": "u-1",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "operation": "CREATE",
+            "namespace": self.namespace,
+            "object": {**free("asked", labels), "kind": "Pod"},
+        }
+        body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())["response"]
+        finally:
+            connection.close()
+
+    def is_sent(self):
+        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
+        made = self.cluster.call("POST", path, free("dry", {"eci": "true"}))
+        return made["spec"].get("nodeSelector") == SENT
+
+    def create_sent(self, *names):
+        for name in names:
+            made = self.create(free(name, {"eci": "true"}))[0]
+            self.assertEqual(made["spec"].get("nodeSelector"), SENT, f"{name} was seen by a webhook")
+
+
+class SharedTest(SharedCase):
+    config = {
+        "WEBHOOK": "true",
+        "WEBHOOK_CERT_DIR": "/nonexistent",
+        "VKUBELET_POD_IP": "127.0.0.1",
+        "LEADER_ELECT": "true",
+        "LEADER_IDENTITY": "one",
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ports = [free_port(), free_port()]
+        cls.balancer = Balancer(cls.ports)
+        url = f"https://127.0.0.1:{cls.balancer.port}"
+        cls.config = {**cls.config, "WEBHOOK_URL": url, "WEBHOOK_PORT": str(cls.ports[0])}
+        super().setUpClass()
+        folder = os.path.join(cls.folder, "two")
+        os.makedirs(folder)
+        more = {"LEADER_IDENTITY": "two", "WEBHOOK_PORT": str(cls.ports[1])}
+        more["KUBECONFIG"] = cls.ecilet.config["KUBECONFIG"]
+        cls.other = Ecilet(cls.cluster, cls.ecisim, folder, {**cls.config, **more})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.other.end(signal.SIGTERM, 5)
+        cls.balancer.stop()
+        super().tearDownClass()
+        cls.cluster.remove(f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ecilet-{cls.ecilet.node}")
+
+    def setUp(self):
+        super().setUp()
+        for one in self.ecilet, self.other:
+            if not one.is_alive():
+                one.start(is_waiting=False)
+        wait_for(self.is_shared, 90, "both show the certificate of the Secret")
+        wait_for(self.is_sent, 60, "pods are seen")
+
+    def is_shared(self):
+        text = self.secret().get("tls.crt")
+        return text is not None and [shown(port).strip() for port in self.ports] == [text.strip()] * 2
+
+    def waiting(self):
+        """Of the two the one that does not lead."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ecilet-{self.ecilet.node}"
+        holder = self.cluster.get(path)["spec"].get("holderIdentity")
+        return (self.other, 1) if holder == "one" else (self.ecilet, 0)
+
+    def test_both_answer_alike(self):
+        self.assertEqual(self.bundle(), self.secret()["ca.crt"])
+        answers = [self.ask(port, {"alibabacloud.com/eci": "true"}) for port in self.ports]
+        self.assertEqual(answers[0], answers[1])
+        self.assertTrue(answers[0]["allowed"])
+        self.assertIn("virtual-kubelet", base64.b64decode(answers[0]["patch"]).decode())
+        self.assertEqual(self.cluster.get(SECRET)["type"], "kubernetes.io/tls")
+
+    def test_the_profile_is_followed_by_both(self):
+        selector = {"name": "late", "objectSelector": {"matchLabels": {"app": "asked"}}}
+        selector["effect"] = {"labels": {"from": "the-profile"}}
+        metadata = {"name": "eci-profile", "namespace": "kube-system"}
+        data = {"selectors": json.dumps([selector])}
+        self.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+        try:
+            for port in self.ports:
+
+                def follows():
+                    answer = self.ask(port, {}, "/inject/late")
+                    return "the-profile" in base64.b64decode(answer["patch"]).decode()
+
+                wait_for(follows, 20, "the new profile counts")
+        finally:
+            self.cluster.remove(CONFIG_MAP)
+        waiting, _ = self.waiting()
+        self.assertNotIn("is in step with the profile", waiting.read_log_since_start(), "only the leader registers")
+
+    def test_one_is_killed_and_admission_goes_on(self):
+        for round_ in range(2):
+            leader = self.ecilet if self.waiting()[0] is self.other else self.other
+            victim = leader if round_ == 0 else self.waiting()[0]
+            victim.kill()
+            for number in range(10):
+                self.create(free(f"r{round_}-{number}", {"eci": "true"}))  # raises when it is refused
+            wait_for(self.is_sent, 30, "pods are seen again")
+            self.create_sent(*[f"seen-{round_}-{number}" for number in range(20)])
+            victim.start(is_waiting=False)
+            wait_for(self.is_shared, 90, "it shows the shared certificate again")
+        # The very first ones after a kill may not have been seen; all others run.
+        for name in [f"seen-{round_}-{number}" for round_ in range(2) for number in range(20)]:
+            self.wait_running(name, 60)
+
+    def test_a_broken_secret_is_replaced_while_pods_are_created(self):
+        before = shown(self.ports[0])
+        broken = {"data": {"tls.crt": base64.b64encode(b"edited by hand").decode()}}
+        self.cluster.call("PATCH", SECRET, broken, kind="application/merge-patch+json")
+        numbers = itertools.count()
+
+        def is_replaced():
+            self.create_sent(f"p{next(numbers)}")  # none is missed at any time
+            time.sleep(0.4)
+            return self.is_shared() and shown(self.ports[0]) != before
+
+        wait_for(is_replaced, 120, "both show the new certificate")
+        self.create_sent("last")
+        self.assertIn(before.strip(), self.bundle(), "who still shows the old one is believed, too")
+        self.assertTrue(self.cluster.node_events("WebhookSecretReplaced"))
+
+    def test_no_key_reaches_a_log(self):
+        key = self.secret()["tls.key"]
+        lines = [line for line in key.splitlines() if len(line) > 20 and "-----" not in line]
+        self.assertTrue(lines)
+        for one in self.ecilet, self.other:
+            text = one.read_log()
+            self.assertNotIn("PRIVATE KEY", text)
+            for line in lines:
+                self.assertNotIn(line, text)
+
+
+class RefusedTest(SharedCase):
+    """Without the permission for the Secret: a certificate of its own, told once."""
+
+    config = {
+        "WEBHOOK": "true",
+        "WEBHOOK_CERT_DIR": "/nonexistent",
+        "WEBHOOK_PORT": str(free_port()),
+        "VKUBELET_POD_IP": "127.0.0.1",
+    }
+    starts_ecilet = False
+
+    def test_it_works_and_says_so(self):
+        user = "unshared"
+        subject = {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
+        bindings = self.cluster.bindings(user, [subject])
+        own = [b for b in bindings if b["metadata"].get("namespace") != "kube-system"]
+        self.assertEqual(len(own), len(bindings) - 1)
+        self.cluster.apply(*own)
+        self.ecilet.config["KUBECONFIG"] = self.cluster.user(user)
+        self.ecilet.write_config()
+        self.ecilet.start()
+        wait_for(self.is_sent, 30, "pods are seen")
+        self.assertIsNone(self.cluster.find(SECRET))
+        self.create_sent("p")
+        self.wait_running("p")
+        wait_for(lambda: self.cluster.node_events("WebhookSecretRefused"), 20, "an event tells it")
+        self.assertEqual(self.ecilet.read_log_since_start().count("WebhookSecretRefused"), 1)
+        # The permission comes, nothing else is done but a restart: now it is shared.
+        self.cluster.apply(*[b for b in bindings if b not in own])
+        self.ecilet.restart()
+        wait_for(lambda: self.cluster.find(SECRET), 30, "the Secret is made")
+        wait_for(lambda: self.bundle() == self.secret()["ca.crt"], 60, "and registered")
+        wait_for(self.is_sent, 30, "pods are seen")
+        self.kubectl("delete", "pod", "p", "--wait=false")
+        wait_for(lambda: self.pod("p") is None, 20, "the pod is gone")
+
+
+class FilesTest(SharedCase):
+    """WEBHOOK_CERT_DIR: files that are replaced at run time are served within a minute."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certs = os.path.join(Run.make_folder("webhook-files"), "certs")
+        os.makedirs(cls.certs, exist_ok=True)
+        cls.port = free_port()
+        cls.config = {
+            "WEBHOOK": "true",
+            "WEBHOOK_CERT_DIR": cls.certs,
+            "WEBHOOK_PORT": str(cls.port),
+            "VKUBELET_POD_IP": "127.0.0.1",
+        }
+        cls.put_files(Run.cluster(), "hook-a")
+        super().setUpClass()
+
+    @classmethod
+    def put_files(cls, cluster, name):
+        cert, key = cluster.certificate(name, "IP:127.0.0.1")
+        shutil.copy(key, f"{cls.certs}/tls.key")
+        shutil.copy(os.path.join(cluster.folder, "ca.crt"), f"{cls.certs}/ca.crt")
+        shutil.copy(cert, f"{cls.certs}/tls.crt")
+
+    def test_replaced_files_are_shown_and_no_pod_is_missed(self):
+        wait_for(self.is_sent, 60, "pods are seen")
+        before = shown(self.port)
+        # With an authority of its own: both are believed until the new certificate is shown.
+        key, cert = f"{self.certs}/new.key", f"{self.certs}/new.crt"
+        argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        argv += ["-subj", "/CN=hook-b", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "30"]
+        subprocess.run(argv + ["-keyout", key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
+        for source, target in (key, "tls.key"), (cert, "ca.crt"), (cert, "tls.crt"):
+            shutil.copy(source, f"{self.certs}/{target}")
+        numbers = itertools.count()
+
+        def is_shown():
+            self.create_sent(f"p{next(numbers)}")
+            time.sleep(0.4)
+            return shown(self.port) not in (None, before)
+
+        wait_for(is_shown, 120, "the new certificate is shown")
+        time.sleep(2)
+        self.create_sent("last")
+        with open(cert, encoding="utf-8") as file:
+            text = file.read()
+        wait_for(lambda: self.bundle() == text, 20, "only its authority is believed")
+        self.assertIsNone(self.cluster.find(SECRET), "files need no Secret")
