@@ -2,17 +2,16 @@
  * memory of this file, and calls that are allowed there (signal-safety(7)). */
 #include "os/crash.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/time.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
 #include "os/os.h"
+#include "os/signals.h"
 
 #define REPORT_BYTES 2048
 #define VARIABLE_BYTES (64 + CRASH_SUSPECTS_MAX * 80)
@@ -441,14 +440,13 @@ static void pause_after_deaths(void)
         seconds = seconds == 0 ? 1 : seconds * 2;
     }
     seconds = seconds < CRASH_PAUSE_MAX_S ? seconds : CRASH_PAUSE_MAX_S;
-    struct timespec left = {.tv_sec = seconds};
-    while (seconds > 0 && nanosleep(&left, &left) != 0 && errno == EINTR) {
+    if (seconds > 0) {
+        signals_pause(seconds);
     }
 }
 
 uint32_t crash_start(const char *version, const struct crash_counts *counts)
 {
-    sigset_t none;
     version_now = version;
     counts_now = *counts;
     row = suspects_count = 0;
@@ -457,8 +455,9 @@ uint32_t crash_start(const char *version, const struct crash_counts *counts)
             remember(str_sub(str_of(*at), sizeof CRASH_VARIABLE, strlen(*at)));
         }
     }
-    /* An earlier life may have blocked some; nothing of ours waits for them yet. */
-    CHECK(sigemptyset(&none) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0);
+    /* An earlier life may have left a look of its watchdog behind, and all signals blocked. */
+    CHECK(signal(SIGALRM, SIG_IGN) != SIG_ERR);
+    signals_hold();
     catch_signals();
     pause_after_deaths();
     started_ms = os_now_ms();

@@ -52,8 +52,9 @@ struct crash_counts {
 /* First thing in main: what the program is started with again. Both live for ever. */
 void crash_keep_arguments(char *const *argv, char *const *envp);
 
-/* Reads what earlier lives died on, waits a little after deaths in a row, and from now on catches
- * what breaks. version: static. Returns how often it has died in a row. */
+/* Reads what earlier lives died on, waits a little after deaths in a row (less when it is told to
+ * stop; see signals_hold()), and from now on catches what breaks. version: static. Returns how
+ * often it has died in a row. */
 uint32_t crash_start(const char *version, const struct crash_counts *counts);
 /* False: it cannot start itself (CRASH_ENVIRONMENT_MAX); a watcher is needed. */
 bool crash_can_restart(void);

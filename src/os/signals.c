@@ -3,9 +3,11 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "os/os.h"
 
 static const struct {
     int number;
@@ -18,6 +20,7 @@ static const struct {
 };
 
 #define SIGNALS_COUNT (sizeof(signals) / sizeof(signals[0]))
+#define SIGNALS_STOPS 2 /* rows that end the program, at the top */
 
 static struct loop_watch watch = {.fd = -1};
 static signals_handler *handler_now;
@@ -37,14 +40,43 @@ static void on_signal(struct loop_watch *ready, uint32_t events)
     }
 }
 
+/* The first `count` rows. */
+static void fill(sigset_t *set, size_t count)
+{
+    CHECK(sigemptyset(set) == 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(sigaddset(set, signals[i].number) == 0);
+    }
+}
+
+void signals_hold(void)
+{
+    sigset_t set;
+    fill(&set, SIGNALS_COUNT);
+    CHECK(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
+}
+
+void signals_pause(uint32_t seconds)
+{
+    sigset_t set;
+    msec until_ms = os_now_ms() + (msec)seconds * 1000;
+    fill(&set, SIGNALS_STOPS);
+    for (msec left_ms = (msec)seconds * 1000; left_ms > 0; left_ms = until_ms - os_now_ms()) {
+        const struct timespec left = {.tv_sec = left_ms / 1000,
+                                      .tv_nsec = left_ms % 1000 * 1000000};
+        int number = sigtimedwait(&set, NULL, &left);
+        if (number > 0) {
+            (void)raise(number); /* it waits, and the loop hears of it first */
+            return;
+        }
+    }
+}
+
 enum err signals_init(struct loop *loop, signals_handler *handler, void *owner)
 {
     sigset_t set;
     CHECK(handler != NULL && watch.fd < 0);
-    CHECK(sigemptyset(&set) == 0);
-    for (size_t i = 0; i < SIGNALS_COUNT; i++) {
-        CHECK(sigaddset(&set, signals[i].number) == 0);
-    }
+    fill(&set, SIGNALS_COUNT);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         return ERR_SYSTEM;
     }

@@ -1,9 +1,11 @@
 /* see crash.h. What catches signals is the shipped program's alone: test/e2e/test_poison.py. */
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "unit.h"
 
 #include "os/crash.h"
+#include "os/os.h"
 
 #define SECOND_LIFE "second-life"
 
@@ -224,6 +226,49 @@ static void test_the_one_with_fewest_deaths_makes_room(void **state)
     assert_non_null(strstr(said, ";u2,2,0;uid-new,1,0;u4,2,0"));
 }
 
+/* The life after many deaths in a row, as execve() leaves it: all signals blocked, one of the
+ * watchdog's waiting. What it says is its exit code. */
+static int life_in_a_pause(void)
+{
+    sigset_t all, waiting;
+    const char *const envp[] = {CRASH_VARIABLE "=6", NULL};
+    if (sigfillset(&all) != 0 || sigprocmask(SIG_SETMASK, &all, NULL) != 0 || raise(SIGALRM) != 0) {
+        return 1;
+    }
+    msec began_ms = os_now_ms();
+    start(NULL, envp);
+    if (sigpending(&waiting) != 0 || os_now_ms() - began_ms > 10000) {
+        return 2;
+    }
+    return sigismember(&waiting, SIGTERM) == 1 && sigismember(&waiting, SIGHUP) == 1 ? 0 : 3;
+}
+
+static void test_signals_in_the_pause_are_heard_later(void **state)
+{
+    (void)state;
+    int ends[2], status = 0;
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        sigset_t all;
+        (void)sigfillset(&all);
+        (void)sigprocmask(SIG_SETMASK, &all, NULL);
+        (void)write(ends[1], "x", 1);
+        _exit(life_in_a_pause());
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(usleep(100000), 0);
+    assert_int_equal(kill(pid, SIGHUP), 0); /* new keys: no reason to die */
+    assert_int_equal(usleep(50000), 0);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static int second_life(void)
 {
     crash_keep_arguments(NULL, environ);
@@ -245,6 +290,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_last_words_and_a_second_life),
         cmocka_unit_test(test_nobody_is_to_blame),
         cmocka_unit_test(test_the_one_with_fewest_deaths_makes_room),
+        cmocka_unit_test(test_signals_in_the_pause_are_heard_later),
     };
     return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
 }
