@@ -113,6 +113,7 @@ static struct epoll_event event_for_kernel(struct loop_watch *watch)
     struct epoll_event event = {.events = 0};
     event.events |= watch->events & LOOP_READ ? (uint32_t)EPOLLIN : 0;
     event.events |= watch->events & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0;
+    event.events |= watch->events == 0 ? (uint32_t)EPOLLONESHOT : 0; /* of errors; see loop.h */
     event.data.ptr = watch;
     return event;
 }

@@ -17,7 +17,8 @@
 
 #define LOOP_READ 1u
 #define LOOP_WRITE 2u
-#define LOOP_ERROR 4u /* always reported, never asked for; comes together with READ|WRITE */
+#define LOOP_ERROR 4u /* always reported, never asked for; comes together with READ|WRITE. Once, \
+                       * while nothing is asked for: the handler could only be told for ever */
 
 struct loop;
 struct loop_watch;

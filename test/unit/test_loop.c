@@ -312,6 +312,33 @@ static void test_loop_checks_its_caller(void **state)
     assert_true(unit_dies(close_before_remove));
 }
 
+/* The kernel tells of an end whether it is waited for or not: who cannot act on it yet must not be
+ * told again and again. */
+static void test_loop_tells_once_of_an_end_that_nobody_waits_for(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct loop_watch watch = {0};
+    char owner;
+    start_loop(1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(loop_watch_add(&loop, &watch, pair[0], LOOP_READ, note_ready, &owner), ERR_OK);
+    loop_watch_set(&loop, &watch, 0);
+    (void)close(pair[1]);
+    for (int i = 0; i < 5; i++) {
+        assert_true(turn_now());
+    }
+    assert_int_equal(notes_count, 1);
+    loop_watch_set(&loop, &watch, LOOP_READ);
+    assert_true(turn_now());
+    assert_true(turn_now());
+    assert_int_equal(notes_count, 3);
+    assert_int_equal(notes[2].events, LOOP_READ | LOOP_WRITE | LOOP_ERROR);
+    loop_watch_remove(&loop, &watch);
+    (void)close(pair[0]);
+    stop_loop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_loop_timers_come_in_order),
         cmocka_unit_test(test_loop_timer_set_again_waits_for_the_next_turn),
         cmocka_unit_test(test_loop_sleeps_until_due_or_until_told),
+        cmocka_unit_test(test_loop_tells_once_of_an_end_that_nobody_waits_for),
         cmocka_unit_test(test_loop_stop),
         cmocka_unit_test(test_loop_measures_its_turns),
         cmocka_unit_test(test_loop_checks_its_caller),

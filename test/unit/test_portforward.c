@@ -1,4 +1,6 @@
 /* portforward: over a real HTTPS server and real sockets on the loopback. */
+#include <sys/socket.h>
+
 #include "serve_fake.h"
 
 #include "net/websocket.h"
@@ -382,6 +384,34 @@ static void test_forward_frees_all_when_the_client_vanishes(void **state)
     assert_int_equal(os_descriptors_open(), before);
 }
 
+/* The instance is reset while the client takes nothing: there is nothing to do but to wait. */
+static void test_forward_sleeps_while_nothing_can_be_done(void **state)
+{
+    (void)state;
+    enum { TURNS = 20, WAIT_MS = 10 };
+    const struct linger at_once = {.l_onoff = 1};
+    size_t done = 1;
+    (void)request(UPGRADE("portforward.k8s.io"));
+    open_pair(1, "0");
+    int fd = accept_one();
+    w.peer.is_deaf = true;
+    net_peer_pump(&w.peer);
+    for (msec quiet_ms = os_now_ms(); os_now_ms() - quiet_ms < 300;) {
+        if (sock_send(fd, bulk, sizeof bulk, &done) == ERR_OK) {
+            quiet_ms = os_now_ms();
+        }
+        (void)loop_turn(&w.loop, os_now_ms() + 1);
+    }
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    sock_close(&fd);
+    (void)loop_turn(&w.loop, os_now_ms() + WAIT_MS);
+    msec began_ms = os_now_ms();
+    for (int i = 0; i < TURNS; i++) {
+        (void)loop_turn(&w.loop, os_now_ms() + WAIT_MS);
+    }
+    assert_true(os_now_ms() - began_ms >= TURNS * WAIT_MS / 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -397,6 +427,7 @@ int main(void)
         TEST(test_tunnel_ends_when_its_rules_are_broken),
         TEST(test_forward_waits_for_the_slower_side),
         TEST(test_forward_frees_all_when_the_client_vanishes),
+        TEST(test_forward_sleeps_while_nothing_can_be_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
