@@ -197,8 +197,8 @@ int run_main(const struct config *config)
         wire_turn(&wire);
     } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused &&
              !wire.leader.is_deposed);
-    notify_stop(&loop);
     bool starts_anew = wire.leader.is_deposed && !is_stop_wanted && !wire.is_refused;
+    notify_stop(&loop, starts_anew);
     stop();
     watchdog_stop();
     log_line(LOG_INFO, "stop", "stopped");

@@ -76,8 +76,10 @@ void notify_start(struct loop *loop)
     }
 }
 
-void notify_stop(struct loop *loop)
+void notify_stop(struct loop *loop, bool starts_anew)
 {
     loop_timer_clear(loop, &timer);
-    tell("STOPPING=1");
+    if (!starts_anew) {
+        tell("STOPPING=1");
+    }
 }

@@ -13,7 +13,7 @@
 
 /* READY=1, and from then on WATCHDOG=1 three times per WATCHDOG_USEC. Once per process. */
 void notify_start(struct loop *loop);
-/* STOPPING=1. */
-void notify_stop(struct loop *loop);
+/* STOPPING=1; nothing when the same process starts anew: systemd ends who said so and lives on. */
+void notify_stop(struct loop *loop, bool starts_anew);
 
 #endif

@@ -71,7 +71,9 @@ static void test_ready_alive_and_stopping(void **state)
     assert_heard(fd, NULL);
     assert_sign_of_life(fd);
     assert_sign_of_life(fd);
-    notify_stop(&loop);
+    notify_stop(&loop, true);
+    assert_heard(fd, NULL);
+    notify_stop(&loop, false);
     assert_heard(fd, "STOPPING=1");
     assert_true(loop_turn(&loop, os_now_ms() + 30));
     assert_heard(fd, NULL);
@@ -79,7 +81,7 @@ static void test_ready_alive_and_stopping(void **state)
     assert_int_equal(unlink(name), 0);
     assert_int_equal(rmdir(path), 0);
     notify_start(&loop); /* nobody listens any more: no harm */
-    notify_stop(&loop);
+    notify_stop(&loop, false);
 }
 
 static void test_a_name_of_linux_own(void **state)
@@ -92,7 +94,7 @@ static void test_a_name_of_linux_own(void **state)
     notify_start(&loop);
     assert_heard(fd, "READY=1");
     assert_int_equal(loop.timers.count, 0); /* no signs of life are wanted */
-    notify_stop(&loop);
+    notify_stop(&loop, false);
     assert_heard(fd, "STOPPING=1");
     (void)close(fd);
 }
@@ -104,7 +106,7 @@ static void test_nobody_listens(void **state)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         set(names[i], NULL, NULL);
         notify_start(&loop);
-        notify_stop(&loop);
+        notify_stop(&loop, false);
     }
     char long_name[200];
     memset(long_name, 'x', sizeof long_name);
@@ -112,7 +114,7 @@ static void test_nobody_listens(void **state)
     long_name[sizeof long_name - 1] = '\0';
     set(long_name, NULL, NULL);
     notify_start(&loop);
-    notify_stop(&loop);
+    notify_stop(&loop, false);
 }
 
 static void test_signs_of_life_of_somebody_else(void **state)
@@ -125,7 +127,7 @@ static void test_signs_of_life_of_somebody_else(void **state)
         set(NULL, cases[i].usec, cases[i].pid);
         notify_start(&loop);
         assert_int_equal(loop.timers.count, 0);
-        notify_stop(&loop);
+        notify_stop(&loop, false);
     }
 }
 
