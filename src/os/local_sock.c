@@ -47,7 +47,10 @@ enum err sock_local_listen(const char *path, int *fd)
     if (made < 0) {
         return ERR_SYSTEM;
     }
-    (void)unlink(path); /* left behind by a process that was killed */
+    struct stat about;
+    if (lstat(path, &about) == 0 && S_ISSOCK(about.st_mode)) {
+        (void)unlink(path); /* left behind by a process that was killed */
+    }
     mode_t mask = umask(0177);
     bool is_bound = bind(made, (const struct sockaddr *)&addr, sizeof addr) == 0;
     (void)umask(mask);

@@ -61,6 +61,19 @@ static void test_local_sock_replaces_what_the_dead_left(void **state)
     assert_int_equal(sock_local_connect(path, &other), ERR_REFUSED_CONN);
 }
 
+/* A path given by mistake: no file of somebody else is removed. */
+static void test_local_sock_spares_what_is_no_socket(void **state)
+{
+    (void)state;
+    int listener = -1;
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(sock_local_listen(path, &listener), ERR_SYSTEM);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_local_sock_paths_that_cannot_be(void **state)
 {
     (void)state;
@@ -79,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local_sock_carries_bytes),
         cmocka_unit_test(test_local_sock_replaces_what_the_dead_left),
+        cmocka_unit_test(test_local_sock_spares_what_is_no_socket),
         cmocka_unit_test(test_local_sock_paths_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
