@@ -87,6 +87,9 @@ void remote_opened(struct remote *remote)
     loop_timer_clear(remote->loop, &remote->timer);
     remote->is_open = true;
     remote->handlers->on_open(remote);
+    if (remote->is_stdin_over && !remote->is_finishing) {
+        remote->handlers->on_stdin_end(remote); /* it was, before there was anybody to tell */
+    }
 }
 
 /* ---- what comes from the client -------------------------------------------------------------- */

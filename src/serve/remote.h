@@ -72,6 +72,7 @@ struct remote {
     bool is_finishing; /* the owner has said how it ended */
     bool is_lingering; /* all was said */
     bool is_cut;
+    bool is_pumping;         /* what handlers ask for meanwhile is done by the pump at work */
     struct loop_timer timer; /* until the streams are open; then until the client leaves */
     char resize[REMOTE_RESIZE_BYTES];
     uint32_t resize_bytes;

@@ -377,6 +377,10 @@ void wire_pump(struct remote *remote)
 {
     bool is_over = false;
     bool goes_on = true;
+    if (remote->is_pumping) {
+        return; /* else the same input would be read twice */
+    }
+    remote->is_pumping = true;
     flush(remote);
     if (!remote->is_spdy && !remote->is_open && !remote->is_cut) {
         remote_opened(remote);
@@ -398,4 +402,5 @@ void wire_pump(struct remote *remote)
         remote->is_cut = true;
         http_stream_close(remote->exchange);
     }
+    remote->is_pumping = false;
 }

@@ -16,6 +16,7 @@
 static struct owner {
     struct remote remote;
     bool is_accepted;
+    bool cannot_begin; /* on_open says so at once */
     int opened, ended, gone;
     uint32_t width, height;
     size_t room;
@@ -28,8 +29,12 @@ static struct buf out;
 
 static void on_open(struct remote *remote)
 {
+    const struct remote_status status = {.message = S("no slot")};
     assert_ptr_equal(remote->owner, &owner);
     owner.opened++;
+    if (owner.cannot_begin) {
+        remote_finish(remote, &status);
+    }
 }
 
 static size_t stdin_room(struct remote *remote)
@@ -119,6 +124,13 @@ static void finish_with(bool is_success, bool has_code, int64_t code, const char
 
 /* ---- SPDY ------------------------------------------------------------------------------------ */
 
+static void put_ping(struct buf *to, uint32_t id)
+{
+    put_u32(to, 0x80030006u);
+    put_u32(to, 4);
+    put_u32(to, id);
+}
+
 static void open_spdy(const char *head)
 {
     assert_true(str_starts(request(head), S("HTTP/1.1 101 ")));
@@ -158,6 +170,38 @@ static void test_remote_speaks_spdy(void **state)
     expect_end(1);
     net_peer_close(&w.peer); /* the client leaves when it has read the end */
     UNTIL(owner.gone == 1);
+}
+
+/* The end is said from within the reading of the stream that was opened last. */
+static void test_remote_that_cannot_begin_says_why(void **state)
+{
+    (void)state;
+    owner.cannot_begin = true;
+    open_spdy(SPDY_HEAD("POST", PATH, VERSION("v4.channel.k8s.io")));
+    expect_end(5);
+    expect_end(7);
+    expect_data(1, "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"no slot\",\"reason\":"
+                   "\"InternalError\",\"code\":500}");
+    expect_end(1);
+    put_data(&out, 3, S("too late"), true); /* the session itself is whole */
+    put_ping(&out, 1);
+    say_out();
+    assert_int_equal(next_frame().type, 6);
+}
+
+static void test_remote_tells_of_an_input_that_ended_early(void **state)
+{
+    (void)state;
+    assert_true(str_starts(request(SPDY_HEAD("POST", PATH, VERSION("v4.channel.k8s.io"))),
+                           S("HTTP/1.1 101 ")));
+    put_stream(&out, 1, "stdin", NULL, NULL);
+    put_data(&out, 1, STR_NONE, true);
+    put_stream(&out, 3, "error", NULL, NULL);
+    put_stream(&out, 5, "stdout", NULL, NULL);
+    put_stream(&out, 7, "stderr", NULL, NULL);
+    say_out();
+    UNTIL(owner.opened == 1);
+    assert_int_equal(owner.ended, 1);
 }
 
 static void test_remote_says_how_it_ended(void **state)
@@ -363,6 +407,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_remote_speaks_spdy),
         TEST(test_remote_says_how_it_ended),
+        TEST(test_remote_that_cannot_begin_says_why),
+        TEST(test_remote_tells_of_an_input_that_ended_early),
         TEST(test_remote_takes_what_the_owner_has_room_for),
         TEST(test_remote_with_a_terminal_has_no_stderr),
         TEST(test_remote_ends_a_broken_session),
