@@ -37,8 +37,8 @@ enum kube_verb {
  * HIGH none. */
 enum kube_rank {
     KUBE_RANK_LOW,    /* events */
-    KUBE_RANK_NORMAL, /* reads, registration */
-    KUBE_RANK_HIGH,   /* deletes, status, token reviews of waiting people */
+    KUBE_RANK_NORMAL, /* reads, registration, reviews of callers of the kubelet port */
+    KUBE_RANK_HIGH,   /* deletes, status */
     KUBE_RANK_COUNT
 };
 

@@ -30,14 +30,20 @@ static bool caller_of_peer(const struct x509_subject *peer, struct serve_caller 
     return fits;
 }
 
+/* As it came; `absent` when there is none. */
+static str raw_of(json value, str absent)
+{
+    return json_is_there(value) && !json_is_null(value) ? json_raw(value) : absent;
+}
+
 static bool caller_of_review(json status, struct arena *arena, struct serve_caller *out)
 {
     json user = json_get(status, "user");
-    json groups = json_get(user, "groups");
     str name = json_text(json_get(user, "username"), arena);
     return !str_is_empty(name) && str_copy(out->user, sizeof out->user, name) &&
-           str_copy(out->groups, sizeof out->groups,
-                    json_is_there(groups) ? json_raw(groups) : S("[]"));
+           str_copy(out->uid, sizeof out->uid, json_text(json_get(user, "uid"), arena)) &&
+           str_copy(out->groups, sizeof out->groups, raw_of(json_get(user, "groups"), S("[]"))) &&
+           str_copy(out->extra, sizeof out->extra, raw_of(json_get(user, "extra"), STR_NONE));
 }
 
 /* ---- what is remembered ---------------------------------------------------------------------- */
@@ -233,6 +239,12 @@ static void put_access_review(const struct serve *serve, const struct serve_pend
     json_member_object(w, "spec");
     json_member_text(w, "user", str_of(pending->caller.user));
     json_member_raw(w, "groups", str_of(pending->caller.groups));
+    if (pending->caller.uid[0] != '\0') {
+        json_member_text(w, "uid", str_of(pending->caller.uid));
+    }
+    if (pending->caller.extra[0] != '\0') {
+        json_member_raw(w, "extra", str_of(pending->caller.extra));
+    }
     json_member_object(w, "resourceAttributes");
     json_member_text(w, "verb", str_of(verb_of(pending->exchange)));
     json_member_text(w, "version", S("v1"));
@@ -257,7 +269,7 @@ static void ask_may(struct serve *serve, struct serve_pending *pending)
     buf_init(&body, memory, REVIEW_BODY_BYTES);
     json_write_init(&w, &body);
     put_access_review(serve, pending, &w);
-    CHECK(json_write_ok(&w)); /* user and groups have bounds */
+    CHECK(json_write_ok(&w)); /* what is known of a caller has bounds */
     hash_sha256(pending->digest, buf_str(&body));
     const struct serve_grant *known = grant_find(serve, pending->digest);
     if (known == NULL) {

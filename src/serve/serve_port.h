@@ -26,14 +26,18 @@
 #define SERVE_TOKENS_MAX 64  /* remembered; the one that runs out first makes room */
 #define SERVE_GRANTS_MAX 128 /* likewise */
 #define SERVE_USER_BYTES 256
-#define SERVE_GROUPS_BYTES 1024 /* a JSON array; a caller with more is refused: 403 */
+#define SERVE_UID_BYTES 128
+#define SERVE_GROUPS_BYTES 1024 /* a JSON array; a caller with more of any of these: 401 */
+#define SERVE_EXTRA_BYTES 1024  /* a JSON object */
 #define SERVE_TOKEN_KEPT_MS 120000
 #define SERVE_YES_KEPT_MS 300000
 #define SERVE_NO_KEPT_MS 30000
 
 struct serve_caller {
     char user[SERVE_USER_BYTES];
+    char uid[SERVE_UID_BYTES];       /* empty: none, as of all certificates */
     char groups[SERVE_GROUPS_BYTES]; /* JSON array of texts */
+    char extra[SERVE_EXTRA_BYTES];   /* JSON object, e.g. what a token is limited to; empty: none */
 };
 
 struct serve_token {

@@ -127,6 +127,33 @@ static void test_token_is_shown_to_the_api_server(void **state)
     assert_string_equal(f.target, "/// by ann");
 }
 
+/* What limits a token (uid, extra) counts for authorizers that look at it, and for what is
+ * remembered. */
+static void test_all_that_is_known_of_a_caller_is_asked_about(void **state)
+{
+    (void)state;
+    static const char *const extras[] = {"{\"scopes\":[\"user:full\"]}", "{\"scopes\":[\"none\"]}",
+                                         "null"};
+    char answer[300], asked[100];
+    for (size_t i = 0; i < COUNT_OF(extras); i++) {
+        char token[] = "Bearer 0";
+        token[7] += (char)i;
+        struct fake_ask made = by_token(token);
+        (void)snprintf(answer, sizeof answer,
+                       "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"ann\","
+                       "\"uid\":\"u-1\",\"groups\":[\"dev\"],\"extra\":%s}}}",
+                       extras[i]);
+        (void)snprintf(asked, sizeof asked, "\"groups\":[\"dev\"],\"uid\":\"u-1\"%s%s,\"res",
+                       i < 2 ? ",\"extra\":" : "", i < 2 ? extras[i] : "");
+        fake_send(&made);
+        fake_answer(ERR_OK, answer);
+        assert_int_equal(made.status, 0); /* the yes to another one is none to this one */
+        assert_non_null(strstr(fake_asked(), asked));
+        fake_answer(ERR_OK, YES);
+        assert_int_equal(made.status, 200);
+    }
+}
+
 static void test_token_of_nobody(void **state)
 {
     (void)state;
@@ -148,15 +175,16 @@ static void test_token_of_nobody(void **state)
 static void test_user_that_is_too_large(void **state)
 {
     (void)state;
-    char answer[2200], name[SERVE_GROUPS_BYTES + 1];
+    char answer[6000], name[SERVE_GROUPS_BYTES + 1];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    for (int is_group = 0; is_group < 2; is_group++) {
+    for (int i = 0; i < 4; i++) {
         struct fake_ask made = by_token("Bearer t");
-        (void)snprintf(answer, sizeof answer,
-                       "{\"status\":{\"authenticated\":true,\"user\":"
-                       "{\"username\":\"%s\",\"groups\":[\"%s\"]}}}",
-                       is_group ? "ann" : name, is_group ? name : "dev");
+        (void)snprintf(
+            answer, sizeof answer,
+            "{\"status\":{\"authenticated\":true,\"user\":"
+            "{\"username\":\"%s\",\"groups\":[\"%s\"],\"uid\":\"%s\",\"extra\":\"%s\"}}}",
+            i == 0 ? name : "ann", i == 1 ? name : "dev", i == 2 ? name : "", i == 3 ? name : "");
         fake_send(&made);
         fake_answer(ERR_OK, answer);
         assert_int_equal(made.status, 401);
@@ -436,6 +464,7 @@ int main(void)
         TEST(test_certificate_without_a_name),
         TEST(test_certificate_and_token),
         TEST(test_token_is_shown_to_the_api_server),
+        TEST(test_all_that_is_known_of_a_caller_is_asked_about),
         TEST(test_token_of_nobody),
         TEST(test_user_that_is_too_large),
         TEST(test_token_that_is_too_large),
