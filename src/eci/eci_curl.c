@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/check.h"
 #include "base/codec.h"
@@ -460,6 +461,15 @@ static enum err set_up_multi(struct eci_curl *curl, const struct eci_curl_config
     return result == CURLM_OK ? ERR_OK : ERR_NO_MEMORY;
 }
 
+/* libcurl's sockets would live on in the program that is started anew after a crash. */
+static int on_socket_made(void *owner, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)owner;
+    (void)purpose;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return CURL_SOCKOPT_OK;
+}
+
 /* Everything that is the same for all requests; libcurl keeps it from transfer to transfer. */
 static enum err set_up_easy(struct eci_curl_easy *easy, const char *proxy, const char *no_proxy)
 {
@@ -479,6 +489,7 @@ static enum err set_up_easy(struct eci_curl_easy *easy, const char *proxy, const
     SET(CURLOPT_PROTOCOLS_STR, easy->curl->is_tls ? "https" : "http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
     /* Without it libcurl *waits* for its resolver thread when a transfer ends during a slow
      * look-up: our whole loop would stand still for as long as the resolver likes. */
     SET(CURLOPT_QUICK_EXIT, 1L);

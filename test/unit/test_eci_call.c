@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -291,6 +292,28 @@ static bool has_head(const struct request *request, const char *line)
 
 /* ---- what is sent ------------------------------------------------------------------------------
  */
+
+/* A crash starts the program anew in the same process (os/crash.h): what it has open must not come
+ * along. */
+static void test_eci_call_leaves_no_socket_to_the_next_life(void **state)
+{
+    struct world *w = WORLD(OK_STEP);
+    int ours = 0;
+    (void)state;
+    (void)fresh_params(w);
+    assert_int_equal(call(w, ECI_CREATE_GROUP).err, ERR_OK);
+    for (int fd = 3; fd < 1024; fd++) { /* the connection is kept for the next call */
+        struct sockaddr_in peer = {.sin_family = AF_UNSPEC};
+        socklen_t bytes = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == w->server->port) {
+            assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+            ours++;
+        }
+    }
+    assert_int_equal(ours, 1);
+    world_stop(w);
+}
 
 static void test_eci_call_request_and_reply(void **state)
 {
@@ -1362,6 +1385,7 @@ static void test_eci_call_proxy_from_the_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_eci_call_leaves_no_socket_to_the_next_life),
         cmocka_unit_test(test_eci_call_request_and_reply),
         cmocka_unit_test(test_eci_call_keys_are_taken_over_without_restart),
         cmocka_unit_test(test_eci_call_without_keys_is_not_sent),
