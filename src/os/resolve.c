@@ -100,7 +100,10 @@ static void *run_job(void *argument)
 
 /* ---- the loop's side: starting --------------------------------------------------------------- */
 
-/* A detached thread with a small stack that no signal is delivered to. */
+/* What is raised by the code itself: never blocked, or the process would just be gone. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+/* A detached thread with a small stack that no signal from outside is delivered to. */
 static bool start_thread(struct resolve_job *job)
 {
     pthread_attr_t attributes;
@@ -110,6 +113,9 @@ static bool start_thread(struct resolve_job *job)
     CHECK(pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0);
     CHECK(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0);
     CHECK(sigfillset(&all) == 0);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        CHECK(sigdelset(&all, faults[i]) == 0);
+    }
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     bool is_started = pthread_create(&thread, &attributes, run_job, job) == 0;
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);

@@ -1,4 +1,7 @@
 /* see resolve.h. Look-ups are answered by functions of the test, in the real helper threads. */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "unit.h"
 
 #include "os/os.h"
@@ -226,6 +229,41 @@ static void test_resolve_no_thread_left_is_told_later(void **state)
     assert_int_equal(last_err, ERR_OK);
 }
 
+static void note_signal(int number)
+{
+    (void)number;
+    _exit(7);
+}
+
+static uint32_t break_down(const char *host, uint16_t port, struct sock_addr *addrs)
+{
+    (void)host;
+    (void)port;
+    (void)addrs;
+    return raise(SIGILL) == 0 ? 0 : 1;
+}
+
+/* What breaks in a thread is caught as anywhere else (os/crash.h); other signals are the loop's. */
+static void test_resolve_a_thread_that_breaks_is_heard(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct resolve resolve;
+        (void)signal(SIGILL, note_signal);
+        resolve_set_lookup(break_down);
+        resolve_init(&resolve, &loop, S("host.example"), 1, note_done, &loop);
+        (void)resolve_want(&resolve);
+        turn_until_calls(1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 static void test_resolve_asks_the_system(void **state)
 {
     (void)state;
@@ -251,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolve_late_answer_to_a_second_asking, start, stop),
         cmocka_unit_test_setup_teardown(test_resolve_close_early, start, stop),
         cmocka_unit_test_setup_teardown(test_resolve_no_thread_left_is_told_later, start, stop),
+        cmocka_unit_test_setup_teardown(test_resolve_a_thread_that_breaks_is_heard, start, stop),
         cmocka_unit_test_setup_teardown(test_resolve_asks_the_system, start, stop),
     };
     return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
