@@ -18,6 +18,7 @@
 #define STATUS_BYTES (64 * 1024) /* as much as `ecilet status` shows; the rest is counted */
 #define STATUS_LINE_BYTES 1024   /* the longest line about a pod */
 #define STATUS_PATIENCE_MS 5000  /* a reader that takes nothing for so long is cut off */
+#define STATUS_PAUSE_MS 1000     /* no descriptor is free: nobody is let in for so long */
 #define STATUS_LOG_LINES_MAX 50  /* SIGUSR1: lines about pods */
 
 /* ---- the text -------------------------------------------------------------------------------- */
@@ -172,6 +173,7 @@ static void hang_up(struct wire *wire)
     }
 }
 
+/* Or the pause of the listener is over. */
 static void on_impatient(struct loop_timer *timer)
 {
     hang_up(timer->owner);
@@ -199,8 +201,14 @@ static void on_listener(struct loop_watch *watch, uint32_t events)
     struct wire *wire = watch->owner;
     struct wire_status *status = &wire->status;
     (void)events;
-    if (sock_accept(status->listener_fd, &status->peer_fd, NULL) != ERR_OK) {
-        return; /* gone again, or no descriptors: it is asked again when it knocks again */
+    enum err err = sock_accept(status->listener_fd, &status->peer_fd, NULL);
+    if (err == ERR_AGAIN) {
+        return; /* gone again */
+    }
+    if (err != ERR_OK) { /* it would be told in every turn */
+        loop_watch_set(wire->loop, &status->listener, 0);
+        loop_timer_set(wire->loop, &status->timer, wire_now_ms(wire) + STATUS_PAUSE_MS);
+        return;
     }
     buf_clear(&status->text);
     put_head(wire, &status->text);
@@ -247,9 +255,7 @@ void status_start(struct wire *wire)
 void status_stop(struct wire *wire)
 {
     struct wire_status *status = &wire->status;
-    if (status->peer_fd >= 0) {
-        hang_up(wire);
-    }
+    hang_up(wire);
     if (status->listener_fd >= 0) {
         loop_watch_remove(wire->loop, &status->listener);
         sock_close(&status->listener_fd);
