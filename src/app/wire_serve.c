@@ -58,10 +58,13 @@ static bool next_pod(void *owner, uint32_t *at, struct serve_pod *out)
 {
     const struct wire *wire = owner;
     const struct brain *brain = &wire->brain;
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
+    /* On from the slot of the last one: from the first each time, ten thousand pods would take a
+     * tenth of a second. */
+    for (handle h = pool_after(&brain->pods, (handle){.slot = *at}); !handle_is_none(h);
+         h = pool_after(&brain->pods, h)) {
         const struct pod *pod = brain_pod(brain, h);
-        if (h.slot >= *at && pod->was_seen && pod->object != OBJECT_GONE) {
-            *at = h.slot + 1;
+        if (pod->was_seen && pod->object != OBJECT_GONE) {
+            *at = h.slot;
             describe(brain, pod, out);
             return true;
         }
