@@ -116,6 +116,14 @@ void conn_refuse(struct http_conn *conn, int status)
     conn_enter(conn, CONN_WORK);
 }
 
+/* NULL: none was shown that counts, or it has ended meanwhile. */
+static const struct x509_subject *conn_peer(const struct http_conn *conn)
+{
+    const struct tls_engine *engine = conn->engine;
+    bool counts = engine->is_peer_known && engine->trust->wall_s() <= engine->peer_not_after_s;
+    return counts ? &engine->peer : NULL;
+}
+
 static void conn_got_head(struct http_conn *conn)
 {
     struct http_exchange *exchange = &conn->exchange;
@@ -127,7 +135,7 @@ static void conn_got_head(struct http_conn *conn)
     exchange->path = str_sub(head->target, 0, path_bytes);
     exchange->query = str_sub(head->target, path_bytes + 1, head->target.bytes);
     exchange->wants_upgrade = head->wants_upgrade;
-    exchange->peer = conn->engine->is_peer_known ? &conn->engine->peer : NULL;
+    exchange->peer = conn_peer(conn);
     conn->keeps_alive = head->keeps_alive;
     if (head->body_bytes == 0 && !head->is_chunked) {
         return;

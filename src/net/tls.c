@@ -111,6 +111,7 @@ static unsigned proxy_end_chain(const br_x509_class **ctx)
     if (code == 0 && !engine->skip_verify) {
         engine->is_peer_known = true;
         engine->peer = verifier->subject;
+        engine->peer_not_after_s = verifier->not_after_s;
     }
     return code;
 }

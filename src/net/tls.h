@@ -81,6 +81,7 @@ struct tls_engine {
     char why[TLS_WHY_BYTES];
     char host[X509_HOST_BYTES];
     struct x509_subject peer; /* its name, when is_peer_known */
+    int64_t peer_not_after_s; /* the end of its certificate; a connection may live longer */
     _Alignas(64) uint8_t out[TLS_OUT_BYTES];
     _Alignas(
         64) uint8_t in[TLS_IN_BYTES]; /* last: an idle connection touches its first page only */

@@ -754,6 +754,33 @@ static void test_client_certificate(void **state)
     assert_hears(&w.peers[2], HELLO);
 }
 
+static int64_t clock_of_clients_s = NET_NOW_S;
+
+static int64_t clock_of_clients(void)
+{
+    return clock_of_clients_s;
+}
+
+/* A connection may live for as long as there are requests; its certificate does not. */
+static void test_client_certificate_ends_while_connected(void **state)
+{
+    (void)state;
+    w.asks_clients = true;
+    w.believed_clients.wall_s = clock_of_clients;
+    w.on_request = keep;
+    net_peer_open(&w.peers[0], &w.loop, &w.addr, &w.trust, &w.client_identity, heard[0],
+                  HEARD_BYTES);
+    for (uint32_t i = 0; i < 2; i++) {
+        say(&w.peers[0], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        UNTIL(w.kept != NULL);
+        assert_int_equal(w.kept->peer != NULL, i == 0);
+        say_hello(w.kept);
+        UNTIL(w.gone == i + 1);
+        clock_of_clients_s = w.client_identity.not_after_s + 1;
+    }
+    clock_of_clients_s = NET_NOW_S;
+}
+
 static void test_no_identity_no_connection(void **state)
 {
     (void)state;
@@ -1077,6 +1104,7 @@ int main(void)
         TEST(test_owner_cuts),
         TEST(test_stop_ends_everything),
         TEST(test_client_certificate),
+        TEST(test_client_certificate_ends_while_connected),
         TEST(test_no_identity_no_connection),
         TEST(test_refresh_cuts_handshakes_only),
         TEST(test_deadlines),
