@@ -17,7 +17,7 @@
  * renegotiation, no resumption (Go servers never resume, and a resumed session carries no client
  * certificate).
  *
- * Memory: everything of a connection is inside its engine (tls_engine_bytes in the budget); what
+ * Memory: everything of a connection is inside its engine; what
  * only a handshake needs (13 KB to judge the peer's chain) is borrowed from a pool from the first
  * certificate until its key has been used, which is mostly one read from the network later.
  */

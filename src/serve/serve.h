@@ -5,7 +5,8 @@
  *   routes.def        method, path, what it needs (subresource of nodes), its handler
  *   serve.c           dispatch: the route, then who asks (serve_auth.c), then the handler
  *   logs.c            containerLogs, also -f
- *   exec.c            exec and attach: SPDY and WebSocket here, the cloud's WebSocket there
+ *   exec.c            exec: SPDY and WebSocket here (remote.c), the cloud's WebSocket there
+ *   attach.c          attach: what the container writes from now on, read from its log
  *   portforward.c     streams to the instance's address
  *   stats.c           stats/summary, metrics/resource     metrics.c  our own /metrics
  *   serve_pods.c      pods, runningpods
