@@ -205,7 +205,6 @@ static void write_secret(struct webhook_certs *certs, bool is_there)
     if (err == ERR_OK) {
         certs->writes++;
         certs->wrote_at_ms = certs->config.loop->now_ms;
-        certs->was_named = true;
         send(certs, is_there ? STEP_REPLACE : STEP_MAKE, buf_str(&body));
     } else {
         log_line(LOG_WARN, "webhook", "no certificate could be made for %s: %s", certs->host,
@@ -286,6 +285,7 @@ static void on_read(struct webhook_certs *certs, const struct kube_reply *reply)
 
 static void on_written(struct webhook_certs *certs, enum step step)
 {
+    certs->was_named = true;
     if (step == STEP_REPLACE && certs->fault != NULL) {
         char said[256];
         (void)snprintf(said, sizeof said,

@@ -13,6 +13,7 @@
 
 static struct {
     bool undoes; /* what is written is spoilt at once */
+    bool fails_patches;
     bool has_secret, forbids_reads, forbids_writes, is_immutable, is_away;
     uint32_t version, posts, patches;
     uint32_t others_first; /* so many writes come too late: somebody else was faster */
@@ -66,7 +67,9 @@ static bool take(const struct fake_request *request, bool is_patch)
 static void answer_write(struct fake_conn *conn, const struct fake_request *request, bool is_patch)
 {
     *(is_patch ? &server.patches : &server.posts) += 1;
-    if (server.forbids_writes) {
+    if (server.fails_patches && is_patch) {
+        fake_reply(conn, 500, "", S("no leader"));
+    } else if (server.forbids_writes) {
         fake_reply_status(conn, 403, "Forbidden", "secrets");
     } else if (server.is_immutable) {
         fake_reply_status(conn, 422, "Invalid", "secrets");
@@ -398,6 +401,23 @@ static void test_gateways_with_addresses_of_their_own(void **state)
     assert_int_equal(server.patches, 1); /* both are content */
 }
 
+/* A write that did not land has named nobody: once it can, it is done. */
+static void test_a_write_that_failed_is_done_again(void **state)
+{
+    (void)state;
+    begin(ONE);
+    assert_true(FAKE_UNTIL(&world.loop, 10000, shows(ONE)));
+    server.fails_patches = true;
+    webhook_certs_start(&TWO->certs, S("gateway-2.example"));
+    assert_true(FAKE_UNTIL(&world.loop, 60000, server.patches == 1));
+    server.fails_patches = false;
+    assert_true(FAKE_UNTIL(&world.loop, 3 * 60000, server.patches == 2));
+    assert_true(FAKE_UNTIL(&world.loop, 60000, webhook_certs_waits(&ONE->certs)));
+    const struct tls_set *set = tls_keep_next(&ONE->certs.keep);
+    assert_true(webhook_secret_names(set, S("192.0.2.1")));
+    assert_true(webhook_secret_names(set, S("gateway-2.example")));
+}
+
 /* ---- a Secret that cannot be used ------------------------------------------------------------ */
 
 static void break_it(const char *data)
@@ -663,6 +683,7 @@ int main(void)
         TEST(test_what_is_registered_otherwise_changes_nothing),
         TEST(test_without_election_one_of_two_renews),
         TEST(test_gateways_with_addresses_of_their_own),
+        TEST(test_a_write_that_failed_is_done_again),
         TEST(test_a_broken_secret_is_replaced_and_told),
         TEST(test_a_foreign_authority_is_replaced),
         TEST(test_an_expired_secret_is_replaced_at_the_start),
