@@ -148,6 +148,7 @@ static void use_own(struct webhook_certs *certs, const char *what, str why)
         certs->config.warn(certs->config.owner, "WebhookSecretRefused", said);
     }
     if (tls_keep_look(&certs->keep, &wish, wall_s(), certs->config.arena)) {
+        certs->version[0] = '\0'; /* what the Secret holds is shown no more: it counts as new */
         prepared(certs);
     }
     look_in(certs, WEBHOOK_CERTS_REFUSED_MS);

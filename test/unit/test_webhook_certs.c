@@ -567,6 +567,26 @@ static void test_without_permission_to_read_it_makes_its_own(void **state)
     assert_int_equal(authorities(ONE), 2);
 }
 
+/* Refused while it was due: the Secret is shared again when it can be, and is renewed. */
+static void test_the_secret_is_taken_back_after_a_refusal(void **state)
+{
+    (void)state;
+    begin_both(true);
+    server.forbids_reads = true;
+    fake_clock_skip(61 * DAY_MS);
+    assert_true(FAKE_UNTIL(&world.loop, 6 * 60000, webhook_certs_waits(&ONE->certs)));
+    register_authority();
+    fake_pass(&world.loop, 60000);
+    server.forbids_reads = false;
+    assert_true(FAKE_UNTIL(&world.loop, 12 * 60000, server.patches == 1));
+    fake_pass(&world.loop, 12 * 60000);
+    for (int i = 0; i < 2; i++) { /* with its own, then without it */
+        register_authority();
+        fake_pass(&world.loop, 60000);
+    }
+    assert_true(show_the_same());
+}
+
 static void test_without_permission_to_write_it_makes_its_own(void **state)
 {
     (void)state;
@@ -692,6 +712,7 @@ int main(void)
         TEST(test_what_is_undone_is_not_fought_over),
         TEST(test_a_host_that_cannot_be_named),
         TEST(test_without_permission_to_read_it_makes_its_own),
+        TEST(test_the_secret_is_taken_back_after_a_refusal),
         TEST(test_without_permission_to_write_it_makes_its_own),
         TEST(test_a_secret_that_cannot_be_changed),
         TEST(test_nobody_makes_it_so_there_is_one_of_its_own),
