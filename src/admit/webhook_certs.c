@@ -381,6 +381,13 @@ void webhook_certs_start(struct webhook_certs *certs, str host)
     look_in(certs, 0);
 }
 
+void webhook_certs_look(struct webhook_certs *certs)
+{
+    if (certs->is_started) {
+        look_in(certs, 0);
+    }
+}
+
 void webhook_certs_stop(struct webhook_certs *certs)
 {
     certs->is_started = false;

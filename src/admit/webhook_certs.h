@@ -75,6 +75,8 @@ void webhook_certs_init(struct webhook_certs *certs, struct region *region,
                         const struct webhook_certs_config *config);
 /* host: what the certificate has to name, as API servers check it; copied. */
 void webhook_certs_start(struct webhook_certs *certs, str host);
+/* may_write() has become true: the Secret may have to be made, or to name our host, now. */
+void webhook_certs_look(struct webhook_certs *certs);
 void webhook_certs_stop(struct webhook_certs *certs);
 
 /* What is shown to peers; NULL while there is nothing. */

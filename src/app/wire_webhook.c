@@ -165,10 +165,15 @@ static void on_seen(void *owner, str fingerprint)
 void webhook_wire_turn(struct wire *wire)
 {
     struct wire_webhook *own = &wire->webhook;
-    if (own->is_serving && own->changes != wire->profile.changes) {
+    bool writes = own->is_serving && may_write(wire);
+    if (own->is_serving && (own->changes != wire->profile.changes || (writes && !own->writes))) {
         own->changes = wire->profile.changes;
         webhook_register_changed(&own->registration);
     }
+    if (writes && !own->writes) { /* the certificate may not name this gateway yet */
+        webhook_certs_look(&own->certs);
+    }
+    own->writes = writes;
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

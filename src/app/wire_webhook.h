@@ -28,12 +28,13 @@ struct wire_webhook {
     struct webhook_register registration;
     uint64_t questions, patched, refused;
     bool is_serving;
+    bool writes;      /* the cluster's objects, at the last turn: it leads */
     uint64_t changes; /* of the profile that was registered last */
 };
 
 void webhook_wire_init(struct wire *wire, struct region *region);
 void webhook_wire_start(struct wire *wire);
-/* Once per turn of the loop: looks whether the profile is new. */
+/* Once per turn of the loop: looks whether the profile is new, and whether this gateway leads. */
 void webhook_wire_turn(struct wire *wire);
 void webhook_wire_stop(struct wire *wire);
 

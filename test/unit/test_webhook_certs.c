@@ -401,6 +401,25 @@ static void test_gateways_with_addresses_of_their_own(void **state)
     assert_int_equal(server.patches, 1); /* both are content */
 }
 
+/* Who takes over is registered at once: its name must not wait for the next look. */
+static void test_who_leads_now_is_named_at_once(void **state)
+{
+    (void)state;
+    TWO->may_write = false;
+    begin(ONE);
+    assert_true(FAKE_UNTIL(&world.loop, 10000, shows(ONE)));
+    webhook_certs_start(&TWO->certs, S("gateway-2.example"));
+    assert_true(FAKE_UNTIL(&world.loop, 60000, shows(TWO)));
+    fake_pass(&world.loop, 3 * 60000);
+    assert_int_equal(server.patches, 0);
+    ONE->may_write = false;
+    TWO->may_write = true;
+    webhook_certs_look(&TWO->certs);
+    assert_true(FAKE_UNTIL(&world.loop, 500, webhook_certs_waits(&TWO->certs)));
+    assert_true(webhook_secret_names(tls_keep_next(&TWO->certs.keep), S("gateway-2.example")));
+    assert_true(webhook_secret_names(tls_keep_next(&TWO->certs.keep), S("192.0.2.1")));
+}
+
 /* A write that did not land has named nobody: once it can, it is done. */
 static void test_a_write_that_failed_is_done_again(void **state)
 {
@@ -703,6 +722,7 @@ int main(void)
         TEST(test_what_is_registered_otherwise_changes_nothing),
         TEST(test_without_election_one_of_two_renews),
         TEST(test_gateways_with_addresses_of_their_own),
+        TEST(test_who_leads_now_is_named_at_once),
         TEST(test_a_write_that_failed_is_done_again),
         TEST(test_a_broken_secret_is_replaced_and_told),
         TEST(test_a_foreign_authority_is_replaced),
