@@ -100,7 +100,11 @@ enum err tls_keep_load(struct tls_keep *keep, str chain, str key, str authority,
 {
     struct tls_set *room = open_room(keep);
     enum err err = tls_identity_load(&room->identity, chain, key, &room->arena, why);
-    room->authority = arena_copy(&room->arena, authority);
+    if (str_find(authority, S("PRIVATE KEY-----")) >= 0) { /* it is shown to the whole cluster */
+        err = ERR_BAD_INPUT;
+        *why = "a private key is among the authorities";
+    }
+    room->authority = err == ERR_OK ? arena_copy(&room->arena, authority) : STR_NONE;
     keep->stamp = 0; /* files that come back are new */
     err = close_room(keep, room, err);
     if (err == ERR_FULL) {
@@ -164,6 +168,12 @@ static enum err load_files(struct tls_keep *keep, struct arena *scratch)
     enum err err = read_file(config, config->chain_path, scratch, &chain);
     err = err == ERR_OK ? read_file(config, config->key_path, scratch, &key) : err;
     err = err == ERR_OK ? read_file(config, config->authority_path, scratch, &authority) : err;
+    if (err == ERR_OK && is_named(config->authority_path) &&
+        str_find(authority, S("BEGIN CERTIFICATE")) < 0) {
+        err = ERR_BAD_INPUT;
+        log_line(LOG_ERROR, config->name, "%s: no certificate in %s", config->files,
+                 config->authority_path);
+    }
     if (err == ERR_OK) {
         err = tls_keep_load(keep, chain, key, authority, &why);
         if (err != ERR_OK) {

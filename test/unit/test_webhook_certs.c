@@ -708,6 +708,28 @@ static void test_files_win_and_are_followed(void **state)
     assert_int_equal(tls_keep_next(&ONE->certs.keep)->identity.key_type, BR_KEYTYPE_RSA);
 }
 
+/* The authority goes into an object that everybody may read. */
+static void test_no_key_goes_into_the_registration(void **state)
+{
+    (void)state;
+    static char memory[8192];
+    struct buf both;
+    buf_init(&both, memory, sizeof memory);
+    buf_put_text(&both, net_cert("ca.crt"));
+    buf_put_text(&both, net_cert("server_ec.key"));
+    put_files(ONE, "server_ec");
+    world_write(ONE->certs.paths[2], buf_str(&both));
+    begin(ONE);
+    fake_pass(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000);
+    assert_false(shows(ONE));
+    world_write(ONE->certs.paths[2], S("# later\n"));
+    fake_pass(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000);
+    assert_false(shows(ONE)); /* nobody could be told whom to believe */
+    world_write(ONE->certs.paths[2], str_of(net_cert("ca.crt")));
+    assert_true(FAKE_UNTIL(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000, shows(ONE)));
+    assert_int_equal(authorities(ONE), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -738,6 +760,7 @@ int main(void)
         TEST(test_nobody_makes_it_so_there_is_one_of_its_own),
         TEST(test_the_server_is_away),
         TEST(test_files_win_and_are_followed),
+        TEST(test_no_key_goes_into_the_registration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
