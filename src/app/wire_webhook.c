@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "admit/webhook.h"
-#include "base/check.h"
 #include "os/os.h"
 #include "os/sock.h"
 
@@ -255,9 +254,11 @@ void webhook_wire_init(struct wire *wire, struct region *region)
         .handlers = &handlers,
         .owner = wire,
     };
-    bool is_address =
-        sock_addr_parse(S("0.0.0.0"), (uint16_t)wire->config->webhook_port, &config.address);
-    CHECK(is_address);
+    /* All addresses of the family that is registered, as the kubelet port does it. */
+    bool is_v6 = str_starts(wire->config->webhook_url, S("https://[")) ||
+                 str_find_char(wire->config->vkubelet_pod_ip, ':') >= 0;
+    config.address =
+        (struct sock_addr){.family = is_v6 ? 6 : 4, .port = (uint16_t)wire->config->webhook_port};
     http_server_init(&own->server, wire->loop, region, &config);
     init_parts(wire, region);
 }
