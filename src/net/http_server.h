@@ -19,7 +19,8 @@
  * and nothing else: in one turn of the loop so many connections are accepted and so many steps of
  * handshakes are taken, and those of one server get half of the time at most. Whoever crowds waits
  * and loses first: the address with the most connections that have no request under way.
- * Connections with one are never closed for a newcomer. When descriptors run out, accepting pauses
+ * Connections with one are never closed for a newcomer. Of rooms for bodies, too, who holds most or
+ * is slow gives one up while the body is still coming. When descriptors run out, accepting pauses
  * for HTTP_SERVER_PAUSE_MS.
  *
  * Handlers may call anything here but http_server_stop and http_server_refresh. No handler is

@@ -145,6 +145,9 @@ static void conn_got_head(struct http_conn *conn)
         return;
     }
     conn->body = server_take_body(exchange->server);
+    if (conn->body < 0 && server_free_body(exchange->server, conn->host)) {
+        conn->body = server_take_body(exchange->server);
+    }
     if (conn->body < 0) {
         conn_refuse(conn, 503);
         return;

@@ -114,6 +114,8 @@ char *server_body(struct http_server *server, int body);
 void server_crowd_init(struct http_server *server);
 /* Whether one more connection of this address may be taken; closes another if that helps. */
 bool server_make_room(struct http_server *server, const struct sock_addr *peer);
+/* No room for a body is free: whether one is now, because a connection that held one was closed. */
+bool server_free_body(struct http_server *server, const struct http_host *host);
 /* A connection is opened or closed: its address counts it, or no longer. Phases are told by the one
  * door between them. */
 void server_count_in(struct http_conn *conn);

@@ -149,6 +149,43 @@ bool server_make_room(struct http_server *server, const struct sock_addr *peer)
     return true;
 }
 
+static uint32_t bodies_of(const struct http_server *server, const struct http_host *host)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        count += server->conns[i].host == host && server->conns[i].body >= 0;
+    }
+    return count;
+}
+
+/* Closes one whose body is still coming: of who has most of them, or who takes long. */
+bool server_free_body(struct http_server *server, const struct http_host *host)
+{
+    struct http_conn *victim = NULL;
+    struct worth worst = {.crowd = 0};
+    uint32_t own = bodies_of(server, host);
+
+    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+        struct http_conn *conn = &server->conns[i];
+        if (conn->phase != CONN_BODY) {
+            continue;
+        }
+        const struct worth worth = {.crowd = bodies_of(server, conn->host),
+                                    .useless = uselessness(conn),
+                                    .since_ms = conn->since_ms};
+        bool may_go = worth.useless > 0 || worth.crowd > own + 1;
+        if (may_go && (victim == NULL || is_worse(&worth, &worst))) {
+            victim = conn;
+            worst = worth;
+        }
+    }
+    if (victim != NULL) {
+        server->counters.evicted++;
+        conn_close(victim, true);
+    }
+    return victim != NULL;
+}
+
 /* ---- whose handshake is next ----------------------------------------------------------------- */
 
 /* Of the smallest crowd, the one that has waited longest. */

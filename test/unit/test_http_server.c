@@ -983,6 +983,37 @@ static void test_largest_crowd_gives_way(void **state)
     UNTIL(w.server.counters.refused_full == 1);
 }
 
+/* Bodies that never end keep nobody else's out: their sender has more of them. */
+static void test_slow_bodies_give_way(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < BODIES_MAX; i++) {
+        say(open_peer_and_wait(i), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    }
+    turns(5);
+    move_to_stranger(0, BODIES_MAX);
+    struct net_peer *peer = open_peer(BODIES_MAX);
+    say(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+    assert_hears(peer, HELLO);
+    assert_ends(&w.peers[0]);
+    assert_int_equal(w.server.counters.evicted, 1);
+
+    /* Who has as few as the newcomer is spared, while it is not slow. */
+    (void)open_peer_and_wait(BODIES_MAX + 1);
+    say(&w.peers[BODIES_MAX + 1], "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    turns(5);
+    say(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+    assert_hears(peer, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
+                       "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    for (uint32_t i = 0; i < CONNS_MAX; i++) {
+        w.server.conns[i].since_ms -= HTTP_SERVER_YOUNG_MS;
+    }
+    peer = open_peer(BODIES_MAX + 2);
+    say(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+    assert_hears(peer, HELLO);
+    assert_int_equal(w.server.counters.evicted, 2);
+}
+
 /* The one handshake of a quiet machine is not behind those of a crowd. */
 static void test_smallest_crowd_shakes_first(void **state)
 {
@@ -1114,6 +1145,7 @@ int main(void)
         TEST(test_busy_ones_stay),
         TEST(test_slow_peers_give_way),
         TEST(test_largest_crowd_gives_way),
+        TEST(test_slow_bodies_give_way),
         TEST(test_smallest_crowd_shakes_first),
         TEST(test_reset_while_waiting_for_its_turn),
         TEST(test_handshakes_are_rationed),
