@@ -17,8 +17,11 @@
 
 struct wire;
 
-#define WEBHOOK_CONNS 32 /* API servers keep few, and use them again. More: the idlest goes */
-#define WEBHOOK_BODIES 8 /* questions that arrive at one time. More: 503, the pod is not seen */
+/* An API server keeps up to 25 idle connections (client-go, MaxIdleConnsPerHost; it speaks HTTP/1.1
+ * with us) and opens more in a burst: three of them fit. More: the idlest goes, and a question that
+ * is just being written to it is lost. */
+#define WEBHOOK_CONNS 128
+#define WEBHOOK_BODIES 16 /* questions that arrive at one time. More: 503, the pod is not seen */
 #define WEBHOOK_BODY_BYTES (2 * 1024 * 1024) /* a pod has 1.5 MiB at most. More: 413, likewise */
 #define WEBHOOK_ANSWER_BYTES HTTP_SERVER_REPLY_BYTES /* more: no patch, a warning says so */
 
