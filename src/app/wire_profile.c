@@ -270,8 +270,7 @@ enum err profile_wire_labels(struct wire *wire, str name_space, struct label_set
     if (!wire->profile.namespaces_are_known) {
         return ERR_BUSY;
     }
-    enum err err = namespaces_labels(&wire->profile.namespaces, name_space, wire->arena, out);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return namespaces_labels(&wire->profile.namespaces, name_space, wire->arena, out);
 }
 
 enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
@@ -281,7 +280,8 @@ enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
     str name_space = json_text(json_get(json_get(pod, "metadata"), "namespace"), wire->arena);
     *out = wire->spec;
     enum err err = profile_wire_labels(wire, name_space, &in.namespace_labels);
-    if (err == ERR_OK) {
+    in.is_namespace_unknown = err == ERR_NOT_FOUND;
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
         struct mutate_effects effects;
         err = mutate_effects(&in, wire->arena, &effects);
         out->effects = effects.annotations;

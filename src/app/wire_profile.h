@@ -58,8 +58,8 @@ MUST_USE enum err profile_wire_spec(struct wire *wire, json pod, struct spec_con
  */
 void profile_wire_show(struct wire *wire, const struct pod *pod, const struct spec_config *spec);
 
-/* Labels of a namespace for matching. Errors: ERR_BUSY, ERR_FULL as above. A namespace that nobody
- * has heard of has none. */
+/* Labels of a namespace for matching. Errors: ERR_BUSY, ERR_FULL as above; ERR_NOT_FOUND when
+ * nobody has heard of it (or namespaces may not be read): it is not known what labels it has. */
 MUST_USE enum err profile_wire_labels(struct wire *wire, str name_space, struct label_set *out);
 
 #endif

@@ -23,9 +23,10 @@ static void judge(struct wire *wire, const struct webhook_review *review, str se
                               .profile = wire->profile.current,
                               .node = &wire->profile.node,
                               .selector = selector};
-    /* Labels that are not known yet count as none: the path names the selector that matched. */
+    /* While labels are not known, only the selector counts that the path names. */
     enum err err = profile_wire_labels(wire, review->name_space, &in.namespace_labels);
-    if (err == ERR_OK || err == ERR_BUSY) {
+    in.is_namespace_unknown = err == ERR_BUSY || err == ERR_NOT_FOUND;
+    if (err == ERR_OK || in.is_namespace_unknown) {
         err = mutate_pod(&in, wire->arena, patch, outcome);
     }
     if (err != ERR_OK) {

@@ -69,6 +69,9 @@ static bool matches(const struct change *change, const struct profile_selector *
     if (str_eq(selector->name, change->in->selector)) {
         return true;
     }
+    if (change->in->is_namespace_unknown && selector->namespaces.terms_count > 0) {
+        return false;
+    }
     const struct label_set came = {change->labels.items, change->labels.own};
     return label_select_matches(&selector->namespaces, change->in->namespace_labels) &&
            (label_select_matches(&selector->objects, came) ||

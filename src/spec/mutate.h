@@ -49,6 +49,7 @@ struct mutate_node {
 struct mutate_input {
     json pod;
     struct label_set namespace_labels;
+    bool is_namespace_unknown; /* then no selector matches that asks for its labels, NotIn or not */
     const struct profile *profile;
     const struct mutate_node *node;
     /* The selector which the API server says has matched (it reads labels of namespaces fresher

@@ -290,6 +290,31 @@ static void test_mutate_believes_the_api_server(void **state)
     assert_int_equal(outcome.ops, 0);
 }
 
+/* A namespace that nobody has seen yet may have the label that keeps its pods away. */
+static void test_mutate_knows_that_it_does_not_know(void **state)
+{
+    (void)state;
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    use_selectors("[{'name':'rest','namespaceSelector':{'matchExpressions':[{'key':'env',"
+                  "'operator':'NotIn','values':['prod']}]},'effect':{'labels':{'k':'v'}}}]");
+    struct mutate_input in = {.profile = &profile, .node = &node, .is_namespace_unknown = true};
+    struct mutate_effects effects;
+    in.pod = parse(POD(""));
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_int_equal(outcome.ops, 0);
+    assert_int_equal(mutate_effects(&in, &arena, &effects), ERR_OK);
+    assert_int_equal(effects.labels_count, 0);
+    in.selector = S("rest"); /* the API server knows */
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_true(str_eq(outcome.selector, S("rest")));
+    in.selector = STR_NONE;
+    in.is_namespace_unknown = false; /* known, and without labels */
+    buf_clear(&patch);
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_true(str_eq(outcome.selector, S("rest")));
+}
+
 static const char *const malformed[] = {
     "[]",
     "{'metadata':{}}",
@@ -731,6 +756,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutate_every_row),
         cmocka_unit_test(test_mutate_believes_the_api_server),
+        cmocka_unit_test(test_mutate_knows_that_it_does_not_know),
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),
         cmocka_unit_test(test_mutate_effects_of_a_pod_that_is_here),
