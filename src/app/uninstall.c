@@ -19,7 +19,7 @@ enum step { STEP_LEASE, STEP_READ, STEP_PODS, STEP_DELETE };
 /* NULL: it is ours; else a sentence that says why it stays. */
 typedef const char *judge(struct uninstall *un, json object);
 
-static judge judge_registration, judge_node, judge_node_lease;
+static judge judge_registration, judge_secret, judge_node, judge_node_lease;
 
 static const struct object {
     enum kube_kind kind;
@@ -29,7 +29,10 @@ static const struct object {
     judge *judge;           /* NULL: its name is enough */
 } objects[] = {
     {.kind = KUBE_WEBHOOK, .name = WEBHOOK_NAME, .judge = judge_registration},
-    {.kind = KUBE_SECRET, .name_space = WEBHOOK_SECRET_NAMESPACE, .name = WEBHOOK_SECRET},
+    {.kind = KUBE_SECRET,
+     .name_space = WEBHOOK_SECRET_NAMESPACE,
+     .name = WEBHOOK_SECRET,
+     .judge = judge_secret},
     {.kind = KUBE_NODE, .is_whole = true, .judge = judge_node},
     {.kind = KUBE_LEASE, .name_space = NODE_LEASES, .judge = judge_node_lease},
     {.kind = KUBE_LEASE},
@@ -46,6 +49,13 @@ static const char *judge_registration(struct uninstall *un, json object)
     return json_is_there(json_get(annotations, WEBHOOK_HASH_ANNOTATION))
                ? NULL
                : "it was not made by ecilet";
+}
+
+/* It bears no mark. Whose the registration is, his is most likely the Secret. */
+static const char *judge_secret(struct uninstall *un, json object)
+{
+    (void)object;
+    return un->has_foreign_hook ? "it may belong to that vk-webhook" : NULL;
 }
 
 static const char *judge_node(struct uninstall *un, json object)
@@ -98,6 +108,7 @@ static void leave(struct uninstall *un, str why)
 {
     un->left++;
     un->keeps_node = un->keeps_node || objects[un->at].kind == KUBE_NODE;
+    un->has_foreign_hook = un->has_foreign_hook || objects[un->at].kind == KUBE_WEBHOOK;
     say(un, "left", why);
 }
 

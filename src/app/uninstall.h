@@ -41,7 +41,8 @@ struct uninstall {
     uint32_t leases_found;
     uint32_t looks; /* rounds over the leases */
     char uid[KUBE_UID_BYTES_MAX + 1];
-    bool is_beta; /* this server has the registration as v1beta1 only */
+    bool is_beta;          /* this server has the registration as v1beta1 only */
+    bool has_foreign_hook; /* vk-webhook is another's: so may be the Secret */
     bool keeps_node;
     /* for reading */
     bool is_done;
