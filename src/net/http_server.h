@@ -41,10 +41,13 @@
 #define HTTP_SERVER_HANDSHAKE_MS 10000 /* accept until the handshake is done */
 #define HTTP_SERVER_HEAD_MS 10000      /* first byte of a request until its head is complete */
 #define HTTP_SERVER_BODY_MS 30000      /* ... until its body is complete */
-#define HTTP_SERVER_IDLE_MS 60000      /* between requests */
-#define HTTP_SERVER_STALL_MS 60000     /* a peer that does not take what is written to it */
-#define HTTP_SERVER_LINGER_MS 2000     /* our last words until the peer closes too */
-#define HTTP_SERVER_YOUNG_MS 2000      /* an unfinished request may not be evicted before */
+/* Between requests. Go's clients (API servers, Prometheus) keep an idle connection for 90 s: were
+ * we the ones to close it, a question could be on its way just then. A POST is not repeated: the
+ * pod of a CronJob, one each minute, would go past the webhook. */
+#define HTTP_SERVER_IDLE_MS 120000
+#define HTTP_SERVER_STALL_MS 60000 /* a peer that does not take what is written to it */
+#define HTTP_SERVER_LINGER_MS 2000 /* our last words until the peer closes too */
+#define HTTP_SERVER_YOUNG_MS 2000  /* an unfinished request may not be evicted before */
 #define HTTP_SERVER_PAUSE_MS 1000
 #define HTTP_SERVER_ACCEPTS 16 /* in one turn of the loop */
 #define HTTP_SERVER_SHAKES 4   /* steps of handshakes in one turn: 1 or 2 ms of sums each. Then as \
