@@ -52,7 +52,8 @@ static void answer(struct wire *wire, struct http_exchange *exchange,
     }
     buf_init(&patch, patch_memory, MUTATE_PATCH_BYTES);
     buf_init(&out, out_memory, WEBHOOK_ANSWER_BYTES);
-    if (review->is_pod_create && !is_system(review->name_space)) {
+    /* Before the profile has been read, what stands in its place may say something else. */
+    if (review->is_pod_create && !is_system(review->name_space) && wire->profile.is_known) {
         judge(wire, review, selector, &patch, &outcome);
     }
     wire->webhook.patched += outcome.ops > 0;
