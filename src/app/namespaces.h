@@ -11,7 +11,7 @@
 #include "base/region.h"
 #include "spec/label_select.h"
 
-#define NAMESPACES_MAX 4096 /* 1 KiB each when in use. Full: the rest counts as without labels */
+#define NAMESPACES_MAX 4096       /* 1 KiB each when in use. Full: the rest counts as not known */
 #define NAMESPACE_LABEL_BYTES 944 /* keys and values. More: the later labels are left out */
 
 struct namespaces {
