@@ -104,15 +104,16 @@ static enum cli_exit explain_files(struct cli *cli, struct explain *explain)
         explain->file = cli->input_files[i];
         err = explain_file(cli, explain, in.files[i]);
     }
-    explain_print_end(explain);
+    bool is_well =
+        err == ERR_END && explain->pods_count > 0 && explain->pods_well == explain->pods_count;
+    explain_print_end(explain, is_well);
     if (err == ERR_END && explain->pods_count == 0) {
         buf_put_fmt(&cli->err, "ecilet explain: %s: there is no pod in it\n", cli->input_file);
     } else if (err == ERR_END && !buf_ok(&cli->out)) {
         buf_put_fmt(&cli->err, "ecilet explain: %s: too much to say: split it\n", cli->input_file);
-        err = ERR_FULL;
+        is_well = false;
     }
-    bool is_well = explain->pods_count > 0 && explain->pods_well == explain->pods_count;
-    return err == ERR_END && is_well ? CLI_OK : CLI_FAILED;
+    return is_well ? CLI_OK : CLI_FAILED;
 }
 
 /* What the output cannot know. */
@@ -141,9 +142,12 @@ static bool read_file(struct explain *explain, const char *file, str *out)
     char *rest = arena_rest(&explain->arena, &room);
     struct buf text;
 
+    if (room <= YAML_BYTES_MAX) {
+        buf_put_fmt(explain->err, "ecilet explain: %s: there is no memory for it\n", file);
+        return false;
+    }
     buf_init(&text, rest, YAML_BYTES_MAX);
-    enum err err =
-        room > YAML_BYTES_MAX ? os_file_read(is_stdin ? "/dev/stdin" : file, &text) : ERR_TOO_BIG;
+    enum err err = os_file_read(is_stdin ? "/dev/stdin" : file, &text);
     if (err != ERR_OK) {
         buf_put_fmt(explain->err, "ecilet explain: %s: %s\n", file,
                     err == ERR_TOO_BIG ? "larger than 256 KiB: split it" : os_errno_text());
@@ -254,7 +258,9 @@ static enum err read_document(struct explain *explain, str text, uint32_t index,
         .items = ARENA_ARRAY(&explain->arena, EXPLAIN_LINES_MAX, struct yaml_line),
         .count_max = EXPLAIN_LINES_MAX};
     buf_init(&out, room, room != NULL ? EXPLAIN_JSON_BYTES : 0);
-    enum err err = yaml_to_json_lines(text, index, &out, &explain->lines, &fault);
+    enum err err = explain->arena.has_failed
+                       ? ERR_FULL
+                       : yaml_to_json_lines(text, index, &out, &explain->lines, &fault);
     bool is_yaml = err != ERR_BAD_INPUT;
     if (err == ERR_OK) {
         explain->document = buf_str(&out);
@@ -298,6 +304,6 @@ static void explain_pod(struct explain *explain, const struct explain_pod *pod)
         result.err = pod_json_to_eci(object, &refs, &config, 1, &result.params, &result.size,
                                      &result.verdict);
     }
-    explain->pods_well += result.err == ERR_OK ? 1 : 0;
     explain_print_pod(explain, pod, &result);
+    explain->pods_well += result.err == ERR_OK ? 1 : 0;
 }

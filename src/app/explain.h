@@ -155,10 +155,11 @@ uint32_t explain_config(const struct config *config, struct spec_config *out);
 /* Lists the placeholders in a config made by explain_config. */
 void explain_put_placeholders(const struct spec_config *config, struct buf *out);
 
-/* The beginning, one pod, the end. */
+/* The beginning, one pod, the end. A pod for which the arena is too small is printed as such, and
+ * its result changed. */
 void explain_print_start(struct explain *explain);
 void explain_print_pod(struct explain *explain, const struct explain_pod *pod,
-                       const struct explain_result *result);
-void explain_print_end(struct explain *explain);
+                       struct explain_result *result);
+void explain_print_end(struct explain *explain, bool all_can_run);
 
 #endif

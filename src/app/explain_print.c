@@ -322,8 +322,8 @@ void explain_print_start(struct explain *explain)
     }
 }
 
-void explain_print_pod(struct explain *explain, const struct explain_pod *pod,
-                       const struct explain_result *result)
+static void print_pod(struct explain *explain, const struct explain_pod *pod,
+                      const struct explain_result *result)
 {
     if (explain->wants_json) {
         print_pod_json(explain, pod, result);
@@ -332,12 +332,26 @@ void explain_print_pod(struct explain *explain, const struct explain_pod *pod,
     }
 }
 
-void explain_print_end(struct explain *explain)
+void explain_print_pod(struct explain *explain, const struct explain_pod *pod,
+                       struct explain_result *result)
+{
+    struct json_write writer = explain->writer;
+    size_t before = explain->out->bytes;
+
+    print_pod(explain, pod, result);
+    if (result->err == ERR_OK && explain->arena.has_failed) { /* a size, a patch may be missing */
+        result->err = ERR_FULL;
+        explain->writer = writer;
+        explain->out->bytes = before;
+        print_pod(explain, pod, result);
+    }
+}
+
+void explain_print_end(struct explain *explain, bool all_can_run)
 {
     if (explain->wants_json) {
         json_end(&explain->writer);
-        json_member_bool(&explain->writer, "allCanRun",
-                         explain->pods_count > 0 && explain->pods_well == explain->pods_count);
+        json_member_bool(&explain->writer, "allCanRun", all_can_run);
         json_end(&explain->writer);
         buf_put_char(explain->out, '\n');
     }

@@ -281,6 +281,9 @@ static void test_explain_json(void **state)
 
 static void test_explain_bad_manifests(void **state)
 {
+    assert_int_equal(explain(*state, POD("web", "", "") "---\na: b: c\n", "json"), CLI_FAILED);
+    assert_says("\"canRun\":true");
+    assert_says("\"allCanRun\":false");
     static const struct {
         const char *text;
         const char *err;
@@ -728,6 +731,116 @@ static void test_explain_bad_profiles(void **state)
     assert_non_null(strstr(err_memory, "one FILE at a time"));
 }
 
+/* ---- torture --------------------------------------------------------------------------------- */
+
+#define TORTURE_TAKES_MAX 20000
+
+static const char torture_text[] =
+    "kind: Pod\n"
+    "metadata: {name: \"w\\u0065b\", annotations: {k8s.aliyun.com/eci-with-eip: 'true'}}\n"
+    "spec:\n"
+    "  serviceAccountName: sa\n"
+    "  volumes:\n"
+    "  - {name: c, configMap: {name: cm}}\n"
+    "  - {name: p, persistentVolumeClaim: {claimName: pvc}}\n"
+    "  - {name: t, projected: {sources: [{serviceAccountToken: {path: t}}]}}\n"
+    "  - {name: h, hostPath: {path: /x}}\n"
+    "  containers:\n"
+    "  - name: a\n"
+    "    image: b:1\n"
+    "    command: [\"$(K)\"]\n"
+    "    resources: {requests: {cpu: 300m, memory: 100Mi, ephemeral-storage: 40Gi}}\n"
+    "    volumeMounts: [{name: c, mountPath: /c}, {name: p, mountPath: /p}]\n"
+    "    env:\n"
+    "    - {name: K, valueFrom: {secretKeyRef: {name: s, key: k}}}\n"
+    "    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n"
+    "    envFrom: [{configMapRef: {name: cm}}]\n"
+    "---\n"
+    "kind: List\n"
+    "items:\n"
+    "- {kind: ConfigMap, metadata: {name: cm}, data: {A: &x \"1\", B: *x}}\n"
+    "- {kind: Secret, metadata: {name: s}, stringData: {k: planted}}\n"
+    "- {kind: Service, metadata: {name: svc}, spec: {ports: [{port: 80}]}}\n"
+    "- {kind: ServiceAccount, metadata: {name: sa}, imagePullSecrets: [{name: pull}]}\n"
+    "- {kind: PersistentVolumeClaim, metadata: {name: pvc}, spec: {volumeName: pv}}\n"
+    "- {kind: PersistentVolume, metadata: {name: pv}, spec: {nfs: {server: n, path: /}}}\n";
+
+/* How many takes are left until the one that is to fail; 0: it has failed. */
+static uint64_t takes_left(uint64_t countdown)
+{
+    char room[64];
+    struct arena probe;
+    for (uint64_t i = 1; i <= countdown; i++) {
+        arena_init(&probe, room, sizeof(room));
+        if (arena_take(&probe, 1) == NULL) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* Those of reading the configuration, which has a test of its own. */
+static uint64_t takes_before(struct fixture *fixture, const char *conf)
+{
+    arena_fail_at(TORTURE_TAKES_MAX);
+    (void)RUN(fixture, "explain", "--config", conf, "-f", "/nonexistent");
+    return TORTURE_TAKES_MAX - takes_left(TORTURE_TAKES_MAX) - 1; /* of explain: two */
+}
+
+/* A pod that can run is said to only with all that is said about it; the end may be missing. */
+static bool is_honest(enum cli_exit code, const char *right, const char *can_run)
+{
+    const char *found = strstr(out_text, can_run);
+    bool is_json = can_run[0] == '"';
+    const char *end = is_json ? strstr(right, "],\"allCanRun\"") : right + strlen(right);
+    if (code == CLI_OK) {
+        return strcmp(out_text, right) == 0;
+    }
+    return strstr(out_text, "\"allCanRun\":true") == NULL &&
+           (found == NULL || strncmp(out_text, right, (size_t)(end - right)) == 0) &&
+           (out_text[0] != '\0' || err_memory[0] != '\0');
+}
+
+/* With the 1st, 2nd, 3rd ... take of an arena failing. */
+static void torture(struct fixture *fixture, const char *form)
+{
+    static char right[1024 * 1024];
+    const char *conf = fixture_conf(fixture, FIXTURE_LEAST "HOST_PATHS=/x\n");
+    const char *pod = write_manifest(fixture, torture_text);
+    const char *profile = second_file(fixture, "profile.yaml", SELECTORS);
+    const char *space = second_file(
+        fixture, "space.yaml", "kind: Namespace\nmetadata: {name: shop, labels: {env: prod}}\n");
+    const char *can_run = strcmp(form, "json") == 0 ? "\"canRun\":true" : ": can run";
+    uint64_t before = takes_before(fixture, conf), nth = 0;
+    for (; nth < TORTURE_TAKES_MAX; nth++) {
+        arena_fail_at(nth > 0 ? nth + before : 0);
+        enum cli_exit code = RUN(fixture, "explain", "--config", conf, "-f", pod, "--profile",
+                                 profile, "--namespace", space, "-o", form);
+        assert_not_said("planted");
+        if (nth == 0) {
+            if (code != CLI_OK) {
+                fail_msg("%s\n%s", out_text, err_memory);
+            }
+            assert_true(strlen(out_text) < sizeof(right));
+            strcpy(right, out_text);
+        } else if (takes_left(nth + before) > 0) {
+            break;
+        } else if (!is_honest(code, right, can_run)) {
+            fail_msg("take %llu fails: %d, and half an answer:\n%s\n%s", (unsigned long long)nth,
+                     code, out_text, err_memory);
+        }
+    }
+    arena_fail_at(0);
+    print_message("%s: %llu takes\n", form, (unsigned long long)nth - 1);
+    assert_in_range(nth, 300, TORTURE_TAKES_MAX - 1);
+}
+
+static void test_explain_without_memory(void **state)
+{
+    torture(*state, "text");
+    torture(*state, "json");
+}
+
 static void test_explain_wrong_usage(void **state)
 {
     struct fixture *fixture = *state;
@@ -767,6 +880,7 @@ int main(void)
         TEST(test_explain_patches_what_is_there),
         TEST(test_explain_bad_profiles),
         TEST(test_explain_wrong_usage),
+        TEST(test_explain_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
