@@ -107,6 +107,8 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
         }
         fields_check(FIELD_SCOPE_MOUNT, one, here, read->verdict);
         mount.sub_path = read_sub_path(read, one, here, out);
+        mount.is_secret = env_names_secret(json_text(json_get(one, "subPathExpr"), read->arena),
+                                           out->env, out->env_count);
         mount.propagation = read_propagation(read, one, here);
         mount.is_read_only |= is_read_only_volume(read, mount.volume);
         if (str_is_empty(mount.volume) || str_is_empty(mount.path)) {

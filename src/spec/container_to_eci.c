@@ -224,7 +224,10 @@ static void add_mounts(const struct ways *to)
 
         params_add_at(to->params, mount->volume, "%.*s.Name", STR_ARG(prefix));
         params_add_at(to->params, mount->path, "%.*s.MountPath", STR_ARG(prefix));
-        if (!str_is_empty(mount->sub_path)) {
+        if (mount->is_secret) {
+            add_secret(to->params, arena_fmt(to->params->arena, "%.*s.SubPath", STR_ARG(prefix)),
+                       mount->sub_path);
+        } else if (!str_is_empty(mount->sub_path)) {
             params_add_at(to->params, mount->sub_path, "%.*s.SubPath", STR_ARG(prefix));
         }
         if (mount->is_read_only) {

@@ -38,6 +38,7 @@ struct spec_mount {
     str sub_path;
     str propagation; /* mountPropagation, empty for None */
     bool is_read_only;
+    bool is_secret; /* a secret variable is in sub_path */
 };
 
 struct spec_header {

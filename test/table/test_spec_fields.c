@@ -621,7 +621,8 @@ static void test_secrets_are_marked(void **state)
         "{'secretKeyRef':{'name':'secret','key':'key'}}},{'name':'T','value':'x$(S)'},{'name':'U',"
         "'value':'$(T)'},{'name':'P','value':'plain'}],'envFrom':[{'prefix':'F_','secretRef':"
         "{'name':'keys'}}],'command':['c'],'args':['--key=$(U)'],'readinessProbe':{'exec':"
-        "{'command':['p','$(S)']}}}]}";
+        "{'command':['p','$(S)']}},'volumeMounts':[{'name':'v','mountPath':'/v','subPathExpr':"
+        "'a/$(U)'},{'name':'w','mountPath':'/w','subPathExpr':'$(P)'}]}]}";
     struct arena arena;
     struct spec_verdict verdict;
     struct params params;
@@ -644,7 +645,8 @@ static void test_secrets_are_marked(void **state)
         secrets += params.items[i].is_secret;
     }
     assert_int_equal(secrets, 2 /* passwords */ + 2 + 1 + 1 + 1 /* files, options, token */ +
-                                  5 /* variables */ + 2 + 2 /* command, args, probe */);
+                                  5 /* variables */ + 2 + 2 /* command, args, probe */ +
+                                  1 /* path in a volume */);
     assert_string_equal(case_remarks(&verdict, false), "");
     assert_null(strstr(case_remarks(&verdict, true), "hunter2"));
 }
