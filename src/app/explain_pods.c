@@ -251,19 +251,21 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
     json account = account_of(explain, pod), pulls = json_get(account, "imagePullSecrets");
     bool needs_token = !has_token(spec, account, &explain->arena) &&
                        (!json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY);
+    bool needs_pulls = json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0;
     if (json_type(spec) != JSON_TYPE_OBJECT) {
         json_member_raw(w, "spec", json_raw(spec));
         return;
     }
     json_member_object(w, "spec");
     for (json one = json_first(spec); json_is_there(one); one = json_next(one)) {
-        if ((!needs_token || !json_key_is(one, "volumes")) && !json_is_null(one)) {
+        if ((!needs_token || !json_key_is(one, "volumes")) &&
+            (!needs_pulls || !json_key_is(one, "imagePullSecrets")) && !json_is_null(one)) {
             json_key_put(w, json_key(one, &explain->arena));
             put_filled(explain, w, one, place_of(PLACE_SPEC, one));
         }
     }
     put_fills(w, spec, PLACE_SPEC);
-    if (json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0) {
+    if (needs_pulls) {
         json_member_raw(w, "imagePullSecrets", json_raw(pulls));
     }
     if (needs_token) {

@@ -390,6 +390,13 @@ static void test_explain_finds_what_pods_refer_to(void **state)
     assert_says("\"Container.1.Arg.1\":\"******\"");
     assert_not_said("planted");
     assert_not_said("cGxhbnRlZ");
+    assert_int_equal(explain(*state,
+                             POD("a", "", "  imagePullSecrets: []\n") /* as good as none */
+                             "---\nkind: ServiceAccount\nmetadata: {name: default}\n"
+                             "imagePullSecrets: [{name: none}]\n",
+                             "text"),
+                     CLI_OK);
+    assert_says("there is no Secret default/none");
 }
 
 /* What is not there is told by the names that events have at run time, on its line. */
