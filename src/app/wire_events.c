@@ -46,15 +46,19 @@ static void look_again_in(struct wire *wire, msec wait_ms)
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
-/* "<pod>.<hex>", the same for the same event whoever sees it. */
+/* "<pod>.<hex>", the same for the same event whoever sees it. Empty: the arena is full. */
 static str make_name(struct arena *arena, const struct group *group, const struct pod *pod,
                      const struct eci_event *event)
 {
     char hex[2 * HASH_SHA256_BYTES + 1];
     bool has_name = !str_is_empty(event->name);
-    hash_sha256_hex(hex, arena_fmt(arena, "%s/%.*s/%.*s/%.*s/%lld", group->id, STR_ARG(event->name),
-                                   STR_ARG(event->reason), STR_ARG(event->message),
-                                   has_name ? 0LL : (long long)event->first_at_s));
+    str what = arena_fmt(arena, "%s/%.*s/%.*s/%.*s/%lld", group->id, STR_ARG(event->name),
+                         STR_ARG(event->reason), STR_ARG(event->message),
+                         has_name ? 0LL : (long long)event->first_at_s);
+    if (str_is_empty(what)) {
+        return STR_NONE;
+    }
+    hash_sha256_hex(hex, what);
     str object = str_sub(str_of(pod->name), 0, KUBE_NAME_BYTES_MAX - 1 - NAME_HEX_BYTES);
     while (str_ends(object, S(".")) || str_ends(object, S("-"))) {
         object = str_sub(object, 0, object.bytes - 1);
@@ -62,7 +66,8 @@ static str make_name(struct arena *arena, const struct group *group, const struc
     return arena_fmt(arena, "%.*s.%.*s", STR_ARG(object), NAME_HEX_BYTES, hex);
 }
 
-static void pass_on(struct wire *wire, const struct group *group, const struct pod *pod,
+/* False when there was no memory for its name. */
+static bool pass_on(struct wire *wire, const struct group *group, const struct pod *pod,
                     const struct eci_event *event)
 {
     int64_t last_s = event->last_at_s != 0 ? event->last_at_s : wire_now_s(wire);
@@ -80,10 +85,11 @@ static void pass_on(struct wire *wire, const struct group *group, const struct p
         .first_unix_s = event->first_at_s != 0 ? event->first_at_s : last_s,
         .last_unix_s = last_s,
     };
-    if (!str_is_empty(
-            out.own_name)) { /* else the arena was full: the next round is a smaller one */
-        kube_event_post(&wire->events, &out);
+    if (str_is_empty(out.own_name)) {
+        return false;
     }
+    kube_event_post(&wire->events, &out);
+    return true;
 }
 
 /* False when there was no room for all of them: they are read again. */
@@ -95,10 +101,9 @@ static bool take_row(struct wire *wire, const struct eci_events_row *row)
         return true; /* nobody to tell */
     }
     for (uint32_t i = 0; i < row->events_count; i++) {
-        if (!kube_events_has_room(&wire->events)) {
+        if (!kube_events_has_room(&wire->events) || !pass_on(wire, group, pod, &row->events[i])) {
             return false;
         }
-        pass_on(wire, group, pod, &row->events[i]);
     }
     return true;
 }
@@ -139,6 +144,7 @@ static void on_events(void *owner, enum err err, const struct eci_reply *reply)
         events->is_partial |= !take_row(wire, &row);
         arena_rewind(reply->arena, mark);
     }
+    events->is_partial |= read.rows_lost > 0;
     look_again_in(wire, 0);
 }
 

@@ -155,6 +155,8 @@ static void pod_with_group(const char *name, const char *id)
     assert_non_null(brain_find_group(&wire.brain, str_of(id)));
 }
 
+static uint64_t failing_take; /* of the arenas, while a reply is read; 0: none */
+
 static void reply(uint32_t call, enum err err, const char *text)
 {
     static char memory[256 * 1024];
@@ -165,7 +167,9 @@ static void reply(uint32_t call, enum err err, const char *text)
         assert_int_equal(json_parse(str_of(text), &own, &what.root, NULL), ERR_OK);
     }
     assert_true(call < calls_count);
+    arena_fail_at(failing_take);
     calls[call].on_done(&wire, err, &what);
+    arena_fail_at(0);
 }
 
 /* The cloud is asked once more, with one reply; until the round has ended. */
@@ -359,6 +363,27 @@ static void test_events_without_room_are_read_again(void **state)
     assert_string_equal(posts[0].own_name, posts[1].own_name);
 }
 
+/* With each take of an arena failing: what was not told is read again. */
+static void test_events_without_memory_are_read_again(void **state)
+{
+    char name[sizeof posts[0].own_name] = "";
+    uint32_t lost = 0;
+    (void)state;
+    for (failing_take = 0; failing_take < 20; failing_take++) {
+        begin();
+        pod_with_group("web-1", "eci-1");
+        round_with(ROW("eci-1", EVENT("n.1", "NoStock", "1", "01", "01")));
+        assert_true(posts_count == 1 || wire.cloud_events.since_ms == 0);
+        lost += posts_count == 0;
+        if (failing_take == 0) {
+            memcpy(name, posts[0].own_name, sizeof name);
+        }
+        assert_true(posts_count == 0 || strcmp(posts[0].own_name, name) == 0);
+    }
+    failing_take = 0;
+    assert_in_range(lost, 3, 18);
+}
+
 /* After a failure: later and later, much later when the account may not ask; the failed round
  * counts for nothing. */
 static void test_events_failures(void **state)
@@ -420,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_events_rounds_go_on_where_the_last_ended),
         cmocka_unit_test(test_events_rounds_take_twenty_at_a_time),
         cmocka_unit_test(test_events_without_room_are_read_again),
+        cmocka_unit_test(test_events_without_memory_are_read_again),
         cmocka_unit_test(test_events_failures),
         cmocka_unit_test(test_events_wait_for_the_cloud_and_end_with_the_process),
     };
