@@ -218,7 +218,11 @@ static void add_ephemeral(const struct ways *to)
     }
     int64_t bytes = sizing_total(&sum).memory_bytes;
     int64_t gib = bytes / SIZING_GIB + (bytes % SIZING_GIB > 0);
-    if (gib > ECI_EPHEMERAL_FREE_GIB) {
+    if (gib > ECI_EPHEMERAL_FREE_GIB + ECI_EPHEMERAL_MORE_GIB_MAX) {
+        verdict_refuse(to->verdict, SPEC_NEVER, S("spec.containers"),
+                       "%lld GiB of ephemeral-storage together; an instance has at most %d",
+                       (long long)gib, ECI_EPHEMERAL_FREE_GIB + ECI_EPHEMERAL_MORE_GIB_MAX);
+    } else if (gib > ECI_EPHEMERAL_FREE_GIB) {
         params_add_i64(to->params, S("EphemeralStorage"), gib - ECI_EPHEMERAL_FREE_GIB);
     }
 }

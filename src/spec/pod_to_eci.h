@@ -22,6 +22,7 @@
 #define ECI_VOLUME_FILES_BYTES_MAX (60 * 1024) /* of all its files, before base64 */
 #define ECI_LOGINS_MAX 11
 #define ECI_EPHEMERAL_FREE_GIB 30 /* included in the price; more is added in whole GiB */
+#define ECI_EPHEMERAL_MORE_GIB_MAX 5000
 
 struct spec_pair {
     str key;

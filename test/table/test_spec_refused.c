@@ -487,6 +487,8 @@ static const struct rule_case {
     {LENIENT, "", ONE(",'resources':{'limits':{'cpu':'65'}}"), ERR_UNSUPPORTED,
      "spec.containers: 65 vCPU and 0 GiB together; there is no instance that large (64 vCPU, "
      "512 GiB)"},
+    {LENIENT, "", ONE(",'resources':{'limits':{'ephemeral-storage':'5031Gi'}}"), ERR_UNSUPPORTED,
+     "spec.containers: 5031 GiB of ephemeral-storage together; an instance has at most 5030"},
     {LENIENT, "", ONE(",'resources':{'limits':{'memory':'513Gi'}}"), ERR_UNSUPPORTED,
      "spec.containers: 0 vCPU and 513 GiB together"},
     {LENIENT, "", ONE(",'resources':{'requests':{'cpu':'1x'}}"), ERR_UNSUPPORTED,

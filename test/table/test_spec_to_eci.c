@@ -264,6 +264,8 @@ static const struct field_case {
      TWO(",'resources':{'requests':{'ephemeral-storage':'20Gi'}}",
          ",'resources':{'limits':{'ephemeral-storage':'20.5Gi'}}"),
      "EphemeralStorage=11\n", NULL},
+    {"the largest disk", "", ONE(",'resources':{'requests':{'ephemeral-storage':'5030Gi'}}"),
+     "EphemeralStorage=5000\n", NULL},
     /* the cloud's limits that are more lenient than documented */
     {"twelve args move over", "",
      ONE(",'command':['x'],'args':['1','2','3','4','5','6','7','8','9','10','11','12']"),
