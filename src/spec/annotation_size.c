@@ -23,7 +23,7 @@ static enum err round_wanted(const struct annotations *asked, struct sizing want
                              struct sizing *out);
 static enum err expand(const struct annotations *asked, struct sizing wanted, struct arena *arena,
                        str *types);
-static void several_specs(const struct annotation_value *specs, str region_id,
+static void several_specs(const struct annotations *asked, str region_id,
                           struct annotation_size *out);
 
 enum err annotations_size(const struct annotations *asked, struct sizing wanted, str region_id,
@@ -33,17 +33,21 @@ enum err annotations_size(const struct annotations *asked, struct sizing wanted,
     struct annotation_size found = {.is_chosen = specs->is_set};
 
     if (specs->is_set && (specs->number > 1 || !annotation_spec_size(specs->text, &wanted))) {
-        several_specs(specs, region_id, &found);
+        several_specs(asked, region_id, &found);
         *out = found;
         return ERR_OK;
     }
     enum err err = round_wanted(asked, wanted, region_id, &found.size);
     found.room = found.size;
-    if (err == ERR_OK) {
-        err = expand(asked, found.size, arena, &found.types);
+    if (wanted.cpu_milli == 0 && wanted.memory_bytes == 0) {
+        wanted = found.size;
+    }
+    if (err == ERR_OK) { /* not of the rounded size, which may need a larger type */
+        err = expand(asked, wanted, arena, &found.types);
     }
     if (err == ERR_OK && !str_is_empty(found.types)) {
         found.size = (struct sizing){0};
+        found.room = wanted;
     }
     if (err == ERR_OK) {
         *out = found;
@@ -57,16 +61,17 @@ static int64_t least(int64_t a, int64_t b)
 }
 
 /* Whichever comes, what the containers are given must fit into it. */
-static void several_specs(const struct annotation_value *specs, str region_id,
+static void several_specs(const struct annotations *asked, str region_id,
                           struct annotation_size *out)
 {
-    str rest = specs->text, one;
+    str rest = asked->values[ANNOTATION_USE_SPECS].text, one;
     bool is_first = true, is_known = true;
 
-    out->types = specs->text;
+    out->types = rest;
     for (; str_cut(&rest, ',', &one); is_first = false) {
         struct sizing size = {0};
-        if (!annotation_spec_size(one, &size) || sizing_round(size, region_id, &size) != ERR_OK) {
+        if (!annotation_spec_size(one, &size) ||
+            round_wanted(asked, size, region_id, &size) != ERR_OK) {
             is_known = false;
             continue;
         }
@@ -130,7 +135,8 @@ static char class_of(struct sizing wanted)
     return wanted.memory_bytes / 4 <= cpus_bytes ? 'g' : 'r';
 }
 
-/* Both lists go by their order; families count more than generations. */
+/* Both lists go by their order; families count more than generations. What has no type that large
+ * is passed over. */
 static enum err expand(const struct annotations *asked, struct sizing wanted, struct arena *arena,
                        str *types)
 {
@@ -150,11 +156,9 @@ static enum err expand(const struct annotations *asked, struct sizing wanted, st
         struct buf name;
         buf_init(&name, family, sizeof(family));
         buf_put_fmt(&name, "ecs.%c%.*s", class_of(wanted), STR_ARG(one));
-        if (!put_type(families->is_set ? one : buf_str(&name), wanted, out.bytes == 0, &out)) {
-            return ERR_TOO_BIG;
-        }
+        (void)put_type(families->is_set ? one : buf_str(&name), wanted, out.bytes == 0, &out);
     }
-    if (!buf_ok(&out)) {
+    if (!buf_ok(&out) || out.bytes == 0) {
         return ERR_TOO_BIG; /* names of families that long do not exist */
     }
     *types = arena_copy(arena, buf_str(&out));

@@ -178,6 +178,15 @@ static bool add_size(const struct ways *to)
         ERR_OK) {
         str cpu = sizing_cpu_text(to->verdict->arena, wanted.cpu_milli);
         str gib = sizing_gib_text(to->verdict->arena, wanted.memory_bytes);
+        bool has_families = annotations_has(to->asked, ANNOTATION_INSTANCE_FAMILY) ||
+                            annotations_has(to->asked, ANNOTATION_INSTANCE_GENERATION);
+        if (has_families) {
+            verdict_refuse(to->verdict, SPEC_NEVER, S("spec.containers"),
+                           "%.*s vCPU and %.*s GiB together; no ECS type of the families that are "
+                           "asked for is that large",
+                           STR_ARG(cpu), STR_ARG(gib));
+            return false;
+        }
         verdict_refuse(to->verdict, SPEC_NEVER, S("spec.containers"),
                        "%.*s vCPU and %.*s GiB together; there is no instance that large "
                        "(%d vCPU, %d GiB)",

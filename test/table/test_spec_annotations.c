@@ -692,7 +692,12 @@ static const struct pair_case {
     {A "eci-instance-family':'ecs.g6'", LIMITED("3", "20Gi"),
      "InstanceType=ecs.g6.2xlarge\nContainer.1.Cpu=3\n", ""},
     {A "eci-instance-family':'ecs.c6'", LIMITED("64", "512Gi"), "",
-     "spec.containers: 64 vCPU and 512 GiB together; there is no instance that large"},
+     "spec.containers: 64 vCPU and 512 GiB together; no ECS type of the families that are asked "
+     "for is that large"},
+    {A "eci-instance-family':'ecs.c6,ecs.g6'", LIMITED("1", "200Gi"), /* only the second has one */
+     "InstanceType=ecs.g6.13xlarge\n", ""},
+    {A "eci-instance-family':'ecs.c6'", LIMITED("1", "20Gi"), /* of 24 GiB; sizes go on to 32 */
+     "InstanceType=ecs.c6.3xlarge\nContainer.1.Memory=20\n", ""},
     /* spot: no small and no extra sizes */
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("500m", "512Mi"), "Cpu=2\nMemory=2\n", ""},
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("3", "1Gi"), "Cpu=4\nMemory=4\n", ""},
@@ -831,6 +836,10 @@ static void test_size_that_is_billed(void **state)
     assert_int_equal(outcome.size.cpu_milli, 8000);
     translate(A "eci-use-specs':'ecs.c6.large,2-4Gi'", least_spec, &case_config, &outcome);
     assert_int_equal(outcome.size.cpu_milli, 0);
+    translate(A "eci-use-specs':'0.5-1Gi,4-8Gi'," A "eci-spot-strategy':'SpotAsPriceGo'",
+              least_spec, &case_config, &outcome);
+    assert_int_equal(outcome.size.cpu_milli, 2000); /* there is no smaller spot instance */
+    assert_int_equal(outcome.size.memory_bytes, 2 * SIZING_GIB);
 }
 
 /* ---- the node's own part --------------------------------------------------------------------- */
