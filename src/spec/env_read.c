@@ -227,20 +227,29 @@ static bool read_value_from(struct spec_read *read, json from, str path, struct 
     return true; /* an empty object, as no value */
 }
 
-/* Is one of these variables named in the text, as $(NAME)? */
+/* Is one of these variables named in the text, as $(NAME)? As expand.c reads it: $$ is no name. */
 static bool names_any(str text, const struct spec_env *env, uint32_t env_count,
                       bool (*is_wanted)(const struct spec_env *env))
 {
     str rest = text;
 
-    for (ptrdiff_t at = str_find(rest, S("$(")); at >= 0; at = str_find(rest, S("$("))) {
-        rest = str_sub(rest, (size_t)at + 2, rest.bytes);
+    for (ptrdiff_t at = str_find_char(rest, '$'); at >= 0; at = str_find_char(rest, '$')) {
+        rest = str_sub(rest, (size_t)at + 1, rest.bytes);
+        bool is_name = str_starts(rest, S("("));
+        bool is_escape = str_starts(rest, S("$"));
+        if (is_escape || is_name) {
+            rest = str_sub(rest, 1, rest.bytes);
+        }
+        if (!is_name) {
+            continue;
+        }
         ptrdiff_t close = str_find_char(rest, ')');
         const struct spec_env *found =
             close < 0 ? NULL : expand_find(env, env_count, str_sub(rest, 0, (size_t)close));
         if (close < 0 || (found != NULL && is_wanted(found))) {
             return close >= 0;
         }
+        rest = str_sub(rest, (size_t)close + 1, rest.bytes);
     }
     return false;
 }

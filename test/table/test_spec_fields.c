@@ -56,6 +56,15 @@ static const struct field_case {
          "'args':['--ip=$(A)']"),
      ERR_OK, "Container.1.Arg.1=--ip=$(A)\n",
      "spec.containers[0].args[0]: the pod's address is not known", NULL},
+    {"pod address that is not meant",
+     ONE(",'env':[{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'status.podIP'}}}],"
+         "'args':['$$(A) $(B$(A)']"),
+     ERR_OK, "Container.1.Arg.1=$(A) $(B$(A)\n", NULL, NULL},
+    {"pod address behind a dollar",
+     ONE(",'env':[{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'status.podIP'}}}],"
+         "'args':['$$$(A)']"),
+     ERR_OK, "Container.1.Arg.1=$$(A)\n",
+     "spec.containers[0].args[0]: the pod's address is not known", NULL},
     {"other field", ONE(VALUE_FROM("'fieldRef':{'fieldPath':'spec.hostname'}")), ERR_UNSUPPORTED,
      NULL, "spec.containers[0].env[0].valueFrom.fieldRef: the field \"spec.hostname\"", NULL},
     {"all labels", ONE(VALUE_FROM("'fieldRef':{'fieldPath':'metadata.labels'}")), ERR_UNSUPPORTED,
