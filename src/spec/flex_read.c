@@ -303,6 +303,13 @@ static void check_attributes(struct spec_read *read, const struct driver *driver
     }
 }
 
+static void warn_of_mount_options(struct spec_read *read, json options, str path)
+{
+    if (json_count(options) > 0) {
+        verdict_warn(read->verdict, path, "its volume's mountOptions are not passed to the cloud");
+    }
+}
+
 static void put_attributes(struct spec_read *read, const struct driver *driver, json csi,
                            json mount_options, struct pairs *pairs, struct spec_volume *out)
 {
@@ -350,6 +357,9 @@ static void read_csi(struct spec_read *read, json csi, json mount_options, str n
         verdict_refuse(read->verdict, SPEC_NEVER, path,
                        "a disk needs a claim whose volume names it");
     }
+    if (drivers[at].mount_options == NULL) {
+        warn_of_mount_options(read, mount_options, path);
+    }
     check_attributes(read, &drivers[at], json_get(csi, "volumeAttributes"), path);
     pairs_begin(&pairs, read->arena,
                 2 + (uint32_t)(sizeof drivers[at].attributes / sizeof(char *)) + json_count(keys));
@@ -391,8 +401,10 @@ static void read_claim(struct spec_read *read, json claim, str path, struct spec
     if (json_text_is(json_get(spec, "volumeMode"), "Block")) {
         verdict_refuse(read->verdict, SPEC_NEVER, path, "raw block devices cannot be attached");
     } else if (json_is_there(json_get(spec, "nfs"))) {
+        warn_of_mount_options(read, json_get(spec, "mountOptions"), path);
         read_nfs(read, json_get(spec, "nfs"), path, out);
     } else if (json_is_there(json_get(spec, "flexVolume"))) {
+        warn_of_mount_options(read, json_get(spec, "mountOptions"), path);
         read_flex(read, json_get(spec, "flexVolume"), read->pod->facts.name_space, path, out);
     } else if (json_is_there(json_get(spec, "csi"))) {
         read_csi(read, json_get(spec, "csi"), json_get(spec, "mountOptions"),

@@ -142,7 +142,9 @@ __attribute__((unused)) static void case_refs(struct spec_refs *refs, struct are
         {SPEC_REF_CLAIM, "default", "no", NULL},
         {SPEC_REF_CLAIM, "default", "lost", CASE_CLAIM("lost")},
         {SPEC_REF_VOLUME, "", "pv-lost", NULL},
-        {SPEC_REF_VOLUME, "", "pv-nfs", "{'spec':{'nfs':{'server':'s','path':'/p'}}}"},
+        {SPEC_REF_VOLUME, "", "pv-nfs",
+         "{'spec':{'nfs':{'server':'s','path':'/p'},"
+         "'mountOptions':['vers=4.1']}}"},
         {SPEC_REF_VOLUME, "", "pv-nas",
          "{'spec':{'csi':{'driver':'nasplugin.csi.alibabacloud.com','volumeAttributes':{'server':"
          "'s','path':'/p','storage.kubernetes.io/x':'y'}},'mountOptions':['vers=3','nolock']}}"},

@@ -513,7 +513,7 @@ static const struct field_case {
      "spec.volumes[0].csi: an instance cannot use the driver", NULL},
     {"claim of NFS", VOLUME("'persistentVolumeClaim':{'claimName':'nfs','readOnly':true}"), ERR_OK,
      "Volume.1.Type=NFSVolume\nVolume.1.NFSVolume.Server=s\nVolume.1.NFSVolume.ReadOnly=true\n",
-     NULL, NULL},
+     "spec.volumes[0].persistentVolumeClaim: its volume's mountOptions are not passed", NULL},
     {"claim of NAS", VOLUME("'persistentVolumeClaim':{'claimName':'nas'}"), ERR_OK,
      "Volume.1.FlexVolume.Driver=alicloud/nas\nVolume.1.FlexVolume.Options={\"options\":\"vers=3,"
      "nolock\",\"server\":\"s\",\"path\":\"/p\"}\n",
