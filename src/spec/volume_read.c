@@ -57,11 +57,13 @@ static void read_volume(struct spec_read *read, json object, str path, struct sp
 
 static void read_empty_dir(struct spec_read *read, json source, str path, struct spec_volume *out)
 {
+    json limit = json_get(source, "sizeLimit");
+    bool is_number = json_type(limit) == JSON_TYPE_NUMBER; /* Quantity takes both */
     int64_t milli = 0;
 
     fields_check(FIELD_SCOPE_EMPTY_DIR, source, path, read->verdict);
     out->medium = spec_read_text(read, source, "medium", path);
-    out->size_limit = spec_read_text(read, source, "sizeLimit", path);
+    out->size_limit = is_number ? json_raw(limit) : spec_read_text(read, source, "sizeLimit", path);
     if (!str_is_empty(out->size_limit) &&
         (quantity_parse_milli(out->size_limit, &milli) != ERR_OK || milli < 0)) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "sizeLimit"),

@@ -195,6 +195,10 @@ static const struct field_case {
      "Container.1.TerminationMessagePath=/t\n"
      "Container.1.TerminationMessagePolicy=FallbackToLogsOnError\n",
      NULL},
+    {"a size that is a number", "",
+     "{'volumes':[{'name':'v','emptyDir':{'sizeLimit':1048576}}],'containers':[{'name':'a',"
+     "'image':'b:1'}]}",
+     "Volume.1.EmptyDirVolume.SizeLimit=1048576\n", NULL},
     {"mounts", "",
      "{'volumes':[{'name':'v','emptyDir':{'medium':'Memory','sizeLimit':'256Mi'}}],'containers':"
      "[{'name':'a','image':'b:1','volumeMounts':[{'name':'v','mountPath':'/m','subPath':'s',"
