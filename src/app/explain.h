@@ -118,8 +118,9 @@ uint32_t explain_line_of_path(struct explain *explain, const struct explain_pod 
 
 /* ---- explain_refs.c -------------------------------------------------------------------------- */
 
-/* The kind of such an object; EXPLAIN_KIND_COUNT when pods do not refer to it. */
-enum explain_kind explain_kind_of(str kind);
+/* The kind of such an object, of the core group; EXPLAIN_KIND_COUNT when pods do not refer to it.
+ */
+enum explain_kind explain_kind_of(json object, str kind);
 
 /* Keeps what pods may refer to, also out of lists. Full: objects.is_full. */
 void explain_collect(struct explain *explain, json object);

@@ -62,7 +62,7 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
             return;
         }
     }
-    if (explain_kind_of(kind) != EXPLAIN_KIND_COUNT) {
+    if (explain_kind_of(object, kind) != EXPLAIN_KIND_COUNT) {
         return; /* it was collected */
     }
     explain->on_other(explain, kind,

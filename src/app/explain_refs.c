@@ -34,9 +34,12 @@ static const enum explain_kind kinds_of_refs[] = {
 static void collect_in(struct explain *explain, json object, uint32_t depth);
 static str kept_text(struct explain *explain, enum explain_kind kind, json object);
 
-enum explain_kind explain_kind_of(str kind)
+enum explain_kind explain_kind_of(json object, str kind)
 {
     uint32_t i = 0;
+    if (str_find_char(json_raw(json_get(object, "apiVersion")), '/') >= 0) {
+        return EXPLAIN_KIND_COUNT; /* of another group: a Service of Knative is none */
+    }
     while (i < EXPLAIN_KIND_COUNT && !str_eq(kind, str_of(kinds[i].name))) {
         i++;
     }
@@ -52,7 +55,7 @@ static void collect_in(struct explain *explain, json object, uint32_t depth)
 {
     struct explain_objects *to = &explain->objects;
     str name = json_text(json_get(object, "kind"), &explain->arena);
-    enum explain_kind kind = explain_kind_of(name);
+    enum explain_kind kind = explain_kind_of(object, name);
 
     if (explain_is_list(object, name) && depth < DEPTH_MAX) {
         json one = json_first(json_get(object, "items"));

@@ -397,6 +397,14 @@ static void test_explain_finds_what_pods_refer_to(void **state)
                              "text"),
                      CLI_OK);
     assert_says("there is no Secret default/none");
+    assert_int_equal(
+        explain(*state,
+                POD("a", "", "") "---\nkind: Service\nmetadata: {name: kn}\n"
+                                 "apiVersion: serving.knative.dev/v1\nspec: {template: {}}\n",
+                "text"),
+        CLI_OK);
+    assert_not_said("KN_SERVICE_HOST");
+    assert_non_null(strstr(err_memory, "Service kn: no pod, left out"));
 }
 
 /* What is not there is told by the names that events have at run time, on its line. */
