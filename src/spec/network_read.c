@@ -2,6 +2,7 @@
 #include "spec/network_read.h"
 
 #include "base/codec.h"
+#include "spec/annotation.h"
 #include "spec/pod_fields.h"
 #include "spec/pod_to_eci.h"
 #include "spec/ref_read.h"
@@ -16,6 +17,23 @@ static void read_pull_secret(struct spec_read *read, json reference, str path,
 static void read_registries(struct spec_read *read, json registries, str path,
                             struct spec_login *logins);
 static bool read_login(struct spec_read *read, json entry, struct spec_login *out);
+
+/* eci-custom-dnsconfig counts instead of what the spec says. */
+static bool is_overridden(const struct spec_read *read)
+{
+    const char *key = annotation_row(ANNOTATION_CUSTOM_DNS)->key;
+    json own = json_get(read->pod->annotations, key);
+
+    if (json_is_there(own)) {
+        return !str_is_empty(str_trim(json_text(own, read->arena)));
+    }
+    for (uint32_t i = 0; i < read->config->effects_count; i++) {
+        if (annotation_find(read->config->effects[i].key) == ANNOTATION_CUSTOM_DNS) {
+            return !str_is_empty(str_trim(read->config->effects[i].value));
+        }
+    }
+    return false;
+}
 
 void dns_read(struct spec_read *read, json spec)
 {
@@ -38,6 +56,9 @@ void dns_read(struct spec_read *read, json spec)
     dns->servers = spec_read_texts(read, config, "nameservers", path, &dns->servers_count);
     dns->searches = spec_read_texts(read, config, "searches", path, &dns->searches_count);
     read_options(read, config, path);
+    if (is_overridden(read)) {
+        return;
+    }
     if (dns->servers_count > DNS_SERVERS_MAX || dns->searches_count > DNS_SEARCHES_MAX) {
         verdict_refuse(read->verdict, SPEC_NEVER, path,
                        "%u servers and %u search domains; there may be %u and %u",

@@ -724,6 +724,10 @@ static const struct pair_case {
      "{'hostAliases':[{'ip':'1.1.1.1','hostnames':['x']}],'containers':[{'name':'a',"
      "'image':'b:1'}]}",
      "HostAliase.1.Ip=1.1.1.1\nHostAliase.2.Ip=1.2.3.4\nHostAliase.2.Hostname.1=a\n", ""},
+    {A "eci-custom-dnsconfig':'{\\u0022nameservers\\u0022:\\u00221.1.1.1\\u0022}'",
+     "{'dnsConfig':{'nameservers':['8.8.8.8','8.8.4.4']},'containers':[{'name':'a',"
+     "'image':'b:1'}]}",
+     "DnsPolicy=None\nDnsConfig.NameServer.1=1.1.1.1\n!DnsConfig.NameServer.2\n", ""},
     {A "eci-extra-ephemeral-storage':'10Gi'",
      "{'containers':[{'name':'a','image':'b:1',"
      "'resources':{'requests':{'ephemeral-storage':'50Gi'}}"
