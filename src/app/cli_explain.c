@@ -18,7 +18,7 @@ static bool read_config(struct cli *cli, struct explain *explain);
 static bool read_file(struct explain *explain, const char *file, str *out);
 static bool read_inputs(struct cli *cli, struct explain *explain, struct inputs *in);
 static bool collect(struct cli *cli, struct explain *explain, const struct inputs *in);
-static enum err explain_file(struct cli *cli, struct explain *explain, str text);
+static enum err explain_file(struct explain *explain, str text);
 static enum err read_document(struct explain *explain, str text, uint32_t index, bool is_told,
                               json *root);
 static void put_notes(struct cli *cli, const struct explain *explain);
@@ -102,7 +102,7 @@ static enum cli_exit explain_files(struct cli *cli, struct explain *explain)
     explain_print_start(explain);
     for (uint32_t i = 0; err == ERR_END && i < cli->input_files_count; i++) {
         explain->file = cli->input_files[i];
-        err = explain_file(cli, explain, in.files[i]);
+        err = explain_file(explain, in.files[i]);
     }
     bool is_well =
         err == ERR_END && explain->pods_count > 0 && explain->pods_well == explain->pods_count;
@@ -175,6 +175,12 @@ static bool read_inputs(struct cli *cli, struct explain *explain, struct inputs 
     return is_ok;
 }
 
+static void put_too_many(struct explain *explain, const char *file)
+{
+    buf_put_fmt(explain->err, "ecilet explain: %s: more than %d documents: split it\n", file,
+                EXPLAIN_DOCUMENTS_MAX);
+}
+
 /* Objects of one file that pods may refer to. What cannot be read is told when the file's turn
  * comes, but for files without pods. */
 static enum err collect_file(struct explain *explain, const char *file, str text, bool is_told)
@@ -207,6 +213,8 @@ static bool collect(struct cli *cli, struct explain *explain, const struct input
         if (err == ERR_END && i == objects->count) {
             buf_put_fmt(&cli->err, "ecilet explain: %s: there is no Namespace in it\n",
                         cli->namespace_file);
+        } else if (err == ERR_OK) {
+            put_too_many(explain, cli->namespace_file);
         }
         if (err != ERR_END || i == objects->count) {
             return false;
@@ -226,7 +234,7 @@ static bool collect(struct cli *cli, struct explain *explain, const struct input
 }
 
 /* ERR_END: all was read. Anything else was told. */
-static enum err explain_file(struct cli *cli, struct explain *explain, str text)
+static enum err explain_file(struct explain *explain, str text)
 {
     enum err err = ERR_OK;
     for (uint32_t i = 0; err == ERR_OK && i < EXPLAIN_DOCUMENTS_MAX; i++) {
@@ -239,8 +247,7 @@ static enum err explain_file(struct cli *cli, struct explain *explain, str text)
         arena_rewind(&explain->arena, mark);
     }
     if (err == ERR_OK) {
-        buf_put_fmt(&cli->err, "ecilet explain: %s: more than %d documents: split it\n",
-                    explain->file, EXPLAIN_DOCUMENTS_MAX);
+        put_too_many(explain, explain->file);
     }
     return err;
 }

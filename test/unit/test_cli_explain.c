@@ -741,6 +741,13 @@ static void test_explain_bad_profiles(void **state)
     space = second_file(fixture, "space.yaml", "a: b: c\n");
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
     assert_non_null(strstr(err_memory, "space.yaml:1:5: "));
+    char many[(EXPLAIN_DOCUMENTS_MAX + 1) * 8] = "";
+    for (size_t i = 0; i <= EXPLAIN_DOCUMENTS_MAX; i++) {
+        memcpy(many + strlen(many), "---\n7\n", sizeof("---\n7\n"));
+    }
+    space = second_file(fixture, "space.yaml", many);
+    assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
+    assert_non_null(strstr(err_memory, "space.yaml: more than 256 documents"));
     assert_int_equal(RUN(fixture, "lint", "-f", pod, "--profile", pod), CLI_USAGE);
     assert_int_equal(RUN(fixture, "lint", "-f", pod, "-f", pod), CLI_USAGE);
     assert_non_null(strstr(err_memory, "one FILE at a time"));
