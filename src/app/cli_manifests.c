@@ -1,131 +1,27 @@
-/*
- * `ecilet manifests`: what the user of the gateway's kubeconfig must be allowed, and no more.
- *
- * One table of rules; each says why it is needed. RBAC cannot restrict "create" to a name, because
- * the name is not known when the request is judged; everything else about the node and its lease is
- * bound to our node's name (lists and watches of one name carry a field selector, which RBAC
- * understands as that name).
- */
+/* `ecilet manifests`: the table of permissions.h as objects of RBAC. */
 #include "app/cli.h"
 #include "app/config_key.h"
 #include "app/config_form.h"
+#include "app/permissions.h"
 
 #define ACCOUNT "ecilet"
 #define ACCOUNT_NAMESPACE "kube-system"
-#define LEASE_NAMESPACE "kube-node-lease"
-#define SYSTEM_NAMESPACE "kube-system"
-
-struct rule {
-    bool is_lease_role;   /* in the Role of kube-node-lease; else ... */
-    bool is_system_role;  /* ... in that of kube-system; else in the ClusterRole */
-    bool is_named;        /* only our node's name */
-    bool is_leader_lease; /* only the lease of that name with "ecilet-" before it */
-    const char *name;     /* only this name */
-    const char *group;    /* API group */
-    const char *resource;
-    const char *verbs;
-    const char *why;
-};
-
-static const struct rule rules[] = {
-    {.resource = "nodes", .verbs = "create", .why = "register the virtual node"},
-    {.resource = "nodes",
-     .is_named = true,
-     .verbs = "get, list, watch, patch, delete",
-     .why = "keep its labels and taint; notice when somebody deletes it; `ecilet uninstall`"},
-    {.resource = "nodes/status",
-     .is_named = true,
-     .verbs = "patch",
-     .why = "capacity, addresses, conditions"},
-    {.resource = "pods",
-     .verbs = "get, list, watch, delete",
-     .why = "see the pods of the node; remove a pod after its instance is gone"},
-    {.resource = "pods/status", .verbs = "patch", .why = "phase, containers, addresses"},
-    {.resource = "configmaps",
-     .name = "eci-profile",
-     .verbs = "get, list, watch",
-     .why = "the eci-profile: which pods go to ECI, and with what"},
-    {.resource = "namespaces",
-     .verbs = "get, list, watch",
-     .why = "the namespace labels that its selectors look at"},
-    {.group = "admissionregistration.k8s.io",
-     .resource = "mutatingwebhookconfigurations",
-     .verbs = "create",
-     .why = "WEBHOOK=true: register it"},
-    {.group = "admissionregistration.k8s.io",
-     .resource = "mutatingwebhookconfigurations",
-     .name = "vk-webhook",
-     .verbs = "get, patch, delete",
-     .why = "... and keep it in step with the eci-profile"},
-    {.resource = "events",
-     .verbs = "create, patch",
-     .why = "tell users what happens to their pods"},
-    {.resource = "configmaps",
-     .verbs = "get",
-     .why = "variables and files of pods; each by its name, never a list"},
-    {.resource = "secrets", .verbs = "get", .why = "likewise, and what pulls their images"},
-    {.resource = "persistentvolumeclaims", .verbs = "get", .why = "volumes of pods"},
-    {.resource = "persistentvolumes", .verbs = "get", .why = "what is behind a claim"},
-    {.resource = "services",
-     .verbs = "get, list",
-     .why = "the variables of services (enableServiceLinks)"},
-    {.resource = "serviceaccounts/token",
-     .verbs = "create",
-     .why = "tokens in projected volumes, bound to their pod"},
-    {.group = "authentication.k8s.io",
-     .resource = "tokenreviews",
-     .verbs = "create",
-     .why = "whose token is it that somebody shows to the kubelet port"},
-    {.group = "authorization.k8s.io",
-     .resource = "subjectaccessreviews",
-     .verbs = "create",
-     .why = "and may they"},
-    {.is_lease_role = true,
-     .group = "coordination.k8s.io",
-     .resource = "leases",
-     .verbs = "create",
-     .why = "the node's heartbeat"},
-    {.is_lease_role = true,
-     .is_named = true,
-     .group = "coordination.k8s.io",
-     .resource = "leases",
-     .verbs = "get, patch, delete",
-     .why = "renew it"},
-    {.group = "coordination.k8s.io",
-     .resource = "leases",
-     .verbs = "create",
-     .why = "with LEADER_ELECT: who of several gateways acts"},
-    {.is_leader_lease = true,
-     .group = "coordination.k8s.io",
-     .resource = "leases",
-     .verbs = "get, patch, delete",
-     .why = "renew it"},
-    {.is_system_role = true,
-     .resource = "secrets",
-     .verbs = "create",
-     .why = "WEBHOOK=true: the certificate that gateways share"},
-    {.is_system_role = true,
-     .resource = "secrets",
-     .name = "vk-webhook-certs",
-     .verbs = "get, patch, delete",
-     .why = "... and its renewal"},
-};
 
 /* The parts of the permissions, and where each of them counts. */
 enum part { PART_CLUSTER, PART_LEASES, PART_SYSTEM, PART_COUNT };
 
 static const char *const part_namespaces[PART_COUNT] = {
-    [PART_LEASES] = LEASE_NAMESPACE, [PART_SYSTEM] = SYSTEM_NAMESPACE};
+    [PART_LEASES] = PERMISSIONS_LEASE_NAMESPACE, [PART_SYSTEM] = PERMISSIONS_SYSTEM_NAMESPACE};
 
-static enum part part_of(const struct rule *rule)
+static enum part part_of(const struct permission *rule)
 {
     return rule->is_lease_role ? PART_LEASES : rule->is_system_role ? PART_SYSTEM : PART_CLUSTER;
 }
 
 static void put_rules(struct buf *out, enum part part, str node)
 {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        const struct rule *rule = &rules[i];
+    for (size_t i = 0; i < PERMISSIONS_COUNT; i++) {
+        const struct permission *rule = &permissions[i];
         if (part_of(rule) != part) {
             continue;
         }
