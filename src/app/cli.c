@@ -48,10 +48,14 @@ static const struct command {
     [COMMAND_CHECK] =
         {.name = "check",
          .usage = "[OPTIONS]",
-         .doc = "look at configuration, files and clock; change nothing",
-         .more = "Exit code 0: nothing was found that keeps `run` from starting. The\n"
-                 "cluster and the cloud are not called: only `run` can tell whether they\n"
-                 "accept the credentials.\n",
+         .doc = "could `run` work here? asks both sides; changes nothing",
+         .more = "Configuration, files, clock; the API server, whether it accepts the\n"
+                 "credentials and allows what `ecilet manifests` lists, the node's name; the\n"
+                 "cloud and its keys; the ports. At most 10 seconds for each side. What only\n"
+                 "a create can tell (its permission, vSwitch, security group, stock) is not\n"
+                 "tried. --offline looks at configuration, files and clock only.\n"
+                 "Exit code 0: nothing was found that keeps `run` from working. 1: a check\n"
+                 "failed. 2: the configuration cannot be used; nobody was asked then.\n",
          .run = cli_check},
     [COMMAND_STATUS] = {.name = "status",
                         .usage = "[OPTIONS]",
@@ -136,6 +140,7 @@ enum option_kind {
     OPTION_BUDGET,
     OPTION_YES,
     OPTION_FORCE,
+    OPTION_OFFLINE,
     OPTION_OUTPUT, /* -o */
     OPTION_HELP,
     OPTION_VERSION
@@ -190,6 +195,10 @@ static const struct option {
      .kind = OPTION_FORCE,
      .commands = FOR(UNINSTALL),
      .doc = "also while an ecilet runs: it may make everything again"},
+    {.name = "--offline",
+     .kind = OPTION_OFFLINE,
+     .commands = FOR(CHECK),
+     .doc = "call neither the cluster nor the cloud, try no port"},
     {.name = "-f",
      .value = "FILE",
      .kind = OPTION_INPUT,
@@ -348,6 +357,9 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         return true;
     case OPTION_FORCE:
         cli->is_forced = true;
+        return true;
+    case OPTION_OFFLINE:
+        cli->is_offline = true;
         return true;
     case OPTION_HELP:
         cli->wants_help = true;

@@ -25,6 +25,7 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_AGAIN = 3 };
 struct cli {
     const char *const *environment;
     struct buf out, err;
+    void (*flush)(struct cli *cli);   /* writes what is in both so far; NULL: at the end only */
     struct config_source source;      /* file and arguments as given by options */
     const char *words[CLI_WORDS_MAX]; /* after the command's name */
     uint32_t words_count;
@@ -33,6 +34,7 @@ struct cli {
     bool print_budget;
     bool is_sure;           /* --yes */
     bool is_forced;         /* --force */
+    bool is_offline;        /* --offline */
     const char *input_file; /* the first -f; NULL: not given */
     const char *input_files[CLI_FILES_MAX];
     uint32_t input_files_count;

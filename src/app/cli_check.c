@@ -1,22 +1,26 @@
 /*
- * `ecilet check`: could `run` start here? Reads only; one line per check:
+ * `ecilet check`: could `run` work here? Changes nothing; one line per check:
  *
  *     ok    configuration   /etc/ecilet/ecilet.conf
  *     FAIL  kubeconfig      /etc/ecilet/kubeconfig: cannot be read: Permission denied
  *
- * The table below is the place for further checks.
+ * The table below is the place for further checks of what is on this machine; what others have to
+ * be asked is in preflight.h.
  */
 #include "app/cli.h"
+
+#include <errno.h>
+#include <string.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/oneshot.h"
+#include "app/preflight.h"
 #include "base/codec.h"
 #include "data/yaml_read.h"
 #include "kube/kubeconfig.h"
 #include "os/os.h"
-
-enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL, VERDICT_SKIP };
 
 /* What a check looks at; `detail` receives what is shown behind its name. */
 struct inspection {
@@ -41,26 +45,94 @@ static const struct check {
     {"authorities", check_authorities},
 };
 
+/* What asking takes; untouched without it. */
+static struct {
+    struct oneshot both;
+    struct preflight_cluster cluster;
+    struct preflight_cloud cloud;
+} asking;
+
+static void flush(void *owner)
+{
+    struct cli *cli = owner;
+    if (cli->flush != NULL) {
+        cli->flush(cli);
+    }
+}
+
+static void ask_cluster(const struct config *config, struct preflight *preflight)
+{
+    if (oneshot_load_kube(&asking.both, config) != ERR_OK) {
+        preflight_say(preflight, VERDICT_FAIL, "API server", "%s", asking.both.auth.why);
+        return;
+    }
+    asking.cluster = (struct preflight_cluster){.preflight = preflight,
+                                                .config = config,
+                                                .calls = &asking.both.calls,
+                                                .loop = &asking.both.loop,
+                                                .arena = &asking.both.arena};
+    preflight_cluster_start(&asking.cluster);
+    oneshot_run(&asking.both, &asking.cluster.is_done);
+}
+
+static void ask_cloud(const struct config *config, struct preflight *preflight)
+{
+    char why_memory[512];
+    struct buf why;
+    buf_init(&why, why_memory, sizeof why_memory);
+    if (oneshot_load_cloud(&asking.both, config, &why) != ERR_OK) {
+        preflight_say(preflight, VERDICT_FAIL, "cloud", "%s", buf_cstr(&why));
+        return;
+    }
+    asking.cloud = (struct preflight_cloud){.preflight = preflight,
+                                            .config = config,
+                                            .client = &asking.both.cloud,
+                                            .loop = &asking.both.loop};
+    asking.both.loop.now_ms = os_now_ms();
+    preflight_cloud_start(&asking.cloud);
+    oneshot_run(&asking.both, &asking.cloud.is_done);
+}
+
+/* False: something failed. */
+static bool ask_others(struct cli *cli)
+{
+    struct preflight preflight = {.out = &cli->out, .flush = flush, .owner = cli};
+    flush(cli);
+    preflight_ports(&preflight, cli->config);
+    memset(&asking, 0, sizeof asking);
+    enum err err = oneshot_init(&asking.both, cli->config);
+    if (err == ERR_OK) {
+        ask_cluster(cli->config, &preflight);
+        ask_cloud(cli->config, &preflight);
+        oneshot_stop(&asking.both);
+    } else {
+        preflight_say(&preflight, VERDICT_FAIL, "asking", "neither side can be asked: %s",
+                      err_text(err));
+    }
+    return !preflight.has_failed;
+}
+
 enum cli_exit cli_check(struct cli *cli)
 {
-    static const char *const marks[] = {[VERDICT_OK] = "ok",
-                                        [VERDICT_WARN] = "warn",
-                                        [VERDICT_FAIL] = "FAIL",
-                                        [VERDICT_SKIP] = "-"};
     char detail[1024];
     struct inspection inspection = {.cli = cli, .config = cli->config};
-    bool is_well = true;
+    struct preflight here = {.out = &cli->out};
     struct config_report report;
     inspection.is_loaded = cli_load_config(cli, &report);
     buf_grow(&cli->err, report.text.bytes);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         buf_init(&inspection.detail, detail, sizeof(detail));
         enum verdict verdict = checks[i].look(&inspection);
-        is_well = is_well && verdict != VERDICT_FAIL;
-        buf_put_fmt(&cli->out, "%-5s %-14s %s\n", marks[verdict], checks[i].name,
-                    buf_cstr(&inspection.detail));
+        preflight_say(&here, verdict, checks[i].name, "%s", buf_cstr(&inspection.detail));
     }
-    return !inspection.is_loaded ? CLI_USAGE : is_well ? CLI_OK : CLI_FAILED;
+    if (!inspection.is_loaded) {
+        return CLI_USAGE;
+    }
+    bool is_well = !here.has_failed;
+    if (!cli->is_offline) {
+        is_well = ask_others(cli) && is_well;
+    }
+    return is_well ? CLI_OK : CLI_FAILED;
 }
 
 static enum verdict check_configuration(struct inspection *inspection)
@@ -158,7 +230,7 @@ static enum err read_context(const struct config *config, str text, struct arena
     for (size_t i = 0; err == ERR_OK && i < sizeof(files) / sizeof(files[0]); i++) {
         const char *path = arena_cstr(arena, files[i]);
         if (path != NULL && *path != '\0' && access(path, R_OK) != 0) {
-            buf_put_fmt(detail, "%s, which it names, cannot be read: %s", path, os_errno_text());
+            buf_put_fmt(detail, "%s, which it names, cannot be read: %s", path, strerror(errno));
             err = ERR_NOT_FOUND;
         }
     }

@@ -26,10 +26,19 @@ static void write_all(int fd, str text)
     }
 }
 
+static void flush(struct cli *cli)
+{
+    write_all(STDOUT_FILENO, buf_str(&cli->out));
+    write_all(STDERR_FILENO, buf_str(&cli->err));
+    buf_clear(&cli->out);
+    buf_clear(&cli->err);
+}
+
 int cli_main(int argc, char **argv, char **envp)
 {
     struct arena scratch;
-    struct cli cli = {.environment = (const char *const *)envp,
+    struct cli cli = {.flush = flush,
+                      .environment = (const char *const *)envp,
                       .config = &config,
                       .secrets = &secrets,
                       .scratch = &scratch};
@@ -38,8 +47,7 @@ int cli_main(int argc, char **argv, char **envp)
     buf_init(&cli.out, out_memory, sizeof(out_memory));
     buf_init(&cli.err, err_memory, sizeof(err_memory));
     enum cli_exit code = cli_run(&cli, argc, argv);
-    write_all(STDOUT_FILENO, buf_str(&cli.out));
-    write_all(STDERR_FILENO, buf_str(&cli.err));
+    flush(&cli);
     config_secrets_wipe(&secrets);
     if (code == CLI_AGAIN) {
         os_start_anew(argv, crash_environment());

@@ -188,16 +188,6 @@ void node_turn(struct wire *wire)
     arena_rewind(wire->arena, mark);
 }
 
-/* Made by a virtual kubelet: ours, or the one that we replace. */
-static bool is_virtual(json object, struct arena *arena)
-{
-    json labels = json_get(json_get(object, "metadata"), "labels");
-    json info = json_get(json_get(object, "status"), "nodeInfo");
-    str runtime = json_text(json_get(info, "containerRuntimeVersion"), arena);
-    return json_text_is(json_get(labels, "type"), "virtual-kubelet") ||
-           str_starts(runtime, S(NODE_RUNTIME_PREFIX));
-}
-
 bool node_is_ours(const struct wire *wire)
 {
     return wire->node.is_checked && !wire->is_refused;
@@ -232,7 +222,7 @@ static void on_node(struct kube_watch *watch, enum kube_change change, json obje
         loop_timer_clear(wire->loop, &node->timer); /* due now */
         return;
     }
-    if (!node->is_checked && !is_virtual(object, arena)) {
+    if (!node->is_checked && !node_is_virtual(object, arena)) {
         refuse_node(wire);
     }
     if (wire->is_refused) {

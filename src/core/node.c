@@ -309,3 +309,12 @@ bool node_conditions_differ(const struct node_facts *facts, json node)
     }
     return differs;
 }
+
+bool node_is_virtual(json node, struct arena *arena)
+{
+    json labels = json_get(json_get(node, "metadata"), "labels");
+    json info = json_get(json_get(node, "status"), "nodeInfo");
+    str runtime = json_text(json_get(info, "containerRuntimeVersion"), arena);
+    return json_text_is(json_get(labels, "type"), "virtual-kubelet") ||
+           str_starts(runtime, S(NODE_RUNTIME_PREFIX));
+}

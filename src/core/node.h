@@ -69,6 +69,9 @@ bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, j
 /* Somebody else changed one of our conditions (the node controller does when the lease was late):
  * it must be written again. */
 bool node_conditions_differ(const struct node_facts *facts, json node);
+/* Made by a virtual kubelet: ours, or the one that we replace. Any other node is not to be touched.
+ */
+bool node_is_virtual(json node, struct arena *arena);
 /* Takes over the transition times of conditions whose status is the same (after a restart). */
 void node_keep_times(struct node_facts *facts, json node, struct arena *arena, int64_t now_unix_s);
 

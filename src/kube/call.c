@@ -141,6 +141,7 @@ static void slot_finish(struct slot *slot, enum err err, const struct kube_statu
                                .body = buf_str(&slot->reply),
                                .why_status = *status,
                                .why = why,
+                               .date_unix_s = slot->http.head.date_unix_s,
                                .retry_after_s = slot->http.head.retry_after_s,
                                .about = request->about,
                                .op = request->op};

@@ -49,6 +49,7 @@ struct kube_reply {
     str body;     /* of a success: when reply_bytes > 0; of a failure: what was kept */
     struct kube_status why_status; /* of a failure: reason and message of the server */
     str why;                       /* one text for people, never empty on failure */
+    int64_t date_unix_s;           /* the server's clock, 0 = not said */
     int64_t retry_after_s;         /* THROTTLED and SERVER: the server's wish, -1 = none */
     handle about;                  /* as given in the request */
     uint32_t op;

@@ -320,7 +320,7 @@ static void check_with(struct fixture *fixture, const char *ca, const char *kube
                    "ECI_VSWITCH=vsw-1\nECI_SECURITY_GROUP=sg-1\nECI_CA_FILE=%s\nKUBECONFIG=%s\n",
                    ca, kubeconfig);
     const char *conf = fixture_conf(fixture, text);
-    assert_int_equal(ECILET(fixture, "check", "--config", conf), expected);
+    assert_int_equal(ECILET(fixture, "check", "--offline", "--config", conf), expected);
     assert_out("ok    clock");
     assert_null(run_config);
     assert_null(strstr(out_memory, "Planted"));
@@ -411,7 +411,8 @@ static void test_cli_check_inside_the_cluster(void **state)
                                        "ECI_ENDPOINT=http://sim",
                                        "KUBERNETES_SERVICE_HOST=10.96.0.1",
                                        NULL};
-    assert_int_equal(ecilet(fixture, environment, (const char *const[]){"check", NULL}), CLI_OK);
+    const char *const arguments[] = {"check", "--offline", NULL};
+    assert_int_equal(ecilet(fixture, environment, arguments), CLI_OK);
     assert_out("warn  configuration  no file, environment only\n");
     assert_out("ok    kubeconfig     none: the pod's service account is used\n");
     assert_out("-     authorities    none needed or given\n");
