@@ -75,7 +75,7 @@ static bool is_writable_for(const char *path, char *folder, size_t bytes)
     return str_copy(folder, bytes, parent) && access(folder, W_OK | X_OK) == 0;
 }
 
-/* True when an ecilet answers there. */
+/* True when an ecilet answers there. `run` goes on without it. */
 static bool look_at_socket(struct preflight *preflight, const char *path)
 {
     const char *then = "`ecilet status` will not work";
@@ -89,10 +89,10 @@ static bool look_at_socket(struct preflight *preflight, const char *path)
         return true;
     }
     if (err == ERR_TOO_BIG) {
-        preflight_say(preflight, VERDICT_FAIL, "status socket",
+        preflight_say(preflight, VERDICT_WARN, "status socket",
                       "%s: the path is too long for a socket; %s", path, then);
     } else if (!is_writable_for(path, folder, sizeof folder)) {
-        preflight_say(preflight, VERDICT_FAIL, "status socket", "%s: %s: %s; %s", path, folder,
+        preflight_say(preflight, VERDICT_WARN, "status socket", "%s: %s: %s; %s", path, folder,
                       strerror(errno), then);
     } else {
         preflight_say(preflight, VERDICT_OK, "status socket", "%s", path);

@@ -20,7 +20,7 @@
 #define PREFLIGHT_MS 10000         /* for each side */
 #define PREFLIGHT_CLOCK_MS 5000    /* a clock that differs by more is warned about */
 #define PREFLIGHT_QUESTIONS_MAX 64 /* permissions and verbs; a program constant, CHECKed */
-#define PREFLIGHT_TEXT_BYTES 1024  /* one finding */
+#define PREFLIGHT_TEXT_BYTES 8192  /* one finding: all permissions may be missing */
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL, VERDICT_SKIP };
 

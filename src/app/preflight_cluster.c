@@ -145,7 +145,7 @@ static void put_missing(const struct preflight_cluster *cluster, uint32_t permis
 
 static void say_permissions(struct preflight_cluster *cluster)
 {
-    char memory[8 * 1024];
+    char memory[PREFLIGHT_TEXT_BYTES - 512];
     struct buf missing;
     buf_init(&missing, memory, sizeof memory);
     preflight_say(cluster->preflight, VERDICT_OK, CREDENTIALS, "accepted");
