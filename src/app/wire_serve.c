@@ -9,6 +9,9 @@
 #include "app/wire.h"
 #include "app/wire_metrics.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "os/os.h"
 
 #define SERVING_LOOK_MS 60000 /* between looks at the certificate's files and dates */
@@ -170,7 +173,7 @@ void kubelet_start(struct wire *wire)
     loop_timer_set(wire->loop, &serve->timer, os_now_ms() + SERVING_LOOK_MS);
     if (serve_start(&serve->port) != ERR_OK) {
         log_line(LOG_WARN, "kubelet", "KUBELET_PORT %u: %s; kubectl logs and exec will not work",
-                 wire->config->kubelet_port, os_errno_text());
+                 wire->config->kubelet_port, strerror(errno));
     }
     if (kube_auth_cluster_ca(&wire->auth) == NULL) {
         log_line(LOG_WARN, "kubelet",

@@ -8,7 +8,9 @@
  */
 #include "app/wire.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "data/group_read.h"
 #include "os/heap.h"
@@ -247,7 +249,7 @@ void status_start(struct wire *wire)
         log_line(LOG_WARN, "start", "STATUS_SOCKET %s: %s; `ecilet status` will not work", path,
                  err == ERR_BUSY      ? "another ecilet listens there"
                  : err == ERR_TOO_BIG ? "the path is too long for a socket"
-                                      : os_errno_text());
+                                      : strerror(errno));
         sock_close(&status->listener_fd);
     }
 }

@@ -1,7 +1,9 @@
 /* see wire_webhook.h */
 #include "app/wire.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "admit/webhook.h"
 #include "os/os.h"
@@ -275,7 +277,7 @@ void webhook_wire_start(struct wire *wire)
     enum err err = http_server_start(&own->server, NULL);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "webhook", "port %u (WEBHOOK_PORT) cannot be listened on: %s",
-                 wire->config->webhook_port, os_errno_text());
+                 wire->config->webhook_port, strerror(errno));
         return;
     }
     put_url(wire, url);
