@@ -1,5 +1,9 @@
 /* `ecilet status`: what the running ecilet on this machine says of itself. See wire_status.c. */
 #include "app/cli.h"
+
+#include <errno.h>
+#include <string.h>
+
 #include "os/os.h"
 #include "os/sock.h"
 
@@ -41,7 +45,7 @@ enum cli_exit cli_status(struct cli *cli)
         buf_put_fmt(&cli->err, "ecilet status: nobody answers at %s: %s\n", path,
                     err == ERR_REFUSED_CONN
                         ? "is ecilet running there, and is STATUS_SOCKET the same?"
-                        : os_errno_text());
+                        : strerror(errno));
         return CLI_FAILED;
     }
     return CLI_OK;
