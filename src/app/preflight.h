@@ -6,7 +6,7 @@
  * answer because one before it failed is not mentioned.
  *
  *     ok    API server     https://192.0.2.1:6443 answers (v1.30.1)
- *     FAIL  permissions    2 of 48 missing: apply `ecilet manifests`
+ *     FAIL  permissions    1 of 33 are missing: apply `ecilet manifests --nodename vk-1`
  *                          may not patch pods/status (phase, containers, addresses)
  */
 #ifndef ECILET_APP_PREFLIGHT_H

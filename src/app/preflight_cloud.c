@@ -43,7 +43,7 @@ static void ask(struct preflight_cloud *cloud)
 }
 
 /* The first reply of any kind: it is there. */
-static void say_reached(struct preflight_cloud *cloud, enum err err)
+static void say_reached(struct preflight_cloud *cloud, bool is_read)
 {
     const struct eci_client *client = cloud->client;
     preflight_say(cloud->preflight, VERDICT_OK, CLOUD, "%s answers (%s)",
@@ -52,7 +52,7 @@ static void say_reached(struct preflight_cloud *cloud, enum err err)
         preflight_say_clock(cloud->preflight, "cloud clock", client->clock_offset_ms,
                             "ecilet goes by the cloud's, but better set ours");
     }
-    if (err != ERR_AUTH) {
+    if (is_read) { /* other refusals may come before anybody looks at the keys */
         preflight_say(cloud->preflight, VERDICT_OK, "cloud keys", "accepted");
     }
 }
@@ -63,7 +63,7 @@ static void say_failed(struct preflight_cloud *cloud, enum err err, const struct
     if (err == ERR_AUTH) {
         preflight_say(preflight, VERDICT_FAIL, "cloud keys", "%.*s", STR_ARG(reply->why));
     } else if (err == ERR_FORBIDDEN) {
-        preflight_say(preflight, VERDICT_FAIL, "cloud rights", "may not eci:%s: %.*s",
+        preflight_say(preflight, VERDICT_FAIL, "cloud rights", "eci:%s is refused: %.*s",
                       eci_action_row(reply->action)->wire, STR_ARG(reply->why));
     } else {
         preflight_say(preflight, VERDICT_FAIL, CLOUD, "%.*s", STR_ARG(reply->why));
@@ -85,15 +85,14 @@ static void finish(struct preflight_cloud *cloud)
 static void on_reply(void *owner, enum err err, const struct eci_reply *reply)
 {
     struct preflight_cloud *cloud = owner;
+    /* A row of ours that is larger than the buffer may be read, too. */
+    bool is_read = err == ERR_OK || err == ERR_TOO_BIG || err == ERR_FULL;
     /* 5xx may be a proxy's, and says nothing about the keys */
-    bool is_answer = err == ERR_OK || err == ERR_AUTH || err == ERR_FORBIDDEN;
-    if (cloud->at == 0 && is_answer) {
-        say_reached(cloud, err);
+    if (cloud->at == 0 && (is_read || err == ERR_AUTH || err == ERR_FORBIDDEN)) {
+        say_reached(cloud, is_read);
     }
-    /* A row of ours that is larger than the buffer: it may be read. */
-    if (err != ERR_OK && err != ERR_TOO_BIG && err != ERR_FULL) {
+    if (!is_read) {
         say_failed(cloud, err, reply);
-        cloud->at = READS_COUNT;
         cloud->is_done = true;
         return;
     }

@@ -431,8 +431,17 @@ static void test_the_cloud_refuses(void **state)
     clouds.only = "DescribeContainerGroupStatus";
     ask_cloud();
     assert_says("ok    cloud keys     accepted\n");
-    assert_says("FAIL  cloud rights   may not eci:DescribeContainerGroupStatus: 403 Forbidden.RAM");
+    assert_says("FAIL  cloud rights   eci:DescribeContainerGroupStatus is refused: 403 "
+                "Forbidden.RAM");
     assert_silent_about("not tried");
+    buf_clear(&out);
+    memset(out_memory, 0, sizeof out_memory);
+    clouds.code = "InvalidRegionId.NotFound"; /* says nothing about the keys */
+    clouds.status = 404;
+    clouds.only = NULL;
+    ask_cloud();
+    assert_says("FAIL  cloud rights   eci:DescribeContainerGroups is refused: 404 InvalidRegionId");
+    assert_silent_about("accepted");
 }
 
 static void test_the_cloud_is_away(void **state)
