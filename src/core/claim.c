@@ -7,7 +7,8 @@
 static bool is_alive(const struct group *group)
 {
     /* Somebody removes that one already, perhaps another gateway as the lesser of the two. */
-    bool goes = group->status == ECI_STATUS_TERMINATING || group->delete_accepted_ms != 0;
+    bool goes = group->status == ECI_STATUS_TERMINATING || group->delete_accepted_ms != 0 ||
+                group->busy == EFFECT_DELETE;
     return MUTANT(10) || (eci_status_is_live(group->status) && !goes);
 }
 

@@ -60,7 +60,8 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
         group_touch(brain, group);
     }
     struct pod *pod = pod_of_group(brain, group);
-    if (is_first && pod != NULL) {
+    bool goes = is_news && (status == ECI_STATUS_TERMINATING || !eci_status_is_live(status));
+    if (pod != NULL && (is_first || (goes && !handle_is_none(pod->group)))) {
         link_pod(brain, pod, now_ms); /* which of two counts is known now */
     }
     return group;
@@ -176,6 +177,9 @@ static void groups_after_sweep(struct brain *brain, msec started_ms, msec now_ms
     for (handle h = pool_first(&brain->groups); !handle_is_none(h);
          h = pool_after(&brain->groups, h)) {
         struct group *group = brain_group(brain, h);
+        if (group->is_extra) {
+            group_touch(brain, group); /* what is known of its twin may be new enough now */
+        }
         bool is_young = !group->was_seen && now_ms - group->known_since_ms < brain->config.young_ms;
         if (group->seen_at_ms >= started_ms || group->known_since_ms >= started_ms || is_young) {
             continue;

@@ -833,6 +833,53 @@ static void test_brain_gives_way_to_an_older_twin(void **state)
     scene_close(&scene);
 }
 
+/* eci-1 and its date are known; later eci-2 is found, as it runs. */
+static void open_with_later_twin(struct scene *scene)
+{
+    open_with_group(scene);
+    brain_find_pod(&scene->brain, S("a"))->reported_row = 77;
+    brain_find_group(&scene->brain, S("eci-1"))->created_unix_s = 400;
+    pass(scene, 1000);
+    (void)brain_row_seen(&scene->brain, S("eci-2"), ECI_STATUS_RUNNING, 77, scene->now_ms,
+                         scene->now_ms);
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    tag_made(scene, "eci-2", "a", 1, 500);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene->now_ms);
+    expect_silence(scene); /* what is known of eci-1 is older than eci-2 */
+}
+
+/* Nothing of either changes any more: the extra one is removed all the same. */
+static void test_brain_removes_a_twin_of_which_there_is_no_more_news(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    const char *const ids[] = {"eci-1", "eci-2", NULL};
+    pass(&scene, 1000);
+    sweep(&scene, ids);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+    scene_close(&scene);
+}
+
+/* Whoever saw the first go made the second: the newest of both decides who counts. */
+static void test_brain_keeps_the_twin_of_one_that_goes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    pass(&scene, 1000);
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_TERMINATING, 78, scene.now_ms,
+                         scene.now_ms);
+    (void)brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_RUNNING, 79, scene.now_ms,
+                         scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    scene_close(&scene);
+}
+
 static void test_brain_leaving_pod_waits_for_its_twin_too(void **state)
 {
     (void)state;
@@ -1872,6 +1919,8 @@ int main(void)
         cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
         cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
         cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
+        cmocka_unit_test(test_brain_removes_a_twin_of_which_there_is_no_more_news),
+        cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
         cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
         cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
         cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
