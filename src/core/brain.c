@@ -373,6 +373,10 @@ static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
         pod->doubt_ms = was_in_doubt ? pod->unknown_ms : now_ms;
         pod->doubt_sweeps = 0;
     }
+    if (!pod->is_leaving && pod->busy == EFFECT_NONE) { /* it backed off from something else */
+        pod->retry_at_ms = 0;
+        pod->failures = 0;
+    }
     pod->is_leaving = true;
 }
 

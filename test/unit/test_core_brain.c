@@ -625,6 +625,35 @@ static void test_brain_removes_the_group_before_the_object(void **state)
     scene_close(&scene);
 }
 
+/* However long it would have waited before the next try to create: it may go now. */
+static void test_brain_leaving_pod_does_not_wait_for_the_next_try(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    pass(&scene, 60000);
+    sweep(&scene, nothing); /* nobody before us left anything */
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    for (int i = 0; i < 6; i++) {
+        struct effect effect = expect(&scene, EFFECT_CREATE);
+        struct pod *pod = brain_pod(&scene.brain, effect.pod);
+        brain_create_done(&scene.brain, effect.pod, CREATE_LATER, ERR_STOCK, STR_NONE, S("no"),
+                          scene.now_ms);
+        pod->was_said = true;
+        scene.now_ms = pod->retry_at_ms;
+    }
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    brain_create_done(&scene.brain, effect.pod, CREATE_LATER, ERR_STOCK, STR_NONE, S("no"),
+                      scene.now_ms);
+    assert_true(brain_pod(&scene.brain, effect.pod)->retry_at_ms > scene.now_ms + 10000);
+    give(&scene, "a", POD_PHASE_PENDING, true);
+    effect = expect(&scene, EFFECT_FINISH);
+    brain_finish_done(&scene.brain, effect.pod, ERR_TIMEOUT, scene.now_ms);
+    give(&scene, "a", POD_PHASE_PENDING, true); /* no news: it backs off from a write that fails */
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
 static void test_brain_failed_delete_comes_again(void **state)
 {
     (void)state;
@@ -1912,6 +1941,7 @@ int main(void)
         cmocka_unit_test(test_brain_tells_of_listings_that_stay_empty),
         cmocka_unit_test(test_brain_removes_the_group_before_the_object),
         cmocka_unit_test(test_brain_failed_delete_comes_again),
+        cmocka_unit_test(test_brain_leaving_pod_does_not_wait_for_the_next_try),
         cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
         cmocka_unit_test(test_brain_conflict_on_finish_is_no_proof),
         cmocka_unit_test(test_brain_removes_orphans_that_are_proven),
