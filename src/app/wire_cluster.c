@@ -396,6 +396,9 @@ static void on_status_written(void *owner, const struct kube_reply *reply)
 static enum err send_status(struct wire *wire, struct wire_job *job,
                             const struct pod_status *status, const struct eci_group_row *row)
 {
+    if (!leader_may_act(wire)) { /* deposed since the effect began */
+        return ERR_FULL;
+    }
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     buf_clear(&wire->body);
     const struct group *group = brain_group(&wire->brain, pod->group);
