@@ -114,7 +114,7 @@ struct pod {
     uint32_t attempt;      /* of the next create, or of the group that counts */
     msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
-    uint32_t lost_attempt; /* of a group that was found gone; 0 = none */
+    uint32_t lost_attempt; /* of a group that was found gone, or given up; 0 = none */
     msec unknown_ms;       /* newest create with an unknown outcome; 0 = none */
     bool token_clashed;    /* its token was used for something else: another one is taken only
                             * when a listing that is not empty does not show what it made */

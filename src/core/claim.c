@@ -71,12 +71,12 @@ static void link_these(struct brain *brain, struct pod *pod, struct group *group
     pod->group = group_handle(brain, group);
     group->pod = pod_handle(brain, pod);
     group->is_extra = false;
-    if (group->attempt > pod->attempt) {
+    if (group->attempt >= pod->attempt) { /* an earlier one says nothing of the one in doubt */
         pod->attempt = group->attempt;
+        pod->doubt_ms = 0;
+        pod->doubt_sweeps = 0;
+        pod->token_clashed = false;
     }
-    pod->doubt_ms = 0;
-    pod->doubt_sweeps = 0;
-    pod->token_clashed = false;
     if (pod->say == SAY_LOST && !pod->was_said) {
         pod->say = SAY_NOTHING; /* another gateway's: it is not lost */
     }

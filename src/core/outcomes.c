@@ -355,6 +355,7 @@ static void try_elsewhere(struct brain *brain, struct pod *pod, msec now_ms)
                "container group %s could not be scheduled; trying again (attempt %u)", group->id,
                group->attempt + 1);
     pod_next_attempt(pod, group->attempt);
+    pod->lost_attempt = group->attempt;
     unlink_group(brain, group);
     group->pod = pod_handle(brain, pod);
     group->is_extra = true;

@@ -1649,6 +1649,48 @@ static void test_brain_follows_the_note_of_a_later_attempt(void **state)
     scene_close(&scene);
 }
 
+/* The note on the pod is of an attempt that came to nothing here: it settles no doubt about the one
+ * after it. (The simulator found it: the pod was finished, and then its instance appeared.) */
+static void test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->attempt = 2;
+    pod->lost_attempt = 1;
+    accept(&scene, expect(&scene, EFFECT_CREATE), "eci-2");
+    struct group *group = brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_SCHEDULE_FAILED, 5,
+                                         scene.now_ms, scene.now_ms);
+    assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+    struct pod_status_past past = {.phase = POD_PHASE_PENDING, .hash = 4711};
+    brain_patch_done(&scene.brain, group->pod, ERR_OK, &past, 5, false, scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_DELETE);
+    brain_delete_done(&scene.brain, effect.groups[0], ERR_OK, scene.now_ms);
+    scene.now_ms = group->retry_at_ms;
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_CREATE);
+    assert_int_equal(pod->attempt, 3);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    const struct pod_news news = {.uid = S("a"),
+                                  .name_space = S("web"),
+                                  .name = S("a"),
+                                  .phase = POD_PHASE_PENDING,
+                                  .is_leaving = true,
+                                  .instance_id = S("eci-2"),
+                                  .instance_attempt = 2};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    assert_true(pod->doubt_ms != 0);
+    assert_null(brain_find_group(&scene.brain, S("eci-2")));
+    pass(&scene, 1000);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
 /* The fresh read before "lost" is said shows that another gateway went on. */
 static void test_brain_does_not_call_lost_what_has_a_later_group(void **state)
 {
@@ -1959,6 +2001,7 @@ int main(void)
         cmocka_unit_test(test_brain_first_minute_is_of_readings_not_of_sleep),
         cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
         cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
+        cmocka_unit_test(test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt),
         cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
         cmocka_unit_test(test_brain_counts_attempts_from_the_group),
         cmocka_unit_test(test_brain_says_no_pending_over_a_status_that_may_have_landed),
