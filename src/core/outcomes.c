@@ -60,7 +60,8 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
 static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err err, str message,
                                msec now_ms)
 {
-    if (!handle_is_none(pod->group)) {
+    const struct group *group = group_of_pod(brain, pod);
+    if (group != NULL && group->attempt >= pod->attempt) {
         return; /* a reading was faster than the time-out: it did happen */
     }
     if (MUTANT(1)) {

@@ -138,7 +138,8 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, bool is_empty
     pod->doubt_ms = 0;
     pod->doubt_sweeps = 0;
     pod_touch(brain, pod);
-    if (pod->object == OBJECT_SEEN && !pod->is_leaving && pod->phase == POD_PHASE_RUNNING) {
+    if (pod->object == OBJECT_SEEN && !pod->is_leaving && pod->phase == POD_PHASE_RUNNING &&
+        handle_is_none(pod->group)) {
         /* Nothing shows that it was ever ours (a former virtual kubelet's, perhaps): it is neither
          * failed nor created again. */
         brain_tell(brain, pod, true, "InstanceUnknown",

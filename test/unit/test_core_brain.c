@@ -1691,6 +1691,33 @@ static void test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt(void 
     scene_close(&scene);
 }
 
+static void test_brain_group_of_an_earlier_attempt_leaves_the_doubt(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->attempt = 3;
+    struct effect effect = expect(&scene, EFFECT_CREATE);
+    (void)brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_RUNNING, 5, scene.now_ms,
+                         scene.now_ms);
+    tag(&scene, "eci-2", "a", 2);
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    assert_true(pod->doubt_ms != 0);
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    const char *const ids[] = {"eci-2", NULL};
+    brain_find_pod(&scene.brain, S("a"))->reported_row = 77;
+    for (int i = 0; i < 4; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, ids);
+    }
+    assert_int_equal(pod->doubt_ms, 0);
+    assert_int_equal(count_events(&scene, "InstanceUnknown"), 0); /* it has one */
+    scene_close(&scene);
+}
+
 /* The fresh read before "lost" is said shows that another gateway went on. */
 static void test_brain_does_not_call_lost_what_has_a_later_group(void **state)
 {
@@ -2002,6 +2029,7 @@ int main(void)
         cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
         cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
         cmocka_unit_test(test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt),
+        cmocka_unit_test(test_brain_group_of_an_earlier_attempt_leaves_the_doubt),
         cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
         cmocka_unit_test(test_brain_counts_attempts_from_the_group),
         cmocka_unit_test(test_brain_says_no_pending_over_a_status_that_may_have_landed),
