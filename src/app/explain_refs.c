@@ -114,39 +114,72 @@ static void put_others(struct explain *explain, struct json_write *w, json objec
     }
 }
 
-static bool has_member(json object, json like, struct arena *arena)
+/* The member with the smallest key above `last`. Quadratic for a whole map: maps are small. */
+static json next_in_order(json map, str last, bool is_first, struct arena *arena)
 {
-    str key = json_key(like, arena);
-    for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
-        if (str_eq(json_key(one, arena), key)) {
-            return true;
+    json next = JSON_NONE;
+    str key = STR_NONE;
+    for (json one = json_first(map); json_is_there(one); one = json_next(one)) {
+        str name = json_key(one, arena);
+        if ((is_first || str_cmp(name, last) > 0) &&
+            (!json_is_there(next) || str_cmp(name, key) < 0)) {
+            next = one;
+            key = name;
         }
     }
-    return false;
+    return next;
 }
 
-/* stringData, which wins over data (core/v1 Secret). */
-static void put_secret(struct explain *explain, struct json_write *w, json object)
+static void put_base64(struct explain *explain, struct json_write *w, json text)
 {
-    json data = json_get(object, "data"), texts = json_get(object, "stringData");
-    put_others(explain, w, object, "data", "stringData");
-    json_member_object(w, "data");
-    for (json one = json_first(data); json_is_there(one); one = json_next(one)) {
-        if (!has_member(texts, one, &explain->arena)) {
+    str plain = json_text(text, &explain->arena);
+    size_t bytes = plain.bytes / 3 * 4 + 4;
+    char *memory = arena_take(&explain->arena, bytes);
+    struct buf base64;
+    json_key_put(w, json_key(text, &explain->arena));
+    buf_init(&base64, memory, memory != NULL ? bytes : 0);
+    codec_put_base64(&base64, plain.ptr, plain.bytes);
+    json_put_text(w, buf_str(&base64));
+}
+
+/* Sorted by key, as the API server gives maps back. texts: a Secret's stringData, which wins over
+ * data (core/v1 Secret). */
+static void put_data(struct explain *explain, struct json_write *w, const char *name, json data,
+                     json texts)
+{
+    struct arena *arena = &explain->arena;
+    str last = STR_NONE;
+    json_member_object(w, name);
+    for (bool is_first = true;; is_first = false) {
+        json one = next_in_order(data, last, is_first, arena);
+        json text = next_in_order(texts, last, is_first, arena);
+        if (!json_is_there(one) && !json_is_there(text)) {
+            break;
+        }
+        bool is_text =
+            json_is_there(text) &&
+            (!json_is_there(one) || str_cmp(json_key(text, arena), json_key(one, arena)) <= 0);
+        last = json_key(is_text ? text : one, arena);
+        if (is_text) {
+            put_base64(explain, w, text);
+        } else {
             put_member(explain, w, one);
         }
     }
-    for (json one = json_first(texts); json_is_there(one); one = json_next(one)) {
-        str text = json_text(one, &explain->arena);
-        size_t bytes = text.bytes / 3 * 4 + 4;
-        char *memory = arena_take(&explain->arena, bytes);
-        struct buf base64;
-        json_key_put(w, json_key(one, &explain->arena));
-        buf_init(&base64, memory, memory != NULL ? bytes : 0);
-        codec_put_base64(&base64, text.ptr, text.bytes);
-        json_put_text(w, buf_str(&base64));
-    }
     json_end(w);
+}
+
+static void put_secret(struct explain *explain, struct json_write *w, json object)
+{
+    put_others(explain, w, object, "data", "stringData");
+    put_data(explain, w, "data", json_get(object, "data"), json_get(object, "stringData"));
+}
+
+static void put_config_map(struct explain *explain, struct json_write *w, json object)
+{
+    put_others(explain, w, object, "data", "binaryData");
+    put_data(explain, w, "data", json_get(object, "data"), JSON_NONE);
+    put_data(explain, w, "binaryData", json_get(object, "binaryData"), JSON_NONE);
 }
 
 /* A Service that is to get an address has one. */
@@ -177,6 +210,8 @@ static str kept_text(struct explain *explain, enum explain_kind kind, json objec
     json_object(&w);
     if (kind == EXPLAIN_SECRET) {
         put_secret(explain, &w, object);
+    } else if (kind == EXPLAIN_CONFIG_MAP) {
+        put_config_map(explain, &w, object);
     } else if (kind == EXPLAIN_SERVICE) {
         put_service(explain, &w, object);
     } else {

@@ -343,7 +343,7 @@ static const char shop[] =
     "  - {name: v, persistentVolumeClaim: {claimName: data}}\n"
     "  - {name: s, secret: {secretName: key}}\n"
     "  - {name: t, projected: {sources: [{serviceAccountToken: {path: tok}}]}}\n"
-    "---\nkind: ConfigMap\n" SHOP "settings}\ndata: {MODE: fast}\n"
+    "---\nkind: ConfigMap\n" SHOP "settings}\ndata: {MODE: fast, LEVEL: '7'}\n"
     "---\nkind: Secret\n" SHOP "key}\n"
     "data: {old: cGxhbnRlZC1vbGQ=, password: d3Jvbmc=}\nstringData: {password: planted-new}\n"
     "---\nkind: Secret\n" SHOP "pull}\nstringData: {.dockerconfigjson: '{\"auths\":{\"r.example\":"
@@ -365,6 +365,9 @@ static void test_explain_finds_what_pods_refer_to(void **state)
     assert_int_equal(explain(*state, shop, "text"), CLI_OK);
     assert_says(" Pod shop/web: can run\n");
     assert_says("Key = MODE\n");
+    /* Maps are sorted by the API server. */
+    assert_true(strstr(out_text, "Key = LEVEL\n") < strstr(out_text, "Key = MODE\n"));
+    assert_says("ConfigFileToPath.1.Path = old\n");
     assert_says("Value = fast\n");
     assert_says("Key = PASSWORD\n");
     assert_says("  Container.1.Arg.1 = ******\n");
