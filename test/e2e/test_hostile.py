@@ -120,7 +120,7 @@ class HostileTest(E2ETest):
         self.attack(
             (Idlers, self.port(), IDLERS, "127.0.0.1"),
             (Idlers, self.port("WEBHOOK_PORT"), 40, "127.0.0.3"),
-            (Flood, "handshakes", self.port(), "127.0.0.1", *STRANGERS),
+            (Flood, "handshakes", self.port(), *STRANGERS),
             (Flood, "handshakes", self.port("WEBHOOK_PORT"), "127.0.0.2", "127.0.0.3"),
         )
         self.assert_nothing_is_left(before)
