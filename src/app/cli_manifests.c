@@ -1,5 +1,7 @@
 /* `ecilet manifests`: the table of permissions.h as objects of RBAC. */
 #include "app/cli.h"
+
+#include <stdio.h>
 #include "app/config_key.h"
 #include "app/config_form.h"
 #include "app/permissions.h"
@@ -40,30 +42,37 @@ static void put_rules(struct buf *out, enum part part, str node)
     }
 }
 
-static void put_head(struct buf *out, const char *version, const char *kind, const char *name_space)
+static void put_head(struct buf *out, const char *version, const char *kind, const char *name,
+                     const char *name_space)
 {
-    buf_put_fmt(out, "---\napiVersion: %s\nkind: %s\nmetadata:\n  name: " ACCOUNT "\n", version,
-                kind);
+    buf_put_fmt(out, "---\napiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n", version, kind, name);
     if (name_space != NULL) {
         buf_put_fmt(out, "  namespace: %s\n", name_space);
     }
 }
 
 /* A role with its rules, and the account that has it. */
-static void put_part(struct buf *out, enum part part, str node)
+static void put_part(struct buf *out, enum part part, const char *role, str node)
 {
     const char *name_space = part_namespaces[part];
     const char *kind = name_space != NULL ? "Role" : "ClusterRole";
-    put_head(out, "rbac.authorization.k8s.io/v1", kind, name_space);
+    put_head(out, "rbac.authorization.k8s.io/v1", kind, role, name_space);
     buf_put_text(out, "rules:\n");
     put_rules(out, part, node);
     put_head(out, "rbac.authorization.k8s.io/v1",
-             name_space != NULL ? "RoleBinding" : "ClusterRoleBinding", name_space);
+             name_space != NULL ? "RoleBinding" : "ClusterRoleBinding", role, name_space);
     buf_put_fmt(out,
-                "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: %s\n  name: " ACCOUNT
+                "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: %s\n  name: %s"
                 "\nsubjects:\n  - kind: ServiceAccount\n    name: " ACCOUNT
                 "\n    namespace: " ACCOUNT_NAMESPACE "\n",
-                kind);
+                kind, role);
+}
+
+/* The roles name the node, so that those of a second node in the cluster replace nothing. */
+static void put_role_name(char *name, size_t bytes, const char *node)
+{
+    bool is_usual = strcmp(node, config_key_find(S("NODE_NAME"))->otherwise) == 0;
+    (void)snprintf(name, bytes, is_usual ? ACCOUNT : ACCOUNT "-%s", node);
 }
 
 /* --nodename or the default; NULL when it is no name for a node. */
@@ -99,9 +108,11 @@ enum cli_exit cli_manifests(struct cli *cli)
         "# kubernetes.io/service-account-token), or bind the roles to the user of its client\n"
         "# certificate instead.\n",
         node);
-    put_head(out, "v1", "ServiceAccount", ACCOUNT_NAMESPACE);
+    put_head(out, "v1", "ServiceAccount", ACCOUNT, ACCOUNT_NAMESPACE);
+    char role[128];
+    put_role_name(role, sizeof role, node);
     for (int part = 0; part < PART_COUNT; part++) {
-        put_part(out, (enum part)part, str_of(node));
+        put_part(out, (enum part)part, role, str_of(node));
     }
     return CLI_OK;
 }

@@ -386,18 +386,19 @@ class Cluster:
             ).stdout
             self.kubectl("apply", "-f", "-", stdin=text)
             group = {"kind": "Group", "name": USER_GROUP, "apiGroup": "rbac.authorization.k8s.io"}
-            self.apply(*self.bindings(USER_GROUP, [group]))
-            self.granted = node  # the roles have one name: those of another node are replaced
+            self.revoke()  # a binding cannot be given another role
+            self.apply(*self.bindings(USER_GROUP, [group], "ecilet" if node == NODE else f"ecilet-{node}"))
+            self.granted = node
         path = os.path.join(self.folder, f"{USER}.kubeconfig")
         return path if os.path.exists(path) else self.user(USER, USER_GROUP)
 
     def revoke(self):
         for binding in self.bindings(USER_GROUP, []):
-            self.kubectl("delete", "-f", "-", stdin=binding)
+            self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=binding)
         self.granted = None
 
     @staticmethod
-    def bindings(name, subjects):
+    def bindings(name, subjects, role="ecilet"):
         """The roles of `ecilet manifests` for these subjects."""
         made = []
         for kind, namespace in ("ClusterRole", None), ("Role", "kube-node-lease"), ("Role", "kube-system"):
@@ -406,7 +407,7 @@ class Cluster:
                     "apiVersion": "rbac.authorization.k8s.io/v1",
                     "kind": kind + "Binding",
                     "metadata": {"name": f"e2e-{name}", **({"namespace": namespace} if namespace else {})},
-                    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "ecilet"},
+                    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
                     "subjects": subjects,
                 }
             )

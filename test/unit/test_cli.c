@@ -274,6 +274,11 @@ static void test_cli_manifests_are_least_privilege(void **state)
     assert_int_equal(ECILET(fixture, "manifests", "--nodename", "vk-7"), CLI_OK);
     assert_string_equal(err_memory, "");
     assert_int_equal(count_of(out_memory, "\n---\n"), 7);
+    /* a second node's roles replace nobody's; the usual one's have the plain name */
+    assert_int_equal(count_of(out_memory, "  name: ecilet-vk-7\n"), 9);
+    assert_int_equal(ECILET(fixture, "manifests"), CLI_OK);
+    assert_int_equal(count_of(out_memory, "  name: ecilet\n"), 13);
+    assert_int_equal(ECILET(fixture, "manifests", "--nodename", "vk-7"), CLI_OK);
     static const char *const kinds[] = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding",
                                         "Role", "RoleBinding"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -295,7 +300,7 @@ static void test_cli_manifests_are_least_privilege(void **state)
     /* the webhook's Secret: made in one namespace, changed by its name only */
     assert_out("    resourceNames: [\"vk-webhook-certs\"]\n    verbs: [get, patch, delete]\n");
     assert_int_equal(count_of(out_memory, "resources: [\"secrets\"]\n    verbs: [create]\n"), 1);
-    const char *system = strstr(out_memory, "kind: Role\nmetadata:\n  name: ecilet\n"
+    const char *system = strstr(out_memory, "kind: Role\nmetadata:\n  name: ecilet-vk-7\n"
                                             "  namespace: kube-system\n");
     assert_non_null(system);
     assert_non_null(strstr(system, "resources: [\"secrets\"]\n    verbs: [create]\n"));
