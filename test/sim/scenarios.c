@@ -87,6 +87,26 @@ static void ends(struct world *world)
     pass(world, 60000);
 }
 
+/* A status write of before was long on its way and comes after the end, when the cloud has no news
+ * any more. */
+static void old_status_comes_last(struct world *world)
+{
+    uint32_t pod = world_pod_create(world, true, false);
+    pass(world, 20000);
+    struct world_object running = world->pods[pod].object;
+    if (newest_group(world, pod) != NULL) {
+        group_enters(world, newest_group(world, pod), ECI_STATUS_SUCCEEDED, 0);
+    }
+    pass(world, 60000);
+    struct world_object ended = world->pods[pod].object;
+    if (running.phase == POD_PHASE_RUNNING && pod_phase_is_terminal(ended.phase)) {
+        world->pods[pod].object.phase = running.phase;
+        world->pods[pod].object.past = running.past;
+        api_changed(world, pod, &ended);
+    }
+    pass(world, 60000);
+}
+
 static void delete_in_outage(struct world *world)
 {
     uint32_t pod = world_pod_create(world, false, false);
@@ -265,6 +285,7 @@ static const struct scenario {
     {"force delete", force_delete, 0},
     {"three pods come and go", three, 0},
     {"a pod ends by itself", ends, 0},
+    {"an older status comes after the end", old_status_comes_last, 0},
     {"delete during an outage", delete_in_outage, 0},
     {"create while no reply comes", create_in_outage, TWO_CRASHES},
     {"no stock, found out later", schedule_failed, TWO_CRASHES},
