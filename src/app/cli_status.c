@@ -45,7 +45,8 @@ enum cli_exit cli_status(struct cli *cli)
         buf_put_fmt(&cli->err, "ecilet status: nobody answers at %s: %s\n", path,
                     err == ERR_REFUSED_CONN
                         ? "is ecilet running there, and is STATUS_SOCKET the same?"
-                        : strerror(errno));
+                    : err == ERR_TIMEOUT || err == ERR_AGAIN ? "it is there, but is it stopped?"
+                                                             : strerror(errno));
         return CLI_FAILED;
     }
     return CLI_OK;

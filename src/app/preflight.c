@@ -88,6 +88,11 @@ static bool look_at_socket(struct preflight *preflight, const char *path)
                       path);
         return true;
     }
+    if (err == ERR_TIMEOUT) {
+        preflight_say(preflight, VERDICT_WARN, "status socket",
+                      "%s: an ecilet runs here already, but does not answer: is it stopped?", path);
+        return true;
+    }
     if (err == ERR_TOO_BIG) {
         preflight_say(preflight, VERDICT_WARN, "status socket",
                       "%s: the path is too long for a socket; %s", path, then);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,8 +14,17 @@ static bool to_kernel(const char *path, struct sockaddr_un *out)
     return str_copy(out->sun_path, sizeof out->sun_path, str_of(path));
 }
 
+static enum err why_not_connected(void)
+{
+    if (errno == EAGAIN) {
+        return ERR_TIMEOUT;
+    }
+    return errno == ENOENT || errno == ECONNREFUSED ? ERR_REFUSED_CONN : ERR_SYSTEM;
+}
+
 enum err sock_local_connect(const char *path, int *fd)
 {
+    const struct timeval patience = {.tv_sec = SOCK_LOCAL_CONNECT_S};
     struct sockaddr_un addr;
     if (!to_kernel(path, &addr)) {
         return ERR_TOO_BIG;
@@ -23,8 +33,10 @@ enum err sock_local_connect(const char *path, int *fd)
     if (made < 0) {
         return ERR_SYSTEM;
     }
-    if (connect(made, (const struct sockaddr *)&addr, sizeof addr) != 0) {
-        enum err err = errno == ENOENT || errno == ECONNREFUSED ? ERR_REFUSED_CONN : ERR_SYSTEM;
+    if (setsockopt(made, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+        setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+        connect(made, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+        enum err err = why_not_connected();
         (void)close(made);
         return err;
     }
@@ -39,8 +51,11 @@ enum err sock_local_listen(const char *path, int *fd)
     if (!to_kernel(path, &addr)) {
         return ERR_TOO_BIG;
     }
-    if (sock_local_connect(path, &other) == ERR_OK) {
+    enum err err = sock_local_connect(path, &other);
+    if (err == ERR_OK) {
         sock_close(&other);
+    }
+    if (err == ERR_OK || err == ERR_TIMEOUT) { /* one that is stopped lives, too */
         return ERR_BUSY;
     }
     int made = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

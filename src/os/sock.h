@@ -36,7 +36,9 @@ MUST_USE enum err sock_own_address(const struct sock_addr *to, char out[static 6
  * a dead process is replaced. Errors: ERR_TOO_BIG (path), ERR_BUSY (somebody listens there),
  * ERR_SYSTEM. sock_accept() works on it; the address is then empty. */
 MUST_USE enum err sock_local_listen(const char *path, int *fd);
-/* Blocking. ERR_REFUSED_CONN: nobody listens there. */
+#define SOCK_LOCAL_CONNECT_S 2
+/* Blocking, for SOCK_LOCAL_CONNECT_S at most; so are reads from it, which say ERR_AGAIN then.
+ * ERR_REFUSED_CONN: nobody listens there; ERR_TIMEOUT: somebody does, but accepts nobody. */
 MUST_USE enum err sock_local_connect(const char *path, int *fd);
 /* Bytes moved in *done. ERR_AGAIN: not now; ERR_END: orderly end (receive only); ERR_CLOSED: reset,
  * broken or timed out by the kernel. */

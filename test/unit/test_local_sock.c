@@ -61,6 +61,27 @@ static void test_local_sock_replaces_what_the_dead_left(void **state)
     assert_int_equal(sock_local_connect(path, &other), ERR_REFUSED_CONN);
 }
 
+/* Nobody accepts, and no more connections can wait: an error, not a hang. */
+static void test_local_sock_of_a_process_that_is_stopped(void **state)
+{
+    (void)state;
+    int listener, waiting[64], other;
+    uint32_t count = 0;
+    enum err err = ERR_OK;
+    assert_int_equal(sock_local_listen(path, &listener), ERR_OK);
+    while (count < 64 && (err = sock_local_connect(path, &waiting[count])) == ERR_OK) {
+        count++;
+    }
+    assert_int_equal(err, ERR_TIMEOUT);
+    assert_in_range(count, 1, 63);
+    assert_int_equal(sock_local_listen(path, &other), ERR_BUSY);
+    while (count > 0) {
+        sock_close(&waiting[--count]);
+    }
+    sock_close(&listener);
+    (void)unlink(path);
+}
+
 /* A path given by mistake: no file of somebody else is removed. */
 static void test_local_sock_spares_what_is_no_socket(void **state)
 {
@@ -92,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local_sock_carries_bytes),
         cmocka_unit_test(test_local_sock_replaces_what_the_dead_left),
+        cmocka_unit_test(test_local_sock_of_a_process_that_is_stopped),
         cmocka_unit_test(test_local_sock_spares_what_is_no_socket),
         cmocka_unit_test(test_local_sock_paths_that_cannot_be),
     };
