@@ -13,11 +13,6 @@
 
 enum step { STEP_READ, STEP_MAKE, STEP_REPLACE };
 
-static int64_t wall_s(void)
-{
-    return os_wall_ms() / 1000;
-}
-
 static void look_in(struct webhook_certs *certs, msec in_ms)
 {
     loop_timer_set(certs->config.loop, &certs->timer, certs->config.loop->now_ms + in_ms);
@@ -32,7 +27,7 @@ static void look_after_failure(struct webhook_certs *certs)
     struct x509_wish wish = wish_of(certs);
     certs->failures++;
     if (certs->failures >= WEBHOOK_CERTS_TRIES && tls_keep_current(&certs->keep) == NULL &&
-        tls_keep_look(&certs->keep, &wish, wall_s(), certs->config.arena)) {
+        tls_keep_look(&certs->keep, &wish, os_wall_s(), certs->config.arena)) {
         prepared(certs);
     }
     look_in(certs, backoff_ms(certs->failures, WEBHOOK_CERTS_RETRY_MS, WEBHOOK_CERTS_LOOK_MS,
@@ -97,7 +92,7 @@ static void prepared(struct webhook_certs *certs)
 {
     const struct tls_set *old = tls_keep_current(&certs->keep);
     loop_timer_clear(certs->config.loop, &certs->settle);
-    if (old == NULL || !tls_set_is_valid(old, wall_s())) {
+    if (old == NULL || !tls_set_is_valid(old, os_wall_s())) {
         swap(certs);
     } else {
         certs->config.on_change(certs->config.owner);
@@ -147,7 +142,7 @@ static void use_own(struct webhook_certs *certs, const char *what, str why)
                        what, STR_ARG(str_sub(why, 0, 200)));
         certs->config.warn(certs->config.owner, "WebhookSecretRefused", said);
     }
-    if (tls_keep_look(&certs->keep, &wish, wall_s(), certs->config.arena)) {
+    if (tls_keep_look(&certs->keep, &wish, os_wall_s(), certs->config.arena)) {
         certs->version[0] = '\0'; /* what the Secret holds is shown no more: it counts as new */
         prepared(certs);
     }
@@ -192,7 +187,7 @@ static void write_secret(struct webhook_certs *certs, bool is_there)
     struct buf body;
     const struct tls_set *before =
         webhook_certs_waits(certs) ? tls_keep_next(&certs->keep) : tls_keep_current(&certs->keep);
-    if (before != NULL && !tls_set_is_valid(before, wall_s())) {
+    if (before != NULL && !tls_set_is_valid(before, os_wall_s())) {
         before = NULL;
     }
     char *memory = arena_take(arena, WEBHOOK_SECRET_BODY_BYTES);
@@ -200,7 +195,7 @@ static void write_secret(struct webhook_certs *certs, bool is_there)
     if (memory != NULL) {
         buf_init(&body, memory, WEBHOOK_SECRET_BODY_BYTES);
         err = webhook_secret_put(&wish, before, str_of(certs->uid),
-                                 is_there ? str_of(certs->version) : STR_NONE, wall_s(), arena,
+                                 is_there ? str_of(certs->version) : STR_NONE, os_wall_s(), arena,
                                  &body);
     }
     if (err == ERR_OK) {
@@ -224,7 +219,7 @@ static const char *load(struct webhook_certs *certs, const struct webhook_secret
         ERR_OK) {
         return why;
     }
-    const char *fault = webhook_secret_fault(tls_keep_next(&certs->keep), wall_s());
+    const char *fault = webhook_secret_fault(tls_keep_next(&certs->keep), os_wall_s());
     if (fault != NULL) {
         tls_keep_drop(&certs->keep);
     }
@@ -258,7 +253,7 @@ static bool must_be_written(const struct webhook_certs *certs)
 {
     const struct tls_set *newest =
         webhook_certs_waits(certs) ? tls_keep_next(&certs->keep) : tls_keep_current(&certs->keep);
-    return certs->fault != NULL || newest == NULL || tls_set_is_due(newest, wall_s()) ||
+    return certs->fault != NULL || newest == NULL || tls_set_is_due(newest, os_wall_s()) ||
            (!certs->was_named && !webhook_secret_names(newest, str_of(certs->host)));
 }
 
@@ -332,7 +327,7 @@ static void on_time(struct loop_timer *timer)
 {
     struct webhook_certs *certs = timer->owner;
     const struct tls_set *old = tls_keep_current(&certs->keep);
-    if (webhook_certs_waits(certs) && (old == NULL || !tls_set_is_valid(old, wall_s()))) {
+    if (webhook_certs_waits(certs) && (old == NULL || !tls_set_is_valid(old, os_wall_s()))) {
         swap(certs); /* nobody could register it so long */
     }
     if (certs->is_busy) {
@@ -340,7 +335,7 @@ static void on_time(struct loop_timer *timer)
     } else if (tls_keep_has_files(&certs->keep)) {
         struct x509_wish wish = wish_of(certs);
         certs->version[0] = '\0';
-        if (tls_keep_look(&certs->keep, &wish, wall_s(), certs->config.arena)) {
+        if (tls_keep_look(&certs->keep, &wish, os_wall_s(), certs->config.arena)) {
             prepared(certs);
         }
         look_in(certs, WEBHOOK_CERTS_LOOK_MS);

@@ -155,7 +155,7 @@ static enum verdict check_configuration(struct inspection *inspection)
 static enum verdict check_clock(struct inspection *inspection)
 {
     const int64_t year_2024 = 1704067200;
-    int64_t now = os_wall_ms() / 1000;
+    int64_t now = os_wall_s();
     codec_put_time(&inspection->detail, now);
     if (now < year_2024) {
         buf_put_text(&inspection->detail, ": the clock is not set");

@@ -135,7 +135,7 @@ msec wire_now_ms(const struct wire *wire)
 int64_t wire_now_s(const struct wire *wire)
 {
     (void)wire;
-    return os_wall_ms() / 1000;
+    return os_wall_s();
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

@@ -16,11 +16,6 @@
 
 #define SERVING_LOOK_MS 60000 /* between looks at the certificate's files and dates */
 
-static int64_t wall_s(void)
-{
-    return os_wall_ms() / 1000;
-}
-
 /* ---- pods ------------------------------------------------------------------------------------ */
 
 static void describe(const struct brain *brain, const struct pod *pod, struct serve_pod *out)
@@ -111,7 +106,7 @@ static void look(struct wire *wire)
     str name = wire->config->node_name;
     const struct x509_wish wish = {
         .common_name = name, .dns_name = name, .address = str_of(wire->address)};
-    if (tls_keep_look(&wire->serve.keep, &wish, wall_s(), wire->arena)) {
+    if (tls_keep_look(&wire->serve.keep, &wish, os_wall_s(), wire->arena)) {
         tls_keep_swap(&wire->serve.keep);
     }
 }
@@ -138,7 +133,7 @@ void kubelet_init(struct wire *wire, struct region *region)
                   .find_pod = find_pod,
                   .next_pod = next_pod,
                   .put_metrics = wire_put_metrics,
-                  .wall_s = wall_s,
+                  .wall_s = os_wall_s,
                   .logs = &serve->logs,
                   .stats = &serve->stats},
         .address = {.port = (uint16_t)wire->config->kubelet_port},
@@ -158,7 +153,7 @@ void kubelet_init(struct wire *wire, struct region *region)
     };
     tls_keep_init(&serve->keep, region, &keep);
     tls_verifiers_init(&serve->verifiers, region, SERVE_CONNS);
-    serve->clients = (struct tls_trust){.verifiers = &serve->verifiers, .wall_s = wall_s};
+    serve->clients = (struct tls_trust){.verifiers = &serve->verifiers, .wall_s = os_wall_s};
     serve_init(&serve->port, region, &config);
     logs_init(&serve->logs, &serve->port.world, region, os_now_ms());
     stats_init(&serve->stats, &serve->port.world, region, wire->limits.pods_max, os_now_ms());

@@ -12,11 +12,6 @@
 /* Handshakes with the cloud's terminals at once; one more fails with ERR_FULL and is told so. */
 #define STREAMS_HANDSHAKES 8
 
-static int64_t wall_s(void)
-{
-    return os_wall_ms() / 1000;
-}
-
 /* The anchors are loaded later, by wire_start(); without any (a http:// endpoint) a terminal that
  * wants TLS is told that nobody can check it. */
 void streams_init(struct wire *wire, struct region *region)
@@ -39,5 +34,5 @@ void streams_init(struct wire *wire, struct region *region)
 void streams_start(struct wire *wire)
 {
     wire->cloud_trust = (struct tls_trust){
-        .anchors = wire->anchors, .verifiers = &wire->cloud_verifiers, .wall_s = wall_s};
+        .anchors = wire->anchors, .verifiers = &wire->cloud_verifiers, .wall_s = os_wall_s};
 }

@@ -228,7 +228,7 @@ static CURLcode on_handshake(CURL *handle, void *context, void *owner)
                                            .anchors = easy->curl->anchors,
                                            .purpose = X509_SERVER,
                                            .host = str_of(easy->curl->host),
-                                           .now_s = os_wall_ms() / 1000,
+                                           .now_s = os_wall_s(),
                                        });
     br_ssl_engine_set_x509(&tls->eng, &easy->verifier->vtable);
     br_ssl_engine_set_versions(&tls->eng, BR_TLS12, BR_TLS12);

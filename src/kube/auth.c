@@ -92,11 +92,6 @@ void kube_wipe(void *memory, size_t bytes)
     }
 }
 
-static int64_t wall_s(void)
-{
-    return os_wall_ms() / 1000;
-}
-
 static struct generation *current(const struct kube_auth *auth)
 {
     return &auth->files->generations[auth->files->current];
@@ -344,7 +339,8 @@ static void clear_generation(struct kube_auth *auth, struct loading *l)
         tls_identity_wipe(&l->to->identity);
     }
     kube_wipe(l->to->token, sizeof l->to->token);
-    *l->to = (struct generation){.trust = {.verifiers = &auth->files->verifiers, .wall_s = wall_s}};
+    *l->to =
+        (struct generation){.trust = {.verifiers = &auth->files->verifiers, .wall_s = os_wall_s}};
     kube_wipe(room + TRUST_BYTES, IDENTITY_BYTES);
     arena_init(&l->trust_room, room, TRUST_BYTES);
     arena_init(&l->identity_room, room + TRUST_BYTES, IDENTITY_BYTES);
@@ -401,7 +397,7 @@ static enum err load(struct kube_auth *auth, char why[static KUBE_AUTH_WHY_BYTES
 
 static void check_certificate(struct kube_auth *auth)
 {
-    int64_t now_s = wall_s();
+    int64_t now_s = os_wall_s();
     int64_t ends_s = auth->cert_ends_unix_s;
     if (ends_s == 0 || ends_s - now_s > KUBE_AUTH_WARN_S ||
         now_s - auth->warned_at_unix_s < WARN_EACH_S) {

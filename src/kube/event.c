@@ -365,7 +365,7 @@ static bool count_again(struct entry *entry, const struct kube_event *event)
 {
     if (!entry->is_named) {
         entry->count += entry->count < UINT32_MAX / 2;
-        entry->last_unix_s = os_wall_ms() / 1000;
+        entry->last_unix_s = os_wall_s();
         return true;
     }
     if (event->count <= entry->count) {
@@ -397,7 +397,7 @@ static bool fill_entry(struct kube_events *events, struct entry *entry,
     entry->kind = event->kind;
     entry->is_warning = event->is_warning;
     entry->count = 1;
-    entry->first_unix_s = entry->last_unix_s = os_wall_ms() / 1000;
+    entry->first_unix_s = entry->last_unix_s = os_wall_s();
     entry->waits_since_ms = events->loop->now_ms;
     entry->is_named = !str_is_empty(event->own_name);
     if (entry->is_named) {

@@ -28,3 +28,8 @@ int64_t os_wall_ms(void)
     struct timespec now = read_clock(CLOCK_REALTIME);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+int64_t os_wall_s(void)
+{
+    return os_wall_ms() / 1000;
+}

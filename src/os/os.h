@@ -12,6 +12,7 @@
 msec os_now_ms(void);
 uint64_t os_now_us(void);
 int64_t os_wall_ms(void); /* since 1970, UTC */
+int64_t os_wall_s(void);
 
 /* entropy.c: getrandom(), or /dev/urandom on kernels before 3.17; never fails (CHECKs: without
  * entropy there is no TLS). */

@@ -29,6 +29,11 @@ int64_t os_wall_ms(void)
     return fake_wall_ms;
 }
 
+int64_t os_wall_s(void)
+{
+    return os_wall_ms() / 1000;
+}
+
 static inline void fake_clock_skip(msec ms)
 {
     fake_now_ms += ms;
