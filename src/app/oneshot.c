@@ -1,11 +1,11 @@
 /* see oneshot.h */
 #include "app/oneshot.h"
 
+#include "app/connect.h"
 #include "os/os.h"
 
 #define ARENA_BYTES (4 * 1024 * 1024) /* a node or 50 pods, and their JSON */
 #define TIMERS 64
-#define ANCHORS_BYTES (256 * 1024) /* as WIRE_ANCHORS_BYTES */
 
 /* Everything that is carved: run twice, first to add up. */
 static enum err plan(struct oneshot *oneshot, const struct config *config, bool is_real)
@@ -28,8 +28,8 @@ static enum err plan(struct oneshot *oneshot, const struct config *config, bool 
     struct region *region = &oneshot->region;
     void *memory = region_carve(region, "event arena", 1, ARENA_BYTES);
     arena_init(&oneshot->arena, memory, is_real ? ARENA_BYTES : 0);
-    memory = region_carve(region, "cloud CA anchors", 1, ANCHORS_BYTES);
-    arena_init(&oneshot->anchors_memory, memory, is_real ? ANCHORS_BYTES : 0);
+    memory = region_carve(region, "cloud CA anchors", 1, CONNECT_ANCHORS_BYTES);
+    arena_init(&oneshot->anchors_memory, memory, is_real ? CONNECT_ANCHORS_BYTES : 0);
     if (is_real) {
         enum err err = loop_init(&oneshot->loop, region, TIMERS);
         if (err != ERR_OK) {
@@ -59,48 +59,17 @@ enum err oneshot_init(struct oneshot *oneshot, const struct config *config)
 
 enum err oneshot_load_kube(struct oneshot *oneshot, const struct config *config)
 {
-    const struct kube_auth_config auth = {.kubeconfig = config->kubeconfig,
-                                          .context = config->kube_context,
-                                          .service_host = config->kubernetes_service_host,
-                                          .service_port = (uint16_t)config->kubernetes_service_port,
-                                          .agent = S("ecilet/" ECILET_VERSION)};
-    return kube_auth_load(&oneshot->auth, &auth);
-}
-
-static enum err load_anchors(struct oneshot *oneshot, const struct config *config, struct buf *why)
-{
-    struct buf pem;
-    size_t mark = arena_mark(&oneshot->arena), room;
-    if (str_is_empty(config->eci_ca_file)) {
-        return ERR_OK;
-    }
-    char *memory = arena_rest(&oneshot->arena, &room);
-    buf_init(&pem, memory, room);
-    enum err err = os_file_read(config->eci_ca_file.ptr, &pem);
-    if (err != ERR_OK) {
-        buf_put_fmt(why, "ECI_CA_FILE %s: %s", config->eci_ca_file.ptr,
-                    err == ERR_TOO_BIG ? err_text(err) : os_errno_text());
-    } else {
-        err = x509_anchors_load(&oneshot->anchors, buf_str(&pem), &oneshot->anchors_memory);
-        if (err != ERR_OK) {
-            buf_put_fmt(why, "ECI_CA_FILE %s: no usable certificate authority in it: %s",
-                        config->eci_ca_file.ptr, err_text(err));
-        }
-    }
-    arena_rewind(&oneshot->arena, mark);
-    return err;
+    return connect_kube(&oneshot->auth, config);
 }
 
 enum err oneshot_load_cloud(struct oneshot *oneshot, const struct config *config, struct buf *why)
 {
-    const struct config_secrets *secrets = config->secrets;
-    enum err err = load_anchors(oneshot, config, why);
+    enum err err =
+        connect_trust(&oneshot->anchors, &oneshot->anchors_memory, &oneshot->arena, config, why);
     if (err != ERR_OK) {
         return err;
     }
-    err = eci_client_set_keys(&oneshot->cloud, config_secret_str(&secrets->eci_access_key),
-                              config_secret_str(&secrets->eci_secret_key),
-                              config_secret_str(&secrets->eci_security_token));
+    err = connect_keys(&oneshot->cloud, config);
     if (err != ERR_OK) {
         buf_put_fmt(why, "the keys cannot be used: %s", err_text(err));
     }

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "app/connect.h"
 #include "base/check.h"
 #include "data/group_read.h"
 #include "os/crash.h"
@@ -186,8 +187,8 @@ static void spec_config_of(struct wire *wire)
 static enum err cloud_init(struct wire *wire, struct region *region, bool is_real)
 {
     const struct config *config = wire->config;
-    void *memory = region_carve(region, "cloud CA anchors", 1, WIRE_ANCHORS_BYTES);
-    arena_init(&wire->anchors_memory, memory, is_real ? WIRE_ANCHORS_BYTES : 0);
+    void *memory = region_carve(region, "cloud CA anchors", 1, CONNECT_ANCHORS_BYTES);
+    arena_init(&wire->anchors_memory, memory, is_real ? CONNECT_ANCHORS_BYTES : 0);
     const struct eci_call_config cloud = {
         .endpoint = config->eci_endpoint,
         .region_id = config->eci_region,
@@ -247,41 +248,6 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     return cloud_init(wire, region, is_real);
 }
 
-/* The CA bundle for the cloud: read into the arena once, only its anchors stay. */
-static enum err load_trust(struct wire *wire, struct buf *why)
-{
-    const struct config *config = wire->config;
-    if (str_is_empty(config->eci_ca_file)) {
-        return ERR_OK;
-    }
-    size_t mark = arena_mark(wire->arena);
-    size_t room;
-    char *memory = arena_rest(wire->arena, &room);
-    struct buf pem;
-    buf_init(&pem, memory, room);
-    enum err err = os_file_read(config->eci_ca_file.ptr, &pem);
-    if (err != ERR_OK) {
-        buf_put_fmt(why, "ECI_CA_FILE %s: %s", config->eci_ca_file.ptr,
-                    err == ERR_TOO_BIG ? err_text(err) : os_errno_text());
-    } else {
-        err = x509_anchors_load(&wire->anchors, buf_str(&pem), &wire->anchors_memory);
-        if (err != ERR_OK) {
-            buf_put_fmt(why, "ECI_CA_FILE %s: no usable certificate authority in it: %s",
-                        config->eci_ca_file.ptr, err_text(err));
-        }
-    }
-    arena_rewind(wire->arena, mark);
-    return err;
-}
-
-static enum err set_keys(struct wire *wire)
-{
-    const struct config_secrets *secrets = wire->config->secrets;
-    return eci_client_set_keys(&wire->cloud, config_secret_str(&secrets->eci_access_key),
-                               config_secret_str(&secrets->eci_secret_key),
-                               config_secret_str(&secrets->eci_security_token));
-}
-
 /* VKUBELET_POD_IP, or what the kernel would use to talk to the API server. A server known by name
  * only would have to be resolved first: then the operator must say it. */
 static void find_address(struct wire *wire)
@@ -306,12 +272,7 @@ static void find_address(struct wire *wire)
 enum err wire_start(struct wire *wire, struct buf *why)
 {
     const struct config *config = wire->config;
-    const struct kube_auth_config auth = {.kubeconfig = config->kubeconfig,
-                                          .context = config->kube_context,
-                                          .service_host = config->kubernetes_service_host,
-                                          .service_port = (uint16_t)config->kubernetes_service_port,
-                                          .agent = S("ecilet/" ECILET_VERSION)};
-    enum err err = kube_auth_load(&wire->auth, &auth);
+    enum err err = connect_kube(&wire->auth, config);
     if (err != ERR_OK) {
         buf_put_text(why, wire->auth.why);
         return err;
@@ -320,12 +281,12 @@ enum err wire_start(struct wire *wire, struct buf *why)
         log_line(LOG_WARN, "kube", "%s", wire->auth.why);
     }
     find_address(wire);
-    err = load_trust(wire, why);
+    err = connect_trust(&wire->anchors, &wire->anchors_memory, wire->arena, config, why);
     if (err != ERR_OK) {
         return err;
     }
     streams_start(wire);
-    err = set_keys(wire);
+    err = connect_keys(&wire->cloud, wire->config);
     if (err != ERR_OK) {
         buf_put_fmt(why, "ECI_ACCESS_KEY/ECI_SECRET_KEY: %s", err_text(err));
         return err;
@@ -346,7 +307,7 @@ enum err wire_start(struct wire *wire, struct buf *why)
 
 void wire_reload(struct wire *wire)
 {
-    if (set_keys(wire) != ERR_OK) {
+    if (connect_keys(&wire->cloud, wire->config) != ERR_OK) {
         log_line(LOG_WARN, "config", "the new cloud keys cannot be used; keeping the old ones");
     }
     if (kube_auth_reload(&wire->auth)) {

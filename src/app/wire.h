@@ -39,7 +39,6 @@
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
 #define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
 #define WIRE_POD_BYTES_MAX (320 * 1024) /* ... this much. Larger pods are refused with an event */
-#define WIRE_ANCHORS_BYTES (256 * 1024) /* 72 KB for Debian's 144 roots; more: refused at start */
 #define WIRE_YOUNG_MS 60000 /* a created group may be invisible so long (eci-api A-24) */
 #define WIRE_SMALL_SPARE \
     32                    /* request slots beside the brain's: events, node. Full: dropped, later */

@@ -419,6 +419,14 @@ static uint32_t newest_attempt(const struct brain *brain, const struct pod *pod)
     return group != NULL ? group->attempt : without;
 }
 
+static void object_is_there(struct brain *brain, struct pod *pod)
+{
+    if (pod->object != OBJECT_SEEN) {
+        brain->brake_is_stale = true;
+        pod->object = OBJECT_SEEN;
+    }
+}
+
 enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec now_ms, handle *out)
 {
     if (!news_fit(news)) {
@@ -439,10 +447,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     if (!pod->was_seen) {
         pod_introduce(brain, pod, news, now_ms);
     }
-    if (pod->object != OBJECT_SEEN) {
-        brain->brake_is_stale = true;
-        pod->object = OBJECT_SEEN;
-    }
+    object_is_there(brain, pod);
     if (news->instance_attempt >
         newest_attempt(brain, pod)) { /* another gateway went on without us */
         believe_note(brain, news, now_ms);
@@ -489,10 +494,7 @@ enum err brain_pod_aside(struct brain *brain, const struct pod_news *news, const
     if (pod->object == OBJECT_GONE) {
         return ERR_OK;
     }
-    if (pod->object != OBJECT_SEEN) {
-        brain->brake_is_stale = true;
-        pod->object = OBJECT_SEEN;
-    }
+    object_is_there(brain, pod);
     phase_seen(pod, news->phase, now_ms);
     if (news->is_leaving) {
         leaving_seen(brain, pod, now_ms);

@@ -103,13 +103,37 @@ static bool is_worse(const struct worth *a, const struct worth *b)
     return a->useless != b->useless ? a->useless > b->useless : a->since_ms < b->since_ms;
 }
 
-/* Closes one of the largest crowd. Those that may yet bring a request are spared, unless the
- * newcomer's own crowd is smaller even with it. host: the newcomer's, NULL when it has no
- * connection yet; only_own: only of that one. */
+/* The worst so far. */
+struct choice {
+    struct http_conn *conn;
+    struct worth worth;
+};
+
+/* Those that may yet bring what they came for are spared, unless the newcomer's own crowd is
+ * smaller even with it. */
+static void consider(struct choice *worst, struct http_conn *conn, const struct worth *worth,
+                     uint32_t own)
+{
+    bool may_go = worth->useless > 0 || worth->crowd > own + 1;
+    if (may_go && (worst->conn == NULL || is_worse(worth, &worst->worth))) {
+        *worst = (struct choice){conn, *worth};
+    }
+}
+
+static bool close_worst(struct http_server *server, const struct choice *worst)
+{
+    if (worst->conn != NULL) {
+        server->counters.evicted++;
+        conn_close(worst->conn, true);
+    }
+    return worst->conn != NULL;
+}
+
+/* Closes one of the largest crowd. host: the newcomer's, NULL when it has no connection yet;
+ * only_own: only of that one. */
 static bool evict_one(struct http_server *server, const struct http_host *host, bool only_own)
 {
-    struct http_conn *victim = NULL;
-    struct worth worst = {.crowd = 0};
+    struct choice worst = {.conn = NULL};
     uint32_t own = host != NULL ? host->crowd : 0;
 
     for (uint32_t i = 0; i < server->config.conns_max; i++) {
@@ -119,17 +143,9 @@ static bool evict_one(struct http_server *server, const struct http_host *host, 
         }
         const struct worth worth = {
             .crowd = conn->host->crowd, .useless = uselessness(conn), .since_ms = conn->since_ms};
-        bool may_go = worth.useless > 0 || worth.crowd > own + 1;
-        if (may_go && (victim == NULL || is_worse(&worth, &worst))) {
-            victim = conn;
-            worst = worth;
-        }
+        consider(&worst, conn, &worth, own);
     }
-    if (victim != NULL) {
-        server->counters.evicted++;
-        conn_close(victim, true);
-    }
-    return victim != NULL;
+    return close_worst(server, &worst);
 }
 
 bool server_make_room(struct http_server *server, const struct sock_addr *peer)
@@ -161,8 +177,7 @@ static uint32_t bodies_of(const struct http_server *server, const struct http_ho
 /* Closes one whose body is still coming: of who has most of them, or who takes long. */
 bool server_free_body(struct http_server *server, const struct http_host *host)
 {
-    struct http_conn *victim = NULL;
-    struct worth worst = {.crowd = 0};
+    struct choice worst = {.conn = NULL};
     uint32_t own = bodies_of(server, host);
 
     for (uint32_t i = 0; i < server->config.conns_max; i++) {
@@ -173,17 +188,9 @@ bool server_free_body(struct http_server *server, const struct http_host *host)
         const struct worth worth = {.crowd = bodies_of(server, conn->host),
                                     .useless = uselessness(conn),
                                     .since_ms = conn->since_ms};
-        bool may_go = worth.useless > 0 || worth.crowd > own + 1;
-        if (may_go && (victim == NULL || is_worse(&worth, &worst))) {
-            victim = conn;
-            worst = worth;
-        }
+        consider(&worst, conn, &worth, own);
     }
-    if (victim != NULL) {
-        server->counters.evicted++;
-        conn_close(victim, true);
-    }
-    return victim != NULL;
+    return close_worst(server, &worst);
 }
 
 /* ---- whose handshake is next ----------------------------------------------------------------- */
