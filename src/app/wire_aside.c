@@ -113,7 +113,7 @@ enum err aside_pod_seen(struct wire *wire, json object, const struct kube_meta *
     };
     enum err err = brain_pod_aside(&wire->brain, &news, ASIDE_TEXT, wire_now_ms(wire));
     bool is_told = json_text_is(json_get(status, "reason"), ASIDE_REASON);
-    if (err == ERR_OK && !is_told && !pod_phase_is_terminal(news.phase)) {
+    if (err == ERR_OK && !is_told && !pod_phase_is_terminal(news.phase) && leader_may_act(wire)) {
         write_reason(wire, meta);
     }
     return err;
