@@ -7,7 +7,9 @@
 
 #define RECOVERING_MS 60000 /* a crash so soon after the start is one during recovery */
 #define REQUEST_MS 5000     /* a request's time-out, and up to delay_max more */
-#define LATE_MAX_MS 25000   /* a late request arrives so long after its time-out at most */
+#define ORPHAN_MAX_MS \
+    60000 /* a status of a process that died at once is on its way so long at most */
+#define LATE_MAX_MS 25000 /* a late request arrives so long after its time-out at most */
 
 uint32_t agent_number(const struct world *world, const struct world_agent *agent)
 {
@@ -173,6 +175,9 @@ static struct world_step *launch(struct world *world, struct world_agent *agent,
         return NULL;
     }
     msec delay_ms = world_delay(world);
+    if (dies && effect->kind == EFFECT_PATCH) { /* whatever lies between may hold it */
+        delay_ms += world_up_to(world, ORPHAN_MAX_MS);
+    }
     /* The API server drops what its caller does not wait for; a gateway of the cloud may not. */
     const struct world_step sent = {.effect = *effect, .is_second = is_second};
     bool is_late = step_is_cloud(&sent) && world_chance(world, world->options.late);

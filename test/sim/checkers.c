@@ -105,7 +105,13 @@ void check_status(struct world *world, const struct world_pod *pod, enum pod_pha
         world_broken(world, "I5: a phase went back: pod %s from %s to %s", pod->uid,
                      pod_phase_name(before), pod_phase_name(phase));
     }
-    world->pods[pod - world->pods].has_ended |= pod_phase_is_terminal(phase);
+    struct world_pod *own = &world->pods[pod - world->pods];
+    own->has_ended |= pod_phase_is_terminal(phase);
+    if (pod_phase_is_terminal(phase)) {
+        own->hidden_ms = 0;
+    } else if (pod_phase_is_terminal(before)) {
+        own->hidden_ms = world->now_ms;
+    }
     bool was_deleted = is_split(world) && pod->object.is_leaving; /* by the other one */
     if (pod_phase_is_terminal(phase) && !pod->cause_seen && !was_deleted) {
         world_broken(world, "I4: pod %s became %s without a cause", pod->uid,
@@ -133,7 +139,13 @@ void check_aside(struct world *world, const struct world_agent *agent, const str
     }
 }
 
-/* I12: whoever waits has been told why, if its process could tell. */
+static bool is_lasting(const struct world *world, msec since_ms)
+{
+    return since_ms != 0 && since_ms + EXPLAINED_MS < world->now_ms;
+}
+
+/* I12: whoever waits has been told why, if its process could tell; I5: and an end over which an
+ * older status was written is shown again. */
 void check_explained(struct world *world)
 {
     const struct world_agent *agent = &world->agents[0];
@@ -146,14 +158,20 @@ void check_explained(struct world *world)
     }
     for (uint32_t i = 0; i < world->pods_count; i++) {
         const struct world_pod *pod = &world->pods[i];
-        bool waits = pod->object.exists && !pod->object.is_leaving &&
-                     pod->object.phase == POD_PHASE_PENDING && pod->told_ms == 0 &&
+        bool stays = pod->object.exists && !pod->object.is_leaving;
+        bool waits = stays && pod->object.phase == POD_PHASE_PENDING && pod->told_ms == 0 &&
                      pod->created_ms + EXPLAINED_MS < world->now_ms;
+        bool is_hidden = stays && is_lasting(world, pod->hidden_ms);
         /* One that a full pool turns away is told by others. */
-        const struct pod *known = waits ? brain_find_pod(agent->brain, str_of(pod->uid)) : NULL;
-        if (known != NULL && known->seen_at_ms + EXPLAINED_MS < agent_now(world, agent)) {
+        const struct pod *known =
+            waits || is_hidden ? brain_find_pod(agent->brain, str_of(pod->uid)) : NULL;
+        bool is_old = known != NULL && known->seen_at_ms + EXPLAINED_MS < agent_now(world, agent);
+        if (is_old && waits) {
             world_broken(world, "I12: pod %s waits and nobody was told why (%s)", pod->uid,
                          brain_pod_why(known));
+        } else if (is_old && is_hidden) {
+            world_broken(world, "I5: pod %s has ended, and an older status stands there (%s)",
+                         pod->uid, brain_pod_why(known));
         }
     }
 }

@@ -125,6 +125,7 @@ struct world_pod {
     uint64_t writer; /* which life of which process wrote its status last; 0 = none */
     msec created_ms;
     msec told_ms;          /* an event or a status said something about it; 0 = never */
+    msec hidden_ms;        /* an older status was written over its end then; 0: none stands there */
     uint32_t newest_group; /* slot + 1; then by world_group.before */
 };
 
