@@ -507,8 +507,10 @@ class LifeTest(InsideTest):
                 self.assertTrue(one["imageID"])
                 self.assertTrue(one["ready"] and one["started"])
                 self.assertEqual(one["lastState"], {})
-        # Nothing changes, nothing is written.
-        before = self.pod("sure")["metadata"]["resourceVersion"]
+        # Once the annotations are there too, nothing changes, and nothing is written.
+        told = "k8s.aliyun.com/eci-instance-spec"
+        found = self.wait_pod("sure", lambda p: told in p["metadata"]["annotations"], 60, "has its annotations")
+        before = found["metadata"]["resourceVersion"]
         time.sleep(3)
         self.assertEqual(self.pod("sure")["metadata"]["resourceVersion"], before)
 
