@@ -149,6 +149,12 @@ build/obj/$(1)/%.a:
 endef
 $(foreach variant,$(variants),$(eval $(call variant_rules,$(variant))))
 
+# What only the tests include is installed before the first of them is compiled.
+cmocka_h := /usr/include/cmocka.h
+$(foreach variant,$(variants),$(call objects,$(variant),$(unit_src) $(lib_src))): | $(cmocka_h)
+$(cmocka_h):
+	@scripts/install-tools.sh test
+
 # Objects are kept: make would call them intermediate.
 .SECONDARY:
 
