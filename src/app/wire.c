@@ -128,6 +128,12 @@ void wire_job_give(struct wire_job *job)
     pool_give(&job->wire->jobs, wire_job_handle(job));
 }
 
+void wire_job_undo(struct wire_job *job)
+{
+    brain_undo(&job->wire->brain, &job->effect, wire_now_ms(job->wire));
+    wire_job_give(job);
+}
+
 msec wire_now_ms(const struct wire *wire)
 {
     return wire->loop->now_ms;

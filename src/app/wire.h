@@ -4,8 +4,8 @@
  * This is the main path of the program. One turn (wire_turn): the loop's handlers have collected
  * facts; now every effect that the brain wants and its budgets allow is performed. wire.c holds the
  * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses),
- * wire_cloud.c the cloud's side, wire_node.c our node and its lease, wire_leader.c who acts when
- * there are several gateways.
+ * wire_cloud.c the cloud's side, wire_create.c how an instance is asked for there, wire_node.c our
+ * node and its lease, wire_leader.c who acts when there are several gateways.
  *
  * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs
  * as calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
@@ -213,6 +213,8 @@ void wire_report(struct wire *wire);
 /* A job for this effect, or NULL: then the effect has been given back to the brain. */
 struct wire_job *wire_job_take(struct wire *wire, const struct effect *effect);
 void wire_job_give(struct wire_job *job);
+/* Its call could not even be started: the effect goes back to the brain, as if never taken. */
+void wire_job_undo(struct wire_job *job);
 handle wire_job_handle(const struct wire_job *job);
 struct wire_job *wire_job_at(struct wire *wire, handle h);
 /* Notes for the last words whose work is done from here to crash_leave(); doing is static. */
@@ -251,6 +253,14 @@ void cloud_delete(struct wire *wire, const struct effect *effect);
 void cloud_read(struct wire *wire, const struct effect *effect);
 void cloud_read_detail(struct wire *wire, const struct effect *effect);
 void cloud_poll(struct wire *wire, const struct effect *effect);
+/* Whether the cloud answers at all: every reply says something about that. */
+void cloud_note_reach(struct wire *wire, enum err err, const struct eci_reply *reply);
+/* A call for this job; on_done gets it back as reply->subject. Errors: ERR_FULL when this gateway
+ * may not act any more; as eci_call_start(). */
+MUST_USE enum err cloud_start(struct wire *wire, struct wire_job *job, enum eci_action action,
+                              struct params *params, eci_call_done *on_done);
+/* One more part of a hash of many. */
+uint64_t cloud_mix(uint64_t hash, uint64_t value);
 
 void kubelet_init(struct wire *wire, struct region *region);
 void kubelet_start(struct wire *wire);

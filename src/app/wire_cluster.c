@@ -269,13 +269,6 @@ enum err cluster_read_pod(struct wire *wire, struct wire_job *job, kube_call_don
     return kube_call_send(&wire->calls, &request, NULL);
 }
 
-/* A job whose first step could not even be started. */
-static void give_up(struct wire *wire, struct wire_job *job)
-{
-    brain_undo(&wire->brain, &job->effect, wire_now_ms(wire));
-    wire_job_give(job);
-}
-
 enum err cluster_pod_read(struct wire *wire, const struct pod *pod, const struct kube_reply *reply,
                           json *object)
 {
@@ -313,7 +306,7 @@ void cluster_prove(struct wire *wire, const struct effect *effect)
 {
     struct wire_job *job = wire_job_take(wire, effect);
     if (job != NULL && cluster_read_pod(wire, job, on_proof) != ERR_OK) {
-        give_up(wire, job);
+        wire_job_undo(job);
     }
 }
 
@@ -360,7 +353,7 @@ void cluster_finish(struct wire *wire, const struct effect *effect)
         .about = wire_job_handle(job),
     };
     if (kube_call_send(&wire->calls, &request, NULL) != ERR_OK) {
-        give_up(wire, job);
+        wire_job_undo(job);
     }
 }
 
@@ -475,7 +468,7 @@ static void report(struct wire *wire, struct group *group, const struct pod_stat
     job->is_init = is_init;
     err = send_status(wire, job, status, row);
     if (err != ERR_OK) {
-        give_up(wire, job);
+        wire_job_undo(job);
         brain_report_failed(&wire->brain, group, err, now_ms);
     }
 }
@@ -628,6 +621,6 @@ void cluster_say(struct wire *wire, const struct effect *effect)
         return;
     }
     if (cluster_read_pod(wire, job, on_pod_for_say) != ERR_OK) {
-        give_up(wire, job);
+        wire_job_undo(job);
     }
 }

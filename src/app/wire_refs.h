@@ -29,8 +29,8 @@ MUST_USE enum err refs_start(struct wire *wire, struct wire_job *job, json objec
 /* Leaves a job's room; a job without one is fine. */
 void refs_give(struct wire *wire, handle room);
 
-/* wire_cloud.c: everything is there, or it is known why not. Called with err other than ERR_OK when
- * reading could not go on (as from refs_start); refs and object are then not valid. */
+/* wire_create.c: everything is there, or it is known why not. Called with err other than ERR_OK
+ * when reading could not go on (as from refs_start); refs and object are then not valid. */
 void refs_done(struct wire *wire, struct wire_job *job, enum err err, json object,
                const struct spec_refs *refs);
 
