@@ -3,9 +3,9 @@
  *
  * This is the main path of the program. One turn (wire_turn): the loop's handlers have collected
  * facts; now every effect that the brain wants and its budgets allow is performed. wire.c holds the
- * turn and the table of effects; wire_cluster.c the API server's side (pods, statuses),
- * wire_cloud.c the cloud's side, wire_create.c how an instance is asked for there, wire_node.c our
- * node and its lease, wire_leader.c who acts when there are several gateways.
+ * turn and the table of effects; wire_pods.c how pods become facts, wire_cluster.c what is written
+ * about them; wire_cloud.c the cloud's side, wire_create.c how an instance is asked for there;
+ * wire_node.c our node and its lease, wire_leader.c who acts when there are several gateways.
  *
  * What a call still needs to know when its reply comes sits in a job slot; there are as many jobs
  * as calls that may be in flight, so a missing slot only means "again soon" (brain_undo).
@@ -233,20 +233,25 @@ MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
 /* What the reply to such a read says about its pod: see kube_read_one(). */
 MUST_USE enum err cluster_pod_read(struct wire *wire, const struct pod *pod,
                                    const struct kube_reply *reply, json *object);
-/* Tells the brain what the pod's annotations want done when no instance can be had. */
-void cluster_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec);
 /* wire_aside.c. Did the process die on this pod, and has it not changed since? */
 bool aside_is_wanted(json object, str uid);
 /* Then the brain is told so, and nothing else of it is looked at. */
 MUST_USE enum err aside_pod_seen(struct wire *wire, json object, const struct kube_meta *meta,
                                  struct arena *arena);
-/* Gives a pod object to the brain as facts. */
-MUST_USE enum err cluster_pod_seen(struct wire *wire, json object, struct arena *arena);
 /* Whether this row is news; if so it is translated and written. */
 void cluster_report_row(struct wire *wire, struct group *group, const struct eci_status_row *row,
                         uint64_t row_hash);
 void cluster_report_init(struct wire *wire, struct group *group, const struct eci_group_row *row);
 void cluster_post_events(struct wire *wire);
+
+/* wire_pods.c */
+void pods_init(struct wire *wire, struct region *region);
+/* Gives a pod object to the brain as facts. */
+MUST_USE enum err pods_seen(struct wire *wire, json object, struct arena *arena);
+/* Tells the brain what the pod's annotations want done when no instance can be had. */
+void pods_policy(struct wire *wire, handle pod, json object, const struct spec_config *spec);
+/* Does this pod run on this node? */
+bool pods_is_ours(const struct wire *wire, json object, struct arena *arena);
 
 void cloud_create(struct wire *wire, const struct effect *effect);
 void cloud_delete(struct wire *wire, const struct effect *effect);

@@ -141,7 +141,7 @@ static void translate(struct wire *wire, struct wire_job *job, json object,
         err = params_init(&params, wire->arena);
     }
     if (err == ERR_OK) {
-        cluster_policy(wire, job->effect.pod, object, &spec);
+        pods_policy(wire, job->effect.pod, object, &spec);
         err = pod_json_to_eci(object, refs, &spec, pod->attempt, &params, NULL, &verdict);
     }
     if (err == ERR_OK) {
@@ -223,7 +223,7 @@ static void on_pod_for_create(void *owner, const struct kube_reply *reply)
         create_done(wire, job, CREATE_LATER, err, STR_NONE, S("the pod object cannot be read"));
     } else if (!wants_group(wire, object, wire->arena)) {
         create_done(wire, job, CREATE_POD_CHANGED, ERR_OK, STR_NONE, STR_NONE);
-        err = cluster_pod_seen(wire, object, wire->arena);
+        err = pods_seen(wire, object, wire->arena);
         if (err != ERR_OK) {
             log_line(LOG_WARN, "pods", "a changed pod could not be taken: %s", err_text(err));
         }
