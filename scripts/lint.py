@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Style rules of the tree that can be read off its text; one line per finding, exit 1 if any.
 
-Include direction, banned functions, unique file names, opening comments, braces, line and function
-length, unfinished marks, and nothing that belongs to one machine only. A function that is one long
+Include direction, banned functions, unique file names, opening comments, braces, the length of
+lines, functions and (of the product) files, unfinished marks, and nothing that belongs to one
+machine only. A function that is one long
 table or flat switch says so with the comment in LONG_MARK in or right above it.
 """
 import glob
@@ -12,6 +13,7 @@ import sys
 
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 80
+FILE_LINES_MAX = 599  # of the product; a test's cases may be many
 LONG_MARK = "/* lint: long table */"
 
 # Who may include whom. Everyone may include limits.h.
@@ -159,6 +161,8 @@ def check_c(path, text):
         check_functions(path, lines)
     if not is_product:
         return
+    if len(lines) - 1 > FILE_LINES_MAX:
+        report(path, 1, f"file of {len(lines) - 1} lines, more than {FILE_LINES_MAX}: split it along a seam")
     check_includes(path, text)
     for match in BANNED.finditer(code):
         report(path, line_of(code, match.start()), f"{match.group(1)}() is banned")
