@@ -80,7 +80,6 @@ const struct config_key *config_key_nearest(str key);
 /* May be given as KEY_FILE: texts and secrets. */
 bool config_key_has_file_form(const struct config_key *row);
 
-const char *config_type_text(enum config_type type); /* "number" */
 size_t config_type_field_bytes(enum config_type type);
 const char *config_group_title(enum config_group group); /* "The cloud" */
 

@@ -291,30 +291,23 @@ static bool same_list(const void *a, const void *b)
 }
 
 static const struct {
-    const char *name;
     size_t field_bytes;
     enum err (*set)(const struct job *job);
     bool (*same)(const void *a, const void *b);
 } types[CONFIG_TYPE_COUNT] = {
-    [CONFIG_TEXT] = {"text", sizeof(str), set_text, same_text},
-    [CONFIG_SECRET] = {"secret", sizeof(struct config_secret), set_secret, same_secret},
-    [CONFIG_BOOL] = {"true or false", sizeof(bool), set_bool, same_bool},
-    [CONFIG_INTEGER] = {"number", sizeof(uint32_t), set_integer, same_u32},
-    [CONFIG_PORT] = {"port", sizeof(uint32_t), set_port, same_u32},
-    [CONFIG_BYTES] = {"bytes", sizeof(size_t), set_bytes, same_size},
-    [CONFIG_QUANTITY] = {"quantity", sizeof(str), set_quantity, same_text},
-    [CONFIG_WORD] = {"word", sizeof(uint32_t), set_word, same_u32},
-    [CONFIG_LIST] = {"list", sizeof(struct config_list), set_list, same_list},
-    [CONFIG_PATH] = {"path", sizeof(str), set_path, same_text},
-    [CONFIG_URL] = {"URL", sizeof(str), set_url, same_text},
-    [CONFIG_ADDRESS] = {"address", sizeof(str), set_address, same_text},
+    [CONFIG_TEXT] = {sizeof(str), set_text, same_text},
+    [CONFIG_SECRET] = {sizeof(struct config_secret), set_secret, same_secret},
+    [CONFIG_BOOL] = {sizeof(bool), set_bool, same_bool},
+    [CONFIG_INTEGER] = {sizeof(uint32_t), set_integer, same_u32},
+    [CONFIG_PORT] = {sizeof(uint32_t), set_port, same_u32},
+    [CONFIG_BYTES] = {sizeof(size_t), set_bytes, same_size},
+    [CONFIG_QUANTITY] = {sizeof(str), set_quantity, same_text},
+    [CONFIG_WORD] = {sizeof(uint32_t), set_word, same_u32},
+    [CONFIG_LIST] = {sizeof(struct config_list), set_list, same_list},
+    [CONFIG_PATH] = {sizeof(str), set_path, same_text},
+    [CONFIG_URL] = {sizeof(str), set_url, same_text},
+    [CONFIG_ADDRESS] = {sizeof(str), set_address, same_text},
 };
-
-const char *config_type_text(enum config_type type)
-{
-    CHECK(type < CONFIG_TYPE_COUNT);
-    return types[type].name;
-}
 
 size_t config_type_field_bytes(enum config_type type)
 {

@@ -89,7 +89,6 @@ struct wire_node {
     bool was_listed;    /* the list under way has shown it */
     bool is_unreadable; /* ... but it could not be read: whose it is stays unknown */
     enum err lease_err; /* of the newest try */
-    bool has_heartbeat; /* the lease was started */
     bool is_registered; /* written at least once since the start: the log has said so */
     uint32_t failures;
 };

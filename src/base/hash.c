@@ -25,24 +25,14 @@ void hash_sha256_hex(char out[static 2 * HASH_SHA256_BYTES + 1], str data)
     out[hex.bytes] = '\0';
 }
 
-static void hmac(const br_hash_class *digest, void *out, str key, str data)
+void hash_hmac_sha1(uint8_t out[static HASH_SHA1_BYTES], str key, str data)
 {
     br_hmac_key_context key_state;
     br_hmac_context state;
-    br_hmac_key_init(&key_state, digest, key.ptr, key.bytes);
+    br_hmac_key_init(&key_state, &br_sha1_vtable, key.ptr, key.bytes);
     br_hmac_init(&state, &key_state, 0);
     br_hmac_update(&state, data.ptr, data.bytes);
     (void)br_hmac_out(&state, out);
-}
-
-void hash_hmac_sha1(uint8_t out[static HASH_SHA1_BYTES], str key, str data)
-{
-    hmac(&br_sha1_vtable, out, key, data);
-}
-
-void hash_hmac_sha256(uint8_t out[static HASH_SHA256_BYTES], str key, str data)
-{
-    hmac(&br_sha256_vtable, out, key, data);
 }
 
 bool hash_same(const void *a, const void *b, size_t bytes)

@@ -67,12 +67,6 @@ static inline bool eci_status_is_live(enum eci_status status)
     return !eci_status_is_terminal(status);
 }
 
-/* On its way up: not running yet, and nobody has given up. */
-static inline bool eci_status_is_starting(enum eci_status status)
-{
-    return status == ECI_STATUS_SCHEDULING || status == ECI_STATUS_PENDING;
-}
-
 /* One container's state (eci-api 3.2). NONE: not sent, or an empty object. */
 enum eci_state_kind {
     ECI_STATE_NONE,

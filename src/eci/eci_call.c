@@ -12,7 +12,6 @@
 #define REPEAT_LEFT_MIN_MS 1000      /* a repetition with less time than this is not tried */
 #define CLOCK_STEP_MS 30000          /* a difference this large is a step, not noise */
 #define CLOCK_SMOOTHING 8            /* an eighth of each new difference is believed */
-#define HIDDEN_MESSAGE S("(not shown: it may quote the request)")
 
 struct eci_call {
     struct eci_client *client;

@@ -518,8 +518,3 @@ void eci_curl_stop(struct eci_curl *curl)
     curl_global_cleanup();
     curl->is_started = false;
 }
-
-const char *eci_curl_version(void)
-{
-    return curl_version();
-}

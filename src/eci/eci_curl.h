@@ -114,7 +114,4 @@ void eci_curl_cancel(struct eci_curl *curl, struct eci_curl_transfer *transfer);
  * is not in use. */
 void eci_curl_stop(struct eci_curl *curl);
 
-/* "libcurl/8.14.1 BearSSL zlib/1.2.13", static text. */
-const char *eci_curl_version(void);
-
 #endif

@@ -73,11 +73,6 @@ static bool size_has_room(const struct kube_call_size *size, enum kube_rank rank
     return max - size->pool.count > reserve;
 }
 
-bool kube_calls_has_room(const struct kube_calls *calls, enum kube_rank rank)
-{
-    return size_has_room(&calls->sizes[0], rank);
-}
-
 /* Everything the slot held may be secret: token, a Secret's data. Only what was used is touched. */
 static void slot_give(struct slot *slot)
 {

@@ -139,9 +139,6 @@ bool kube_is_absent(const struct kube_reply *reply, enum kube_kind kind, str nam
 MUST_USE enum err kube_read_one(const struct kube_reply *reply, enum kube_kind kind, str name,
                                 str uid, struct arena *arena, json *object);
 
-/* Would a small request of this rank get a slot now? */
-bool kube_calls_has_room(const struct kube_calls *calls, enum kube_rank rank);
-
 /* Cancels everything (end of the process). */
 void kube_calls_stop(struct kube_calls *calls);
 

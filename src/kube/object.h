@@ -127,9 +127,5 @@ struct kube_version {
 
 /* Errors: ERR_BAD_REPLY. */
 MUST_USE enum err kube_version_read(str body, struct arena *arena, struct kube_version *out);
-static inline bool kube_version_at_least(const struct kube_version *v, int32_t major, int32_t minor)
-{
-    return v->major > major || (v->major == major && v->minor >= minor);
-}
 
 #endif

@@ -285,11 +285,6 @@ static void on_conn_due(struct loop_timer *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-size_t http_conn_bytes(void)
-{
-    return sizeof(struct http_conn);
-}
-
 void http_conn_init(struct http_conn *conn, struct http_client *client)
 {
     conn->client = client;

@@ -170,8 +170,6 @@ void http_stream_taken(struct http_exchange *exchange, size_t bytes);
 /* As http_reply_put. Reading pauses while received bytes are not taken: that is the back-pressure.
  */
 size_t http_stream_put(struct http_exchange *exchange, str text);
-/* Room that a put would find now, in bytes; when it is scarce, on_room comes later. */
-size_t http_stream_room(struct http_exchange *exchange);
 /* What was put is sent, then the connection is closed. on_gone follows. */
 void http_stream_close(struct http_exchange *exchange);
 /* An upgraded stream may be silent so long (default HTTP_SERVER_STALL_MS only for writes; 0 = for

@@ -275,11 +275,6 @@ size_t http_stream_put(struct http_exchange *exchange, str text)
     return piece.bytes;
 }
 
-size_t http_stream_room(struct http_exchange *exchange)
-{
-    return conn_room_for(conn_of(exchange), ANSWER_STREAM);
-}
-
 void http_stream_close(struct http_exchange *exchange)
 {
     struct http_conn *conn = conn_of(exchange);

@@ -211,23 +211,3 @@ void tls_identity_wipe(struct tls_identity *identity)
     }
     *identity = (struct tls_identity){.chain_count = 0};
 }
-
-enum err tls_certificate_expiry(str pem, struct arena *scratch, int64_t *not_after_s)
-{
-    struct pem_block block;
-    struct x509_cert cert;
-    str der;
-
-    while (pem_next(&pem, &block)) {
-        if (!str_eq(block.label, S("CERTIFICATE"))) {
-            continue;
-        }
-        enum err err = pem_decode(&block, scratch, &der);
-        if (err == ERR_OK && x509_read(der, &cert) == ERR_OK) {
-            *not_after_s = cert.not_after_s;
-            return ERR_OK;
-        }
-        return err == ERR_FULL ? ERR_FULL : ERR_BAD_INPUT;
-    }
-    return ERR_BAD_INPUT;
-}

@@ -40,8 +40,4 @@ MUST_USE enum err tls_identity_load(struct tls_identity *identity, str chain_pem
 /* Overwrites the private key. The identity cannot be used afterwards. */
 void tls_identity_wipe(struct tls_identity *identity);
 
-/* notAfter of the first certificate in a PEM file, for warnings about files we do not load
- * ourselves. scratch: its content is lost. Errors: ERR_BAD_INPUT, ERR_FULL. */
-MUST_USE enum err tls_certificate_expiry(str pem, struct arena *scratch, int64_t *not_after_s);
-
 #endif

@@ -26,7 +26,6 @@
 #define WEBSOCKET_ACCEPT_BYTES 28  /* Sec-WebSocket-Accept */
 
 #define WEBSOCKET_CODE_NORMAL 1000
-#define WEBSOCKET_CODE_AWAY 1001
 #define WEBSOCKET_CODE_BROKEN 1002
 #define WEBSOCKET_CODE_NONE 1005 /* a close frame without a code */
 

@@ -76,17 +76,6 @@ bool log_is_on(enum log_level level)
     return level <= level_now;
 }
 
-bool log_level_parse(str text, enum log_level *out)
-{
-    for (size_t i = 0; i < LEVELS_COUNT; i++) {
-        if (str_eq(text, str_of(level_names[i]))) {
-            *out = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "2026-01-02T03:04:05.678Z info  pod     " */
 static void put_head(struct buf *out, enum log_level level, const char *area)
 {

@@ -26,7 +26,6 @@ void log_init(struct region *region, size_t ring_bytes);
 /* Waits for stderr in the loop instead of retrying on each line. */
 void log_attach(struct loop *loop);
 void log_set_level(enum log_level level);
-bool log_level_parse(str text, enum log_level *out); /* error warn info debug */
 bool log_is_on(enum log_level level);
 void log_hide(str secret); /* texts shorter than 6 bytes are ignored */
 void log_flush(msec wait_max_ms);

@@ -42,9 +42,8 @@ void os_host_name(char *out, size_t bytes);
 void os_start_anew(char *const *argv, char *const *envp);
 
 /* usage.c: what this process uses now. */
-/* Resident and largest resident size in bytes (0 when unknown). */
+/* Resident size in bytes (0 when unknown). */
 size_t os_resident_bytes(void);
-size_t os_resident_bytes_peak(void);
 /* CPU time used by this process, microseconds. */
 uint64_t os_cpu_us(void);
 uint32_t os_descriptors_open(void);

@@ -1,6 +1,5 @@
 /* see os.h. Read from /proc by hand: stdio and opendir would take memory from the heap. */
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,13 +24,6 @@ size_t os_resident_bytes(void)
         return 0;
     }
     return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-size_t os_resident_bytes_peak(void)
-{
-    struct rusage usage;
-    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
-    return (size_t)usage.ru_maxrss * 1024;
 }
 
 uint64_t os_cpu_us(void)

@@ -8,7 +8,6 @@
 #include "group.h"
 #include "settings.h"
 
-#define TAGS_MAX 20
 #define RESOURCES_MAX 50
 
 /* The groups that are named; false: call_fail() was called. */

@@ -267,16 +267,6 @@ void loop_run(void)
     }
 }
 
-void loop_stop(void)
-{
-    is_stopping = true;
-}
-
-bool loop_is_stopping(void)
-{
-    return is_stopping;
-}
-
 void loop_close(void)
 {
     empty_garbage();

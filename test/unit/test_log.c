@@ -99,13 +99,6 @@ static void test_log_line_form(void **state)
 static void test_log_levels(void **state)
 {
     (void)state;
-    enum log_level level = LOG_INFO;
-    assert_true(log_level_parse(S("debug"), &level));
-    assert_int_equal(level, LOG_DEBUG);
-    assert_true(log_level_parse(S("warn"), &level));
-    assert_int_equal(level, LOG_WARN);
-    assert_false(log_level_parse(S("loud"), &level));
-    assert_int_equal(level, LOG_WARN);
     log_set_level(LOG_WARN);
     assert_true(log_is_on(LOG_ERROR) && log_is_on(LOG_WARN));
     assert_false(log_is_on(LOG_INFO) || log_is_on(LOG_DEBUG));

@@ -472,19 +472,6 @@ static void test_identity_full(void **state)
     assert_true(failures >= 5);
 }
 
-static void test_certificate_expiry(void **state)
-{
-    (void)state;
-    int64_t not_after_s = 0;
-    assert_int_equal(
-        tls_certificate_expiry(str_of(net_cert("client_expired.crt")), &arena, &not_after_s),
-        ERR_OK);
-    assert_int_equal(not_after_s, 1704153600);
-    assert_int_equal(
-        tls_certificate_expiry(str_of(net_cert("client_ec.key")), &arena, &not_after_s),
-        ERR_BAD_INPUT);
-}
-
 /* ---- reading one certificate ----------------------------------------------------------------- */
 
 static void test_read_fields(void **state)
@@ -559,7 +546,6 @@ int main(void)
         cmocka_unit_test_setup(test_identity_in_one_file, reset_arena),
         cmocka_unit_test_setup(test_identity_wipe, reset_arena),
         cmocka_unit_test_setup(test_identity_full, reset_arena),
-        cmocka_unit_test_setup(test_certificate_expiry, reset_arena),
         cmocka_unit_test_setup(test_read_fields, reset_arena),
         cmocka_unit_test_setup(test_read_survives_damage, reset_arena),
     };
