@@ -78,7 +78,8 @@ enum err oneshot_load_cloud(struct oneshot *oneshot, const struct config *config
 
 void oneshot_run(struct oneshot *oneshot, const bool *is_done)
 {
-    while (!*is_done && loop_turn(&oneshot->loop, INT64_MAX)) {
+    while (!*is_done) {
+        loop_turn(&oneshot->loop, INT64_MAX);
     }
 }
 

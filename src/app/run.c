@@ -137,7 +137,8 @@ static void stop(void)
     log_line(LOG_INFO, "stop", "stopping; container groups keep running");
     wire_stop(&wire);
     msec until_ms = os_now_ms() + WIRE_STOP_MS;
-    while (!wire_is_idle(&wire) && os_now_ms() < until_ms && loop_turn(&loop, until_ms)) {
+    while (!wire_is_idle(&wire) && os_now_ms() < until_ms) {
+        loop_turn(&loop, until_ms);
     }
     eci_client_stop(&wire.cloud);
     kube_calls_stop(&wire.calls);
@@ -195,8 +196,8 @@ int run_main(const struct config *config)
     notify_start(&loop);
     do {
         wire_turn(&wire);
-    } while (loop_turn(&loop, INT64_MAX) && !is_stop_wanted && !wire.is_refused &&
-             !wire.leader.is_deposed);
+        loop_turn(&loop, INT64_MAX);
+    } while (!is_stop_wanted && !wire.is_refused && !wire.leader.is_deposed);
     bool starts_anew = wire.leader.is_deposed && !is_stop_wanted && !wire.is_refused;
     notify_stop(&loop, starts_anew);
     stop();

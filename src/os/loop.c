@@ -80,13 +80,10 @@ static void run_timers(struct loop *loop)
     }
 }
 
-bool loop_turn(struct loop *loop, msec wait_until_ms)
+void loop_turn(struct loop *loop, msec wait_until_ms)
 {
     struct epoll_event ready[LOOP_EVENTS_MAX];
     CHECK(loop->turn_count == 0); /* not from inside a handler */
-    if (loop->is_stopping) {
-        return false;
-    }
     note_turn_time(loop);
     loop->is_waiting = true;
     int count = epoll_wait(loop->epoll_fd, ready, LOOP_EVENTS_MAX, sleep_ms(loop, wait_until_ms));
@@ -98,12 +95,6 @@ bool loop_turn(struct loop *loop, msec wait_until_ms)
     /* Descriptors before timers: a reply that has come in is not timed out. */
     run_watches(loop, ready, count > 0 ? (uint32_t)count : 0);
     run_timers(loop);
-    return !loop->is_stopping;
-}
-
-void loop_stop(struct loop *loop)
-{
-    loop->is_stopping = true;
 }
 
 /* ---- watches --------------------------------------------------------------------------------- */

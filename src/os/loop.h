@@ -50,8 +50,7 @@ struct loop {
     uint64_t turns;
     uint64_t woke_at_us;  /* 0 before the first sleep */
     uint64_t turn_us_max; /* longest time from one sleep to the next: handlers and what follows */
-    bool is_stopping;
-    bool is_waiting; /* in the kernel, between two turns; see watchdog.h */
+    bool is_waiting;      /* in the kernel, between two turns; see watchdog.h */
 };
 
 /* timers_max: most timers set at once. Errors: ERR_SYSTEM. */
@@ -68,9 +67,7 @@ void loop_timer_init(struct loop_timer *timer, loop_due *on_due, void *owner);
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, msec at_ms);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 
-/* Waits until something is ready or due, at most until wait_until_ms, and runs the handlers.
- * Returns false after loop_stop(). */
-bool loop_turn(struct loop *loop, msec wait_until_ms);
-void loop_stop(struct loop *loop);
+/* Waits until something is ready or due, at most until wait_until_ms, and runs the handlers. */
+void loop_turn(struct loop *loop, msec wait_until_ms);
 
 #endif

@@ -211,7 +211,7 @@ static void hear(int fd)
 
 static void turn(int fd)
 {
-    (void)loop_turn(&f.loop, os_now_ms());
+    loop_turn(&f.loop, os_now_ms());
     answer();
     hear(fd);
 }
@@ -270,7 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     (void)close(fds[0]);
     for (int i = 0; i < 20 && http_server_open(server) > 0; i++) {
-        (void)loop_turn(&f.loop, os_now_ms());
+        loop_turn(&f.loop, os_now_ms());
         answer();
     }
     if (http_server_open(server) > 0) { /* it waits for a deadline: stall, linger */

@@ -44,7 +44,7 @@ static msec fake_step_ms = 1; /* virtual time per turn; more for tests that wait
 
 static inline void fake_step(struct loop *loop)
 {
-    (void)loop_turn(loop, fake_now_ms);
+    loop_turn(loop, fake_now_ms);
     fake_clock_skip(fake_step_ms);
 }
 

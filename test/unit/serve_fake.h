@@ -21,7 +21,7 @@
 #define UNTIL(condition) \
     for (msec until_ms = os_now_ms() + PATIENCE_MS; !(condition);) { \
         assert_true(os_now_ms() < until_ms); \
-        (void)loop_turn(&w.loop, os_now_ms() + 5); \
+        loop_turn(&w.loop, os_now_ms() + 5); \
     }
 
 static _Alignas(64) char region_memory[16 << 20];

@@ -185,7 +185,7 @@ static void turn_until(struct world *w, const int *count, int wanted)
 {
     msec give_up_ms = os_now_ms() + PATIENCE_MS;
     while (*count < wanted && os_now_ms() < give_up_ms) {
-        (void)loop_turn(&w->loop, os_now_ms() + 20);
+        loop_turn(&w->loop, os_now_ms() + 20);
     }
     assert_int_equal(*count, wanted);
 }
@@ -194,7 +194,7 @@ static void turn_for(struct world *w, msec ms)
 {
     msec until_ms = os_now_ms() + ms;
     while (os_now_ms() < until_ms) {
-        (void)loop_turn(&w->loop, until_ms);
+        loop_turn(&w->loop, until_ms);
     }
 }
 
@@ -908,7 +908,7 @@ static void test_eci_call_slow_resolver_does_not_hold_up_the_loop(void **state)
     msec worst_ms = 0, start_ms = os_now_ms();
     while (timed.count == 0) {
         msec turn_ms = os_now_ms();
-        (void)loop_turn(&w->loop, turn_ms + 10);
+        loop_turn(&w->loop, turn_ms + 10);
         worst_ms = os_now_ms() - turn_ms > worst_ms ? os_now_ms() - turn_ms : worst_ms;
     }
     assert_int_equal(timed.err, ERR_TIMEOUT);

@@ -119,7 +119,7 @@ static void run_until(const bool *flag)
 {
     msec until_ms = os_now_ms() + PATIENCE_MS;
     while (!*flag && os_now_ms() < until_ms) {
-        (void)loop_turn(&w.loop, os_now_ms() + 50);
+        loop_turn(&w.loop, os_now_ms() + 50);
     }
     assert_true(*flag);
 }
@@ -128,7 +128,7 @@ static void run_for(msec ms)
 {
     msec until_ms = os_now_ms() + ms;
     while (os_now_ms() < until_ms) {
-        (void)loop_turn(&w.loop, until_ms);
+        loop_turn(&w.loop, until_ms);
     }
 }
 
@@ -136,7 +136,7 @@ static void run_until_body(const struct seen *seen, size_t bytes)
 {
     msec until_ms = os_now_ms() + PATIENCE_MS;
     while (seen->body.bytes < bytes && os_now_ms() < until_ms) {
-        (void)loop_turn(&w.loop, os_now_ms() + 50);
+        loop_turn(&w.loop, os_now_ms() + 50);
     }
     assert_true(seen->body.bytes >= bytes);
 }
@@ -145,7 +145,7 @@ static void run_until_quiet(void)
 {
     msec until_ms = os_now_ms() + PATIENCE_MS;
     while (w.client.in_flight + w.client.queue.count > 0 && os_now_ms() < until_ms) {
-        (void)loop_turn(&w.loop, os_now_ms() + 50);
+        loop_turn(&w.loop, os_now_ms() + 50);
     }
     assert_int_equal(w.client.in_flight, 0);
     assert_int_equal(w.client.queue.count, 0);
@@ -155,7 +155,7 @@ static void run_until_quiet(void)
 static void run_turns(int count)
 {
     while (count-- > 0) {
-        (void)loop_turn(&w.loop, os_now_ms() + 2);
+        loop_turn(&w.loop, os_now_ms() + 2);
     }
 }
 

@@ -171,14 +171,14 @@ static void upgrade(struct http_exchange *exchange)
 static void turns(int count)
 {
     while (count-- > 0) {
-        (void)loop_turn(&w.loop, os_now_ms() + 2);
+        loop_turn(&w.loop, os_now_ms() + 2);
     }
 }
 
 #define UNTIL(condition) \
     for (msec until_ms = os_now_ms() + PATIENCE_MS; !(condition);) { \
         assert_true(os_now_ms() < until_ms); \
-        (void)loop_turn(&w.loop, os_now_ms() + 5); \
+        loop_turn(&w.loop, os_now_ms() + 5); \
     }
 
 static void until_nothing_moves(void)
@@ -1061,7 +1061,7 @@ static void test_handshakes_are_rationed(void **state)
     uint64_t before = w.server.counters.handshakes;
     msec until_ms = os_now_ms() + PATIENCE_MS;
     while (w.server.counters.handshakes < PER_PEER_MAX && os_now_ms() < until_ms) {
-        (void)loop_turn(&w.loop, os_now_ms() + 5);
+        loop_turn(&w.loop, os_now_ms() + 5);
         uint64_t now = w.server.counters.handshakes;
         most = now - before > most ? now - before : most;
         before = now;

@@ -139,7 +139,7 @@ static int end(void **state)
 static void turns(int count)
 {
     while (count-- > 0) {
-        (void)loop_turn(&w.loop, os_now_ms() + 1);
+        loop_turn(&w.loop, os_now_ms() + 1);
     }
 }
 

@@ -266,18 +266,18 @@ static void test_log_waits_in_the_loop(void **state)
         struct buf text;
         set_up(makers[i]);
         log_attach(&loop);
-        assert_true(loop_turn(&loop, 0));
+        loop_turn(&loop, 0);
         int count = write_until_dropped();
         buf_init(&text, all, sizeof(all));
         for (int turn = 0; turn < 20; turn++) {
             buf_put(&text, read_out());
-            assert_true(loop_turn(&loop, 0));
+            loop_turn(&loop, 0);
         }
         buf_put(&text, read_out());
         assert_complete(buf_str(&text), count);
         /* Nothing waits: an idle loop sleeps. */
         msec start_ms = os_now_ms();
-        assert_true(loop_turn(&loop, start_ms + 5));
+        loop_turn(&loop, start_ms + 5);
         assert_true(os_now_ms() >= start_ms + 5);
         tear_down();
     }
@@ -295,11 +295,11 @@ static void test_log_survives_the_reader(void **state)
         uint64_t before = log_dropped();
         for (int n = 0; n < 200; n++) {
             log_line(LOG_INFO, "x", "%0200d", n);
-            assert_true(loop_turn(&loop, 0));
+            loop_turn(&loop, 0);
         }
         assert_true(log_dropped() > before);
         msec start_ms = os_now_ms();
-        assert_true(loop_turn(&loop, start_ms + 5)); /* no busy loop over the broken descriptor */
+        loop_turn(&loop, start_ms + 5); /* no busy loop over the broken descriptor */
         assert_true(os_now_ms() >= start_ms + 5);
         log_flush(10000);
         assert_true(os_now_ms() < start_ms + 5000);

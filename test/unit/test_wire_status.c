@@ -76,17 +76,17 @@ static void test_status_waits_for_a_descriptor(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    (void)loop_turn(&loop, os_now_ms() + WAIT_MS);
+    loop_turn(&loop, os_now_ms() + WAIT_MS);
     msec began_ms = os_now_ms();
     for (int i = 0; i < TURNS; i++) {
-        (void)loop_turn(&loop, os_now_ms() + WAIT_MS);
+        loop_turn(&loop, os_now_ms() + WAIT_MS);
     }
     msec took_ms = os_now_ms() - began_ms;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_true(took_ms >= TURNS * WAIT_MS / 2);
     for (msec until_ms = os_now_ms() + 5000; wire.status.sent_bytes == 0;) {
         assert_true(os_now_ms() < until_ms);
-        (void)loop_turn(&loop, os_now_ms() + WAIT_MS);
+        loop_turn(&loop, os_now_ms() + WAIT_MS);
     }
     assert_int_equal(sock_receive(fd, text, sizeof text, &done), ERR_OK);
     assert_true(str_starts(str_make(text, done), S("ecilet ")));
