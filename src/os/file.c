@@ -1,14 +1,11 @@
 /* see os.h */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "os/os.h"
-
-#define PATH_BYTES_MAX 4096 /* the kernel's own limit, with the NUL */
 
 static int last_errno;
 
@@ -74,75 +71,6 @@ enum err os_file_read(const char *path, struct buf *out)
         out->bytes = before;
     }
     return err;
-}
-
-/* ---- replacing ------------------------------------------------------------------------------- */
-
-static enum err write_all(int fd, str content)
-{
-    while (content.bytes > 0) {
-        ssize_t bytes = write(fd, content.ptr, content.bytes);
-        if (bytes < 0 && errno != EINTR) {
-            return remember_errno();
-        }
-        content = str_sub(content, bytes > 0 ? (size_t)bytes : 0, SIZE_MAX);
-    }
-    return ERR_OK;
-}
-
-/* The umask may have taken bits away, so the mode is set once more. */
-static enum err write_new_file(const char *path, str content, unsigned mode)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-    if (fd < 0) {
-        return remember_errno();
-    }
-    enum err err = write_all(fd, content);
-    if (err == ERR_OK && (fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)) {
-        err = remember_errno();
-    }
-    if (close(fd) != 0 && err == ERR_OK) {
-        err = remember_errno();
-    }
-    return err;
-}
-
-/* Makes the new name last over a power cut. Best effort: some file systems refuse. */
-static void sync_folder_of(const char *path)
-{
-    char folder[PATH_BYTES_MAX];
-    const char *slash = strrchr(path, '/');
-    str name = slash == NULL ? S(".") : str_make(path, slash > path ? (size_t)(slash - path) : 1);
-    if (!str_copy(folder, sizeof(folder), name)) {
-        return;
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
-}
-
-enum err os_file_replace(const char *path, str content, unsigned mode)
-{
-    char new_path[PATH_BYTES_MAX];
-    int bytes = snprintf(new_path, sizeof(new_path), "%s.new", path);
-    if (bytes < 0 || (size_t)bytes >= sizeof(new_path)) {
-        last_errno = ENAMETOOLONG;
-        return ERR_TOO_BIG;
-    }
-    /* Left over from a crash, or planted by somebody: never written through. */
-    (void)unlink(new_path);
-    enum err err = write_new_file(new_path, content, mode);
-    if (err == ERR_OK && rename(new_path, path) != 0) {
-        err = remember_errno();
-    }
-    if (err != ERR_OK) {
-        (void)unlink(new_path);
-        return err;
-    }
-    sync_folder_of(path);
-    return ERR_OK;
 }
 
 /* ---- noticing changes ------------------------------------------------------------------------ */

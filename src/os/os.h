@@ -22,9 +22,6 @@ void os_random(void *out, size_t bytes);
 /* Reads a whole file into out. Errors: ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_TOO_BIG (more than fits),
  * ERR_SYSTEM (errno_text has the reason, static text). */
 MUST_USE enum err os_file_read(const char *path, struct buf *out);
-/* Replaces a file atomically (PATH.new, fsync, rename), mode as given. Errors: ERR_FORBIDDEN,
- * ERR_NOT_FOUND (no such folder), ERR_TOO_BIG (path too long), ERR_SYSTEM. */
-MUST_USE enum err os_file_replace(const char *path, str content, unsigned mode);
 /* Changes whenever the file is replaced or rewritten; 0 when unreadable. */
 uint64_t os_file_stamp(const char *path);
 const char *os_errno_text(void); /* of the last failed call here */

@@ -31,14 +31,9 @@ struct world {
 
 static struct world world;
 
-static void world_write(const char *path, str text)
-{
-    assert_int_equal(os_file_replace(path, text, 0600), ERR_OK);
-}
-
 static void world_set_token(const char *token)
 {
-    world_write(world.token_file, str_of(token));
+    unit_put_file(world.token_file, str_of(token));
 }
 
 static void world_write_kubeconfig(const char *prefix)
@@ -52,7 +47,7 @@ static void world_write_kubeconfig(const char *prefix)
                 "clusters: [{name: k, cluster: {server: \"http://127.0.0.1:%u%s\"}}]\n"
                 "users: [{name: u, user: {tokenFile: token}}]\n",
                 world.api.port, prefix);
-    world_write(world.kubeconfig, buf_str(&out));
+    unit_put_file(world.kubeconfig, buf_str(&out));
 }
 
 /* Everything up to kube_auth_load(); parts that carve memory come between this and the first turn.

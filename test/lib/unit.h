@@ -1,6 +1,6 @@
 /*
  * unit.h - what unit tests share: cmocka with the headers it needs, memory for a region, texts as
- * assertions, and a way to see a CHECK fire.
+ * assertions, files put in place, and a way to see a CHECK fire.
  */
 #ifndef ECILET_TEST_UNIT_H
 #define ECILET_TEST_UNIT_H
@@ -14,6 +14,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,19 @@ static inline void unit_be_silent(const char *expression, const char *file, int 
     (void)expression;
     (void)file;
     (void)line;
+}
+
+/* Puts a file of ours in place of another, whole: whoever reads it never sees half of it. */
+static inline void unit_put_file(const char *path, str text)
+{
+    char new_path[512];
+    assert_in_range(snprintf(new_path, sizeof new_path, "%s.new", path), 1, sizeof new_path - 1);
+    FILE *file = fopen(new_path, "w");
+    assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0);
+    assert_int_equal(fwrite(text.ptr, 1, text.bytes, file), text.bytes);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(new_path, path), 0);
 }
 
 /* True when the action ends the process by a failed CHECK. It runs in a child, so it may leave

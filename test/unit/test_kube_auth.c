@@ -24,9 +24,9 @@ static int start(void **state)
     (void)snprintf(cert_path, sizeof cert_path, "%s/client.crt", world.dir);
     (void)snprintf(key_path, sizeof key_path, "%s/client.key", world.dir);
     (void)snprintf(ca_path, sizeof ca_path, "%s/ca.crt", world.dir);
-    world_write(ca_path, str_of(net_cert("ca.crt")));
-    world_write(cert_path, str_of(net_cert("client_ec.crt")));
-    world_write(key_path, str_of(net_cert("client_ec.key")));
+    unit_put_file(ca_path, str_of(net_cert("ca.crt")));
+    unit_put_file(cert_path, str_of(net_cert("client_ec.crt")));
+    unit_put_file(key_path, str_of(net_cert("client_ec.key")));
     kube_auth_init(&auth, &world.loop, &world.region, &world.arena, 2);
     return 0;
 }
@@ -50,7 +50,7 @@ static void write_config(const char *cluster, const char *user)
                  "contexts: [{name: c, context: {cluster: k, user: admin}}]\n"
                  "clusters: [{name: k, cluster: {%s}}]\nusers: [{name: admin, user: {%s}}]\n",
                  cluster, user);
-    world_write(config_path, str_make(text, (size_t)bytes));
+    unit_put_file(config_path, str_make(text, (size_t)bytes));
 }
 
 static enum err load(void)
@@ -117,7 +117,7 @@ static void test_messages_name_the_file(void **state)
             fail_msg("%s", auth.why);
         }
     }
-    world_write(config_path, S("a: [\n"));
+    unit_put_file(config_path, S("a: [\n"));
     assert_int_equal(load(), ERR_BAD_INPUT);
     assert_non_null(strstr(auth.why, "not YAML: line "));
     (void)unlink(config_path);
@@ -131,10 +131,10 @@ static void test_long_token_fits_and_longer_is_refused(void **state)
     (void)state;
     write_config(CLUSTER, "tokenFile: token");
     memset(token, 'x', sizeof token);
-    world_write(world.token_file, str_make(token, KUBE_TOKEN_BYTES_MAX));
+    unit_put_file(world.token_file, str_make(token, KUBE_TOKEN_BYTES_MAX));
     assert_int_equal(load(), ERR_OK);
     assert_int_equal(strlen(strstr(headers(), "Bearer ")), 7 + KUBE_TOKEN_BYTES_MAX + 2);
-    world_write(world.token_file, str_make(token, KUBE_TOKEN_BYTES_MAX + 1));
+    unit_put_file(world.token_file, str_make(token, KUBE_TOKEN_BYTES_MAX + 1));
     assert_int_equal(load(), ERR_TOO_BIG);
 }
 
@@ -213,13 +213,13 @@ static void test_broken_change_keeps_the_old_credentials(void **state)
     const struct tls_identity *identity = auth.target.identity;
     fake_step_ms = 50;
     fake_pass(&world.loop, 15000);
-    world_write(cert_path, str_of(net_cert("client_rsa.crt"))); /* the key is still the old one */
+    unit_put_file(cert_path, str_of(net_cert("client_rsa.crt"))); /* the key is still the old one */
     log_set_level(LOG_ERROR);
     assert_false(kube_auth_reload(&auth));
     assert_ptr_equal(auth.target.identity, identity);
     assert_string_equal(auth.target.identity->name, "kubernetes-admin");
     assert_non_null(strstr(auth.why, "client certificate: "));
-    world_write(key_path, str_of(net_cert("client_rsa.key")));
+    unit_put_file(key_path, str_of(net_cert("client_rsa.key")));
     fake_pass(&world.loop, KUBE_AUTH_LOOK_MS + 100);
     assert_int_equal(auth.reloads, 1);
     assert_ptr_not_equal(auth.target.identity, identity);
@@ -302,8 +302,8 @@ static void test_certificate_that_ends_soon_is_warned_about(void **state)
 static void test_expired_certificate_still_loads(void **state)
 {
     (void)state;
-    world_write(cert_path, str_of(net_cert("client_expired.crt")));
-    world_write(key_path, str_of(net_cert("client_expired.key")));
+    unit_put_file(cert_path, str_of(net_cert("client_expired.crt")));
+    unit_put_file(key_path, str_of(net_cert("client_expired.key")));
     write_config(CLUSTER, CERTIFICATE);
     assert_int_equal(load(), ERR_OK); /* the server has the last word */
     assert_non_null(strstr(auth.why, "expired on 2024-01-02"));

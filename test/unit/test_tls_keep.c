@@ -66,7 +66,7 @@ static void init(bool must_have_files, bool has_authority)
 
 static void put(const char *path, const char *name)
 {
-    assert_int_equal(os_file_replace(path, str_of(net_cert(name)), 0600), ERR_OK);
+    unit_put_file(path, str_of(net_cert(name)));
 }
 
 static void put_pair(const char *kind)

@@ -666,10 +666,10 @@ static void put_files(struct gateway *gateway, const char *kind)
 {
     char name[64];
     (void)snprintf(name, sizeof name, "%s.key", kind);
-    world_write(gateway->certs.paths[1], str_of(net_cert(name)));
-    world_write(gateway->certs.paths[2], str_of(net_cert("ca.crt")));
+    unit_put_file(gateway->certs.paths[1], str_of(net_cert(name)));
+    unit_put_file(gateway->certs.paths[2], str_of(net_cert("ca.crt")));
     (void)snprintf(name, sizeof name, "%s.crt", kind);
-    world_write(gateway->certs.paths[0], str_of(net_cert(name)));
+    unit_put_file(gateway->certs.paths[0], str_of(net_cert(name)));
 }
 
 static void test_files_win_and_are_followed(void **state)
@@ -688,7 +688,7 @@ static void test_files_win_and_are_followed(void **state)
     assert_true(FAKE_UNTIL(&world.loop, WEBHOOK_CERTS_SETTLE_MS + 1000,
                            webhook_certs_identity(&ONE->certs)->key_type == BR_KEYTYPE_RSA));
     /* a new authority: both until the new certificate is shown */
-    world_write(ONE->certs.paths[2], str_of(net_cert("ca_rsa.crt")));
+    unit_put_file(ONE->certs.paths[2], str_of(net_cert("ca_rsa.crt")));
     assert_true(
         FAKE_UNTIL(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000, webhook_certs_waits(&ONE->certs)));
     assert_int_equal(authorities(ONE), 2);
@@ -718,14 +718,14 @@ static void test_no_key_goes_into_the_registration(void **state)
     buf_put_text(&both, net_cert("ca.crt"));
     buf_put_text(&both, net_cert("server_ec.key"));
     put_files(ONE, "server_ec");
-    world_write(ONE->certs.paths[2], buf_str(&both));
+    unit_put_file(ONE->certs.paths[2], buf_str(&both));
     begin(ONE);
     fake_pass(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000);
     assert_false(shows(ONE));
-    world_write(ONE->certs.paths[2], S("# later\n"));
+    unit_put_file(ONE->certs.paths[2], S("# later\n"));
     fake_pass(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000);
     assert_false(shows(ONE)); /* nobody could be told whom to believe */
-    world_write(ONE->certs.paths[2], str_of(net_cert("ca.crt")));
+    unit_put_file(ONE->certs.paths[2], str_of(net_cert("ca.crt")));
     assert_true(FAKE_UNTIL(&world.loop, WEBHOOK_CERTS_LOOK_MS + 1000, shows(ONE)));
     assert_int_equal(authorities(ONE), 1);
 }

@@ -145,11 +145,6 @@ static void look(void)
     wire.serve.timer.on_due(&wire.serve.timer);
 }
 
-static void put_file(const char *path, const char *text)
-{
-    assert_int_equal(os_file_replace(path, str_of(text), 0600), ERR_OK);
-}
-
 static void use_files(const char *cert, const char *key)
 {
     if (cert_path[0] == '\0') {
@@ -157,8 +152,8 @@ static void use_files(const char *cert, const char *key)
         (void)snprintf(cert_path, sizeof cert_path, "%s/tls.crt", folder);
         (void)snprintf(key_path, sizeof key_path, "%s/tls.key", folder);
     }
-    put_file(cert_path, cert);
-    put_file(key_path, key);
+    unit_put_file(cert_path, str_of(cert));
+    unit_put_file(key_path, str_of(key));
     config.kubelet_tls_cert_file = str_of(cert_path);
     config.kubelet_tls_key_file = str_of(key_path);
 }
