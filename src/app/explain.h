@@ -110,8 +110,6 @@ void explain_find_pods(struct explain *explain, json object);
 /* Whether this is a list whose items count, not itself. */
 bool explain_is_list(json object, str kind);
 
-/* The line of a value of the document. */
-uint32_t explain_line_of(const struct explain *explain, json value);
 /* The line that a remark is about ("spec.containers[0].image"): of the deepest part of its path
  * that exists. */
 uint32_t explain_line_of_path(struct explain *explain, const struct explain_pod *pod, str path);

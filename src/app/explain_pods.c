@@ -32,6 +32,7 @@ static const struct workload {
 
 static void find_in(struct explain *explain, json object, uint32_t depth);
 static void found(struct explain *explain, const struct workload *workload, json object);
+static uint32_t line_of(const struct explain *explain, json value);
 static str whole_pod(struct explain *explain, const struct workload *workload,
                      const struct explain_pod *pod);
 
@@ -67,7 +68,7 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
     }
     explain->on_other(explain, kind,
                       json_text(json_get(json_get(object, "metadata"), "name"), &explain->arena),
-                      explain_line_of(explain, object));
+                      line_of(explain, object));
 }
 
 static void found(struct explain *explain, const struct workload *workload, json object)
@@ -79,7 +80,7 @@ static void found(struct explain *explain, const struct workload *workload, json
         .kind = str_of(workload->kind),
         .name_space = json_text(json_get(metadata, "namespace"), &explain->arena),
         .name = json_text(json_get(metadata, "name"), &explain->arena),
-        .line = explain_line_of(explain, object),
+        .line = line_of(explain, object),
     };
 
     for (uint32_t i = 0; i < 4 && workload->path[i] != NULL; i++) {
@@ -329,7 +330,8 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-uint32_t explain_line_of(const struct explain *explain, json value)
+/* The line of a value of the document. */
+static uint32_t line_of(const struct explain *explain, json value)
 {
     str raw = json_raw(value);
     return raw.ptr == NULL
@@ -384,5 +386,5 @@ uint32_t explain_line_of_path(struct explain *explain, const struct explain_pod 
         }
         deepest = next;
     }
-    return json_is_there(deepest) ? explain_line_of(explain, deepest) : pod->line;
+    return json_is_there(deepest) ? line_of(explain, deepest) : pod->line;
 }

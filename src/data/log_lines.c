@@ -95,19 +95,6 @@ void log_merge_floor(struct log_merge *merge, int64_t floor_ns)
     merge->floor_ns = floor_ns;
 }
 
-void log_merge_put(struct log_merge *merge, const struct log_line *line)
-{
-    CHECK(line->hash != 0);
-    merge->ring[merge->count % LOG_RING_LINES] = line->hash;
-    merge->count++;
-    if (merge->count == 0) {
-        merge->count = LOG_RING_LINES; /* after 2^32 lines; the ring is full all the same */
-    }
-    if (line->at_ns > merge->last_ns) {
-        merge->last_ns = line->at_ns;
-    }
-}
-
 int64_t log_merge_since_s(const struct log_merge *merge)
 {
     int64_t ns = merge->last_ns > merge->floor_ns ? merge->last_ns : merge->floor_ns;
@@ -152,11 +139,25 @@ static bool take_known(struct log_walk *walk, uint64_t hash)
     return false;
 }
 
+/* One line that was shown is the newest now. */
+static void put_line(struct log_merge *merge, const struct log_line *line)
+{
+    CHECK(line->hash != 0);
+    merge->ring[merge->count % LOG_RING_LINES] = line->hash;
+    merge->count++;
+    if (merge->count == 0) {
+        merge->count = LOG_RING_LINES; /* after 2^32 lines; the ring is full all the same */
+    }
+    if (line->at_ns > merge->last_ns) {
+        merge->last_ns = line->at_ns;
+    }
+}
+
 /* A new line takes the place of the oldest; that place must not be taken for an old line. */
 static void remember(struct log_walk *walk, const struct log_line *line)
 {
     walk->is_used[walk->merge->count % LOG_RING_LINES] = true;
-    log_merge_put(walk->merge, line);
+    put_line(walk->merge, line);
 }
 
 /* Whether an unterminated line must wait, see log_lines.h. */

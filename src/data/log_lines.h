@@ -70,8 +70,6 @@ struct log_merge {
 void log_merge_init(struct log_merge *merge);
 /* Lines up to floor_ns count as known even without having been seen. */
 void log_merge_floor(struct log_merge *merge, int64_t floor_ns);
-/* One line that was shown: remembered as the newest. */
-void log_merge_put(struct log_merge *merge, const struct log_line *line);
 /* From when on the next reading must be asked for, seconds since 1970; 0: from the beginning. */
 int64_t log_merge_since_s(const struct log_merge *merge);
 

@@ -105,7 +105,8 @@ static void conn_finish_exchange(struct http_conn *conn)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-void conn_refuse(struct http_conn *conn, int status)
+/* An answer that needs no owner: it is the last one of this connection. */
+static void conn_refuse(struct http_conn *conn, int status)
 {
     conn->exchange.server->counters.bad_requests++;
     conn->keeps_alive = false;

@@ -90,8 +90,6 @@ void conn_close(struct http_conn *conn, bool is_polite);
 void conn_kick(struct http_conn *conn);
 /* Nothing is left to be sent. */
 bool conn_has_sent_all(struct http_conn *conn);
-/* An answer that needs no owner: it is the last one of this connection. */
-void conn_refuse(struct http_conn *conn, int status);
 
 /* ---- http_server_reply.c --------------------------------------------------------------------- */
 

@@ -76,7 +76,8 @@ static enum err close_room(struct tls_keep *keep, struct tls_set *room, enum err
     return err;
 }
 
-enum err tls_keep_make(struct tls_keep *keep, const struct x509_wish *wish, int64_t now_s)
+/* A set of our own. */
+static enum err make_set(struct tls_keep *keep, const struct x509_wish *wish, int64_t now_s)
 {
     uint8_t seed[X509_WRITE_SEED_BYTES];
     struct x509_wish dated = *wish;
@@ -203,7 +204,7 @@ bool tls_keep_look(struct tls_keep *keep, const struct x509_wish *wish, int64_t 
         return false;
     }
     keep->stamp = 0;
-    enum err err = tls_keep_make(keep, wish, now_s);
+    enum err err = make_set(keep, wish, now_s);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, keep->config.name, "no certificate could be made: %s", err_text(err));
     }

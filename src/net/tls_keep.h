@@ -80,9 +80,8 @@ bool tls_keep_has_files(const struct tls_keep *keep);
 bool tls_keep_look(struct tls_keep *keep, const struct x509_wish *wish, int64_t now_s,
                    struct arena *scratch);
 
-/* The two ways of tls_keep_look() that are not files. Errors: those of x509_write_identity(),
- * tls_identity_load(); nothing is prepared then. why receives a sentence. */
-MUST_USE enum err tls_keep_make(struct tls_keep *keep, const struct x509_wish *wish, int64_t now_s);
+/* A set that is neither in files nor made here is prepared. Errors: those of tls_identity_load();
+ * nothing is prepared then. why receives a sentence. */
 MUST_USE enum err tls_keep_load(struct tls_keep *keep, str chain, str key, str authority,
                                 const char **why);
 

@@ -365,10 +365,19 @@ static void first_failed(struct logs_session *session, enum err err, const struc
     }
 }
 
+/* The answer begins, with what was read (may be nothing). */
+static void begin(struct logs_session *session)
+{
+    session->state = LOGS_WRITING;
+    session->is_last = session->is_last || !session->want.is_following;
+    http_reply_begin(session->exchange, 200, S(TEXT_PLAIN));
+    logs_wake_at(session->logs, logs_now_ms(session->logs));
+}
+
 void logs_checked(struct logs_session *session)
 {
     if (session->refusal == 0) {
-        logs_begin(session);
+        begin(session);
         logs_write(session);
     } else {
         logs_refuse(session, session->refusal, "%s", session->why);
@@ -400,19 +409,11 @@ static void on_first(void *owner, enum err err, const struct eci_reply *reply)
         session->state = LOGS_CHECKED; /* nothing written yet, or nothing running yet? */
         session->refusal = 0;
     } else {
-        logs_begin(session);
+        begin(session);
     }
 }
 
 /* ---- writing to the peer --------------------------------------------------------------------- */
-
-void logs_begin(struct logs_session *session)
-{
-    session->state = LOGS_WRITING;
-    session->is_last = session->is_last || !session->want.is_following;
-    http_reply_begin(session->exchange, 200, S(TEXT_PLAIN));
-    logs_wake_at(session->logs, logs_now_ms(session->logs));
-}
 
 /* Puts a piece, at most what limitBytes leaves. Returns how much of it is done with. */
 static size_t put(struct logs_session *session, str piece)

@@ -103,8 +103,6 @@ void logs_wake_at(struct logs *logs, msec at_ms);
 /* Refuses; the session is gone afterwards. */
 void logs_refuse(struct logs_session *session, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The answer begins, with what was read (may be nothing). */
-void logs_begin(struct logs_session *session);
 /* The status had nothing to add to a first reading without lines, or could not be had. */
 void logs_checked(struct logs_session *session);
 /* Writes what there is room for. The session may be gone afterwards. */

@@ -151,15 +151,11 @@ const struct serve_world *serve_world(const struct serve *serve)
     return &serve->world;
 }
 
-struct serve *serve_of(const struct http_exchange *exchange)
-{
-    return exchange->owner;
-}
-
 bool serve_query_next(const struct http_exchange *exchange, const char *name, size_t *at,
                       str *value)
 {
-    struct arena *arena = serve_of(exchange)->world.arena;
+    const struct serve *serve = exchange->owner;
+    struct arena *arena = serve->world.arena;
     while (*at < exchange->query.bytes) {
         str rest = str_sub(exchange->query, *at, exchange->query.bytes);
         str pair = rest, key;

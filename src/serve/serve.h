@@ -75,7 +75,6 @@ struct serve_session {
 };
 
 const struct serve_world *serve_world(const struct serve *serve);
-struct serve *serve_of(const struct http_exchange *exchange);
 
 /* The first parameter of that name in the query, percent-decoded into the arena ('+' is a space);
  * false when absent or malformed. A parameter without '=' has the empty value. */
