@@ -38,6 +38,19 @@ enum err connect_trust(struct x509_anchors *anchors, struct arena *memory, struc
     return err;
 }
 
+void connect_spec(const struct config *config, struct spec_config *out)
+{
+    *out = (struct spec_config){
+        .cluster_id = config->aliyun_clusterid,
+        .node_name = config->node_name,
+        .region_id = config->eci_region,
+        .vswitch_ids = config->eci_vswitch_ids,
+        .security_group_id = config->eci_security_group,
+        .resource_group_id = config->eci_resource_group,
+        .host_paths = config->host_paths_text,
+    };
+}
+
 enum err connect_keys(struct eci_client *cloud, const struct config *config)
 {
     const struct config_secrets *secrets = config->secrets;

@@ -1,6 +1,7 @@
 /*
  * connect.h - from the configuration to both sides: where they are, whom we believe, who we are.
- * For `run` (wire.c) and for commands that ask once (oneshot.c).
+ * For `run` (wire.c), for commands that ask once (oneshot.c) and for those that only say what would
+ * be asked (explain_print.c).
  */
 #ifndef ECILET_APP_CONNECT_H
 #define ECILET_APP_CONNECT_H
@@ -9,6 +10,7 @@
 #include "eci/eci_call.h"
 #include "kube/auth.h"
 #include "net/x509_verify.h"
+#include "spec/pod_to_eci.h"
 
 /* Room for the anchors of a bundle of authorities: 72 KB for Debian's 144 roots. More: refused by
  * connect_trust(). */
@@ -25,6 +27,9 @@ MUST_USE enum err connect_kube(struct kube_auth *auth, const struct config *conf
 MUST_USE enum err connect_trust(struct x509_anchors *anchors, struct arena *memory,
                                 struct arena *scratch, const struct config *config,
                                 struct buf *why);
+
+/* What pods' requests take from the configuration; the node's address stays empty. */
+void connect_spec(const struct config *config, struct spec_config *out);
 
 /* Our keys in the cloud, copied. Errors: as eci_client_set_keys(). */
 MUST_USE enum err connect_keys(struct eci_client *cloud, const struct config *config);

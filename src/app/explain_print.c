@@ -1,6 +1,8 @@
 /* see explain.h: what `ecilet explain` says, for people and as JSON. */
 #include "app/explain.h"
 
+#include "app/connect.h"
+
 /* Keys whose value is part of a request; a pod cannot be translated without those marked. */
 static const struct place {
     const char *key;
@@ -27,17 +29,9 @@ static const str *field_of(const struct spec_config *config, const struct place 
 uint32_t explain_config(const struct config *config, struct spec_config *out)
 {
     uint32_t missing = 0;
-    *out = (struct spec_config){
-        .cluster_id = config->aliyun_clusterid,
-        .node_name = config->node_name,
-        .region_id = config->eci_region,
-        .vswitch_ids = config->eci_vswitch_ids,
-        .security_group_id = config->eci_security_group,
-        .resource_group_id = config->eci_resource_group,
-        .host_paths = config->host_paths_text,
-        .node_address = str_is_empty(config->vkubelet_pod_ip) ? S("<address of the node>")
-                                                              : config->vkubelet_pod_ip,
-    };
+    connect_spec(config, out);
+    out->node_address = str_is_empty(config->vkubelet_pod_ip) ? S("<address of the node>")
+                                                              : config->vkubelet_pod_ip;
     for (size_t i = 0; i < PLACES; i++) {
         str *field = (str *)(void *)((char *)out + places[i].offset);
         if (str_is_empty(*field)) {

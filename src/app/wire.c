@@ -176,20 +176,6 @@ static void brain_config_of(const struct wire *wire, uint64_t seed, struct brain
     };
 }
 
-static void spec_config_of(struct wire *wire)
-{
-    const struct config *config = wire->config;
-    wire->spec = (struct spec_config){
-        .cluster_id = config->aliyun_clusterid,
-        .node_name = config->node_name,
-        .region_id = config->eci_region,
-        .vswitch_ids = config->eci_vswitch_ids,
-        .security_group_id = config->eci_security_group,
-        .resource_group_id = config->eci_resource_group,
-        .host_paths = config->host_paths_text,
-    };
-}
-
 static enum err cloud_init(struct wire *wire, struct region *region, bool is_real)
 {
     const struct config *config = wire->config;
@@ -232,7 +218,7 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     char *body = region_carve(region, "status body", 1, WIRE_BODY_BYTES);
     if (is_real) {
         buf_init(&wire->body, body, WIRE_BODY_BYTES);
-        spec_config_of(wire);
+        connect_spec(config, &wire->spec);
         const char *fault = spec_config_fault(&wire->spec);
         if (fault != NULL) {
             log_line(LOG_ERROR, "config", "%s", fault);

@@ -50,6 +50,7 @@
 #define WIRE_EVENTS_FAST_MS 3000  /* between rounds while pods start or stop, and a little after */
 #define WIRE_EVENTS_SLOW_MS 30000 /* ... while nothing does */
 #define WIRE_EVENTS_FIRST_S 300   /* what was told so long before our start is told on */
+#define CLUSTER_PATH_BYTES 1200   /* of a pod's path: a namespace and a name, percent-encoded */
 #define WIRE_STOP_MS 1500         /* SIGTERM: longest wait for replies under way */
 
 struct wire;
@@ -226,6 +227,8 @@ void cluster_init(struct wire *wire, struct region *region);
 void cluster_prove(struct wire *wire, const struct effect *effect);
 void cluster_finish(struct wire *wire, const struct effect *effect);
 void cluster_say(struct wire *wire, const struct effect *effect);
+/* Where a pod is at the API server; part: STR_NONE or "status". */
+str cluster_pod_path(char memory[static CLUSTER_PATH_BYTES], str name_space, str name, str part);
 /* Reads a pod; the handler gets the job back as reply->about. */
 MUST_USE enum err cluster_read_pod(struct wire *wire, struct wire_job *job,
                                    kube_call_done *on_done);

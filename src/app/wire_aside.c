@@ -72,12 +72,10 @@ static void on_written(void *owner, const struct kube_reply *reply)
  * fails is not tried again before the pod is seen again. */
 static void write_reason(struct wire *wire, const struct kube_meta *meta)
 {
-    char path_memory[1200], body_memory[ASIDE_PATCH_BYTES];
-    struct buf path, body;
+    char path[CLUSTER_PATH_BYTES], memory[ASIDE_PATCH_BYTES];
+    struct buf body;
     struct json_write w;
-    buf_init(&path, path_memory, sizeof path_memory);
-    buf_init(&body, body_memory, sizeof body_memory);
-    kube_put_path(&path, KUBE_POD, meta->name_space, meta->name, S("status"));
+    buf_init(&body, memory, sizeof memory);
     json_write_init(&w, &body);
     kube_open_patch(&w, meta->uid, STR_NONE);
     json_member_object(&w, "status");
@@ -85,13 +83,14 @@ static void write_reason(struct wire *wire, const struct kube_meta *meta)
     json_member_text(&w, "message", S(ASIDE_TEXT));
     json_end(&w);
     json_end(&w);
-    CHECK(buf_ok(&path) && buf_ok(&body)); /* the names fit: the brain took them */
-    const struct kube_request request = {.verb = KUBE_MERGE_PATCH,
-                                         .rank = KUBE_RANK_NORMAL,
-                                         .path = buf_str(&path),
-                                         .body = buf_str(&body),
-                                         .on_done = on_written,
-                                         .owner = wire};
+    CHECK(buf_ok(&body));
+    const struct kube_request request = {
+        .verb = KUBE_MERGE_PATCH,
+        .rank = KUBE_RANK_NORMAL,
+        .path = cluster_pod_path(path, meta->name_space, meta->name, S("status")),
+        .body = buf_str(&body),
+        .on_done = on_written,
+        .owner = wire};
     if (kube_call_send(&wire->calls, &request, NULL) != ERR_OK) {
         log_line(LOG_WARN, "pods", "no room to write the status of a pod that is set aside");
     }

@@ -58,19 +58,24 @@ void cluster_post_events(struct wire *wire)
 
 /* ---- reading a pod afresh -------------------------------------------------------------------- */
 
+str cluster_pod_path(char memory[static CLUSTER_PATH_BYTES], str name_space, str name, str part)
+{
+    struct buf path;
+    buf_init(&path, memory, CLUSTER_PATH_BYTES);
+    kube_put_path(&path, KUBE_POD, name_space, name, part);
+    CHECK(buf_ok(&path)); /* the names fit: the brain took them */
+    return buf_str(&path);
+}
+
 enum err cluster_read_pod(struct wire *wire, struct wire_job *job, kube_call_done *on_done)
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
     CHECK(pod != NULL); /* busy pods are not forgotten */
-    char memory[1200];
-    struct buf path;
-    buf_init(&path, memory, sizeof memory);
-    kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), STR_NONE);
-    CHECK(buf_ok(&path));
+    char path[CLUSTER_PATH_BYTES];
     const struct kube_request request = {
         .verb = KUBE_GET,
         .rank = KUBE_RANK_NORMAL,
-        .path = buf_str(&path),
+        .path = cluster_pod_path(path, str_of(pod->name_space), str_of(pod->name), STR_NONE),
         .reply_bytes = job->is_large ? WIRE_POD_BYTES_MAX : WIRE_POD_BYTES,
         .on_done = on_done,
         .owner = wire,
@@ -146,17 +151,15 @@ void cluster_finish(struct wire *wire, const struct effect *effect)
         return;
     }
     const struct pod *pod = brain_pod(&wire->brain, effect->pod);
-    char path_memory[1200], body_memory[256];
-    struct buf path, body;
-    buf_init(&path, path_memory, sizeof path_memory);
-    buf_init(&body, body_memory, sizeof body_memory);
-    kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), STR_NONE);
+    char path[CLUSTER_PATH_BYTES], memory[256];
+    struct buf body;
+    buf_init(&body, memory, sizeof memory);
     kube_put_delete_options(&body, str_of(pod->uid), 0);
-    CHECK(buf_ok(&path) && buf_ok(&body));
+    CHECK(buf_ok(&body));
     const struct kube_request request = {
         .verb = KUBE_DELETE,
         .rank = KUBE_RANK_HIGH,
-        .path = buf_str(&path),
+        .path = cluster_pod_path(path, str_of(pod->name_space), str_of(pod->name), STR_NONE),
         .body = buf_str(&body),
         .on_done = on_finished,
         .owner = wire,
@@ -214,11 +217,7 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
     if (err != ERR_OK) {
         return err;
     }
-    char memory[1200];
-    struct buf path;
-    buf_init(&path, memory, sizeof memory);
-    kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), S("status"));
-    CHECK(buf_ok(&path));
+    char path[CLUSTER_PATH_BYTES];
     uint64_t hash;
     err = pod_status_hash(status, wire->arena, &hash);
     if (err != ERR_OK) {
@@ -231,7 +230,7 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
     const struct kube_request request = {
         .verb = KUBE_STRATEGIC_PATCH, /* conditions and addresses of others survive */
         .rank = KUBE_RANK_HIGH,
-        .path = buf_str(&path),
+        .path = cluster_pod_path(path, str_of(pod->name_space), str_of(pod->name), S("status")),
         .body = buf_str(&wire->body),
         .on_done = on_status_written,
         .owner = wire,
@@ -359,12 +358,10 @@ static struct pod_end end_of(const struct pod *pod)
                             .exit_code = is_good ? 0 : POD_END_LOST.exit_code};
 }
 
-/* An end is the end: we may have known an older object, and the one before us may have written it.
- */
-static bool has_ended(json object)
+static bool has_ended(json object, struct arena *arena)
 {
-    json phase = json_get(json_get(object, "status"), "phase");
-    return json_text_is(phase, "Failed") || json_text_is(phase, "Succeeded");
+    str phase = json_text(json_get(json_get(object, "status"), "phase"), arena);
+    return pod_phase_is_terminal(pod_phase_parse(phase));
 }
 
 static enum err say(struct wire *wire, struct wire_job *job, json object)
@@ -374,7 +371,9 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
     struct pod_status status;
     status_input(wire, pod, &input);
     enum err err;
-    if (pod->say == SAY_PENDING && has_ended(object)) {
+    if (pod->say == SAY_PENDING && has_ended(object, wire->arena)) {
+        /* An end is the end: we may have known an older object, and the one before us may have
+         * written it. */
         err = ERR_CONFLICT;
     } else if (pod->say == SAY_PENDING) {
         err = pod_status_pending(str_of(pod->say_reason), str_of(pod->message), &input, wire->arena,
@@ -384,12 +383,6 @@ static enum err say(struct wire *wire, struct wire_job *job, json object)
         err = pod_status_end(&end, object, &input, wire->arena, &status);
     }
     return err == ERR_OK ? send_status(wire, job, &status, NULL) : err;
-}
-
-static bool shows_end(json object, struct arena *arena)
-{
-    str phase = json_text(json_get(json_get(object, "status"), "phase"), arena);
-    return pod_phase_is_terminal(pod_phase_parse(phase));
 }
 
 static void on_pod_for_say(void *owner, const struct kube_reply *reply)
@@ -404,7 +397,7 @@ static void on_pod_for_say(void *owner, const struct kube_reply *reply)
     if (err == ERR_TOO_BIG) { /* without its container statuses, then */
         err = ERR_OK;
     }
-    if (err == ERR_OK && pod->must_repeat && shows_end(object, wire->arena)) {
+    if (err == ERR_OK && pod->must_repeat && has_ended(object, wire->arena)) {
         arena_rewind(wire->arena, mark); /* it was only an older event */
         wire_job_give(job);
         brain_say_done(&wire->brain, h, ERR_OK, &pod->past, wire_now_ms(wire));

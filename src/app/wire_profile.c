@@ -303,14 +303,10 @@ static void on_effects_written(void *owner, const struct kube_reply *reply)
 
 static void send_effects(struct wire *wire, const struct pod *pod, str body)
 {
-    char memory[1200];
-    struct buf path;
-    buf_init(&path, memory, sizeof memory);
-    kube_put_path(&path, KUBE_POD, str_of(pod->name_space), str_of(pod->name), S("status"));
-    CHECK(buf_ok(&path));
+    char path[CLUSTER_PATH_BYTES];
     const struct kube_request request = {
         .verb = KUBE_MERGE_PATCH, /* of /status: labels may come with it, by the same permission */
-        .path = buf_str(&path),
+        .path = cluster_pod_path(path, str_of(pod->name_space), str_of(pod->name), S("status")),
         .body = body,
         .on_done = on_effects_written,
         .owner = wire,
