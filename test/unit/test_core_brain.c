@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "brain_open.h"
 #include "core/brain.h"
 
 struct scene {
@@ -39,18 +40,9 @@ static void scene_open_with(struct scene *scene, uint32_t pods_max)
         .kube_calls_max = 16,
         .seed = 7,
     };
-    struct region region;
     memset(scene, 0, sizeof *scene);
     scene->now_ms = 1000;
-    region_init(&region, NULL, 0);
-    brain_init(&scene->brain, &config, &region, scene->now_ms);
-    size_t bytes = (region.used + 8191) / 64 * 64;
-    memset(&scene->brain, 0, sizeof scene->brain);
-    scene->memory = aligned_alloc(64, bytes);
-    memset(scene->memory, 0, bytes);
-    region_init(&region, scene->memory, bytes);
-    brain_init(&scene->brain, &config, &region, scene->now_ms);
-    brain_start(&scene->brain, scene->now_ms);
+    scene->memory = brain_open(&scene->brain, &config, scene->now_ms);
 }
 
 static void scene_open(struct scene *scene)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "brain_open.h"
 #include "core/brain.h"
 
 #define PODS 2000
@@ -59,18 +60,9 @@ static void storm_open(struct storm *storm)
         .kube_calls_max = 32,
         .seed = 7,
     };
-    struct region region;
     memset(storm, 0, sizeof *storm);
     storm->now_ms = 1000;
-    region_init(&region, NULL, 0);
-    brain_init(&storm->brain, &config, &region, storm->now_ms);
-    size_t bytes = (region.used + 8191) / 64 * 64;
-    memset(&storm->brain, 0, sizeof storm->brain);
-    storm->memory = aligned_alloc(64, bytes);
-    memset(storm->memory, 0, bytes);
-    region_init(&region, storm->memory, bytes);
-    brain_init(&storm->brain, &config, &region, storm->now_ms);
-    brain_start(&storm->brain, storm->now_ms);
+    storm->memory = brain_open(&storm->brain, &config, storm->now_ms);
     brain_list_begin(&storm->brain, storm->now_ms);
     brain_list_end(&storm->brain, true, storm->now_ms);
 }

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "brain_open.h"
 #include "core/brain.h"
 
 #define PODS 4
@@ -54,18 +55,9 @@ static const struct brain_config town_config = {
 
 static void town_open(struct town *town)
 {
-    struct region region;
     memset(town, 0, sizeof *town);
     town->now_ms = 1000;
-    region_init(&region, NULL, 0);
-    brain_init(&town->brain, &town_config, &region, town->now_ms);
-    size_t bytes = (region.used + 8191) / 64 * 64;
-    memset(&town->brain, 0, sizeof town->brain);
-    town->memory = aligned_alloc(64, bytes);
-    memset(town->memory, 0, bytes);
-    region_init(&region, town->memory, bytes);
-    brain_init(&town->brain, &town_config, &region, town->now_ms);
-    brain_start(&town->brain, town->now_ms);
+    town->memory = brain_open(&town->brain, &town_config, town->now_ms);
     memset(town->has_pod, true, sizeof town->has_pod);
 }
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "loop_jump.h"
 #include "net/http_client.h"
 #include "net/tls.h"
 #include "net_certs.h"
@@ -162,12 +163,7 @@ static void run_turns(int count)
 /* Time passes, and what becomes due does, without anybody waiting for it. */
 static void jump(msec ms)
 {
-    struct due_item *item;
-    w.loop.now_ms += ms;
-    while ((item = due_pop(&w.loop.timers, w.loop.now_ms)) != NULL) {
-        struct loop_timer *timer = LIST_OWNER(item, struct loop_timer, due);
-        timer->on_due(timer);
-    }
+    loop_jump(&w.loop, ms);
 }
 
 static struct seen a, b;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/prng.h"
+#include "loop_jump.h"
 #include "net/http_server.h"
 #include "net/http_server_conn.h"
 #include "net_certs.h"
@@ -205,12 +206,7 @@ static void go_deaf(struct net_peer *peer)
 /* Time passes, and what becomes due does. */
 static void jump(msec ms)
 {
-    struct due_item *item;
-    w.loop.now_ms += ms;
-    while ((item = due_pop(&w.loop.timers, w.loop.now_ms)) != NULL) {
-        struct loop_timer *timer = LIST_OWNER(item, struct loop_timer, due);
-        timer->on_due(timer);
-    }
+    loop_jump(&w.loop, ms);
 }
 
 static struct net_peer *open_peer(uint32_t at)
