@@ -188,7 +188,7 @@ static struct traffic box_traffic(const struct group *group)
     }
     if (box != NULL) {
         snprintf(path, sizeof path, "/proc/%d/net/dev", (int)box->pid);
-        const char *line = read_file(path, &text) ? strstr(buf_string(&text), "eth0:") : NULL;
+        const char *line = buf_add_file(&text, path) ? strstr(buf_string(&text), "eth0:") : NULL;
         if (line == NULL ||
             sscanf(line, "eth0: %llu %llu %llu %llu %*u %*u %*u %*u %llu %llu %llu %llu",
                    &t.rx_bytes, &t.rx_packets, &t.rx_errors, &t.rx_drops, &t.tx_bytes,

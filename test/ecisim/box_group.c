@@ -33,7 +33,7 @@ static bool read_one(struct buf *out, const char *controller, const char *id, co
     char path[512];
     snprintf(path, sizeof path, ROOT "%s%s/%s/%s", controller, cgroup_parent(), id, file);
     buf_clear(out);
-    return read_file(path, out);
+    return buf_add_file(out, path);
 }
 
 static void kill_processes(const char *dir)
@@ -41,7 +41,7 @@ static void kill_processes(const char *dir)
     struct buf path = {0};
     struct buf pids = {0};
     buf_fmt(&path, "%s/cgroup.procs", dir);
-    if (read_file(path.data, &pids)) {
+    if (buf_add_file(&pids, path.data)) {
         for (char *rest = NULL, *pid = strtok_r(pids.data, "\n", &rest); pid != NULL;
              pid = strtok_r(NULL, "\n", &rest)) {
             kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
@@ -171,7 +171,7 @@ static void read_disk_of_processes(struct usage *usage, const char *id, struct b
          pid = strtok_r(NULL, "\n", &rest)) {
         snprintf(path, sizeof path, "/proc/%s/io", pid);
         buf_clear(&text);
-        if (read_file(path, &text)) {
+        if (buf_add_file(&text, path)) {
             usage->read_bytes += behind(&text, "\nread_bytes: ");
             usage->written_bytes += behind(&text, "\nwrite_bytes: ");
             usage->read_calls += behind(&text, "\nsyscr: ");

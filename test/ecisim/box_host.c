@@ -68,21 +68,6 @@ bool write_file(const char *path, const void *data, size_t bytes, unsigned mode)
     return is_good;
 }
 
-bool read_file(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 0;
-    if (fd < 0) {
-        return false;
-    }
-    while ((got = read(fd, buf_reserve(out, 4096), 4096)) > 0) {
-        out->used += (size_t)got;
-    }
-    *buf_reserve(out, 0) = '\0';
-    close(fd);
-    return got == 0;
-}
-
 /* ---- leftovers ------------------------------------------------------------------------------- */
 
 static char *under(const char *name)

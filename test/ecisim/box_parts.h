@@ -74,7 +74,6 @@ void host_stop(void);
 void remove_tree(const char *path);
 bool make_dirs(const char *path); /* with parents */
 bool write_file(const char *path, const void *data, size_t bytes, unsigned mode);
-bool read_file(const char *path, struct buf *out); /* appends */
 
 /* box_net.c */
 const char *net_start(void);

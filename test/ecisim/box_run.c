@@ -51,7 +51,7 @@ static pid_t read_pid(const struct box *box)
     struct buf path = {0};
     struct buf text = {0};
     buf_fmt(&path, "%s/pid", box->dir);
-    read_file(path.data, &text);
+    buf_add_file(&text, path.data);
     pid_t pid = (pid_t)strtol(buf_string(&text), NULL, 10);
     buf_free(&path);
     buf_free(&text);
@@ -300,7 +300,7 @@ static void read_message(const struct box *box, struct buf *out, bool has_failed
     const struct run *run = container->now;
     struct buf path = {0};
     buf_fmt(&path, "%s/message", box->dir);
-    read_file(path.data, out);
+    buf_add_file(out, path.data);
     buf_free(&path);
     if (out->used == 0 && has_failed &&
         text_is(tree_text(container->spec, "TerminationMessagePolicy"), "FallbackToLogsOnError")) {

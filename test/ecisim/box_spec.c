@@ -128,7 +128,7 @@ static const struct node *image_config(struct arena *arena, const char *dir)
 {
     struct buf text = {0};
     const struct node *root = NULL;
-    if (read_file(arena_fmt(arena, "%s.json", dir), &text)) {
+    if (buf_add_file(&text, arena_fmt(arena, "%s.json", dir))) {
         root = json_read(arena, buf_string(&text));
     }
     buf_free(&text);

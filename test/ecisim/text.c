@@ -2,12 +2,14 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 void *text_grab(void *old, size_t bytes)
 {
@@ -103,6 +105,21 @@ void buf_free(struct buf *buf)
 {
     free(buf->data);
     *buf = (struct buf){0};
+}
+
+bool buf_add_file(struct buf *buf, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 0;
+    if (fd < 0) {
+        return false;
+    }
+    while ((got = read(fd, buf_reserve(buf, 4096), 4096)) > 0) {
+        buf->used += (size_t)got;
+    }
+    *buf_reserve(buf, 0) = '\0';
+    close(fd);
+    return got == 0;
 }
 
 const char *buf_string(const struct buf *buf)

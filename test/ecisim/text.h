@@ -38,6 +38,8 @@ char *buf_reserve(struct buf *buf, size_t bytes);
 void buf_skip(struct buf *buf, size_t bytes);
 void buf_clear(struct buf *buf);
 void buf_free(struct buf *buf);
+/* Puts a whole file behind what is there; false when it cannot be read. */
+bool buf_add_file(struct buf *buf, const char *path);
 /* The text so far, never NULL. */
 const char *buf_string(const struct buf *buf);
 

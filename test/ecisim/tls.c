@@ -3,7 +3,6 @@
 
 #include <bearssl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -26,20 +25,6 @@ struct tls {
 
 /* ---- PEM ------------------------------------------------------------------------------------- */
 
-static bool read_file(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = 0;
-    if (fd < 0) {
-        return false;
-    }
-    while ((bytes = read(fd, buf_reserve(out, 4096), 4096)) > 0) {
-        out->used += (size_t)bytes;
-    }
-    close(fd);
-    return bytes == 0;
-}
-
 static void add_bytes(void *to, const void *data, size_t bytes)
 {
     buf_add(to, data, bytes);
@@ -52,7 +37,7 @@ static bool walk_pem(const char *path, struct tls_server *server,
     struct buf pem = {0};
     struct buf der = {0};
     br_pem_decoder_context decoder;
-    bool is_good = read_file(path, &pem);
+    bool is_good = buf_add_file(&pem, path);
     br_pem_decoder_init(&decoder);
     for (size_t at = 0; is_good && at < pem.used;) {
         at += br_pem_decoder_push(&decoder, pem.data + at, pem.used - at);
