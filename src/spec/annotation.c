@@ -211,7 +211,8 @@ void annotation_put_allowed(const struct annotation_row *row, struct buf *out)
         } else if (!is_first && str_starts(piece, S("high"))) {
             buf_put_i64(out, row->high);
             piece = str_sub(piece, 4, piece.bytes);
-        } else if (!is_first && str_starts(piece, S("words"))) {
+        } else if (!is_first) {
+            CHECK(str_starts(piece, S("words"))); /* there are no others */
             put_words(row->words, out);
             piece = str_sub(piece, 5, piece.bytes);
         }

@@ -160,21 +160,22 @@ static bool is_spec_item(const struct annotation_row *row, str item)
 
 static bool is_tag_item(const struct annotation_row *row, str item)
 {
-    str value = item, key;
+    ptrdiff_t colon = str_find_char(item, ':');
     (void)row;
-    if (str_find_char(item, ':') <= 0 || !str_cut(&value, ':', &key)) {
+    if (colon <= 0) {
         return false;
     }
-    key = str_trim(key);
-    value = str_trim(value);
+    str key = str_trim(str_sub(item, 0, (size_t)colon));
+    str value = str_trim(str_sub(item, (size_t)colon + 1, item.bytes));
     for (unsigned i = 0; i < TAG_COUNT; i++) {
         if (str_eq(key, str_of(tag_key((enum tag)i)))) {
             return false;
         }
     }
-    return key.bytes > 0 && key.bytes <= TAG_KEY_BYTES_MAX && value.bytes <= TAG_VALUE_BYTES_MAX &&
-           !str_starts(key, S("acs:")) && !str_starts(key, S("aliyun")) &&
-           !str_starts(value, S("acs:")) && str_find(item, S("://")) < 0;
+    /* No key begins with "acs:", which the cloud refuses, too: it would end before the colon. */
+    return key.bytes <= TAG_KEY_BYTES_MAX && value.bytes <= TAG_VALUE_BYTES_MAX &&
+           !str_starts(key, S("aliyun")) && !str_starts(value, S("acs:")) &&
+           str_find(item, S("://")) < 0;
 }
 
 static bool is_word_item(const struct annotation_row *row, str item)
@@ -333,17 +334,13 @@ static bool fits_price(const struct annotation_row *row, struct arena *arena,
 static bool fits_word(const struct annotation_row *row, struct arena *arena,
                       struct annotation_value *value)
 {
-    str rest = str_of(row->words), word, taken;
+    str rest = str_of(row->words), word;
     (void)arena;
     while (str_cut(&rest, '|', &word)) {
-        str meant = word;
-        if (str_find_char(word, '=') < 0) {
-            taken = word;
-        } else if (!str_cut(&meant, '=', &taken)) {
-            continue;
-        }
+        ptrdiff_t equals = str_find_char(word, '=');
+        str taken = equals < 0 ? word : str_sub(word, 0, (size_t)equals);
         if (str_eq_nocase(value->text, taken)) {
-            value->text = meant;
+            value->text = equals < 0 ? word : str_sub(word, (size_t)equals + 1, word.bytes);
             return true;
         }
     }

@@ -122,7 +122,7 @@ static void judge_relation(struct putting *to, const struct relation *relation)
         }
         break;
     case YIELDS:
-        one->is_set = one->is_set && !has_other;
+        one->is_set = !has_other;
         break;
     }
 }

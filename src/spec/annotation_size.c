@@ -70,11 +70,12 @@ static void several_specs(const struct annotations *asked, str region_id,
     out->types = rest;
     for (; str_cut(&rest, ',', &one); is_first = false) {
         struct sizing size = {0};
-        if (!annotation_spec_size(one, &size) ||
-            round_wanted(asked, size, region_id, &size) != ERR_OK) {
+        if (!annotation_spec_size(one, &size)) {
             is_known = false;
             continue;
         }
+        enum err err = round_wanted(asked, size, region_id, &size);
+        CHECK(err == ERR_OK); /* annotation_spec_size() found it small enough, and that is all */
         if (is_first) {
             out->size = out->room = size;
         }

@@ -248,7 +248,7 @@ static bool is_eci_env_name(str name)
             return false;
         }
     }
-    return name.bytes >= 1 && name.bytes <= ECI_ENV_NAME_BYTES_MAX;
+    return name.bytes <= ECI_ENV_NAME_BYTES_MAX; /* none is empty: env_read.c */
 }
 
 /* UTF-8: every byte but the continuations begins a character. */

@@ -60,10 +60,9 @@ static uint32_t most_variables(struct spec_read *read, json env_from)
 
     for (json one = json_first(env_from); json_is_there(one); one = json_next(one)) {
         const struct spec_ref *ref = from_ref(read, one);
-        uint32_t keys = ref != NULL ? json_count(json_get(ref->object, "data")) : 0;
-        most = keys > SPEC_ENV_MAX ? keys : most + keys;
+        most += ref != NULL ? json_count(json_get(ref->object, "data")) : 0;
         if (most > SPEC_ENV_MAX) {
-            return most;
+            return most; /* enough to be refused */
         }
     }
     return most;

@@ -276,9 +276,10 @@ static str join(struct spec_read *read, json list)
     buf_init(&text, room, bytes);
     for (json one = json_first(list); json_is_there(one); one = json_next(one)) {
         str raw = json_raw(one);
-        bool is_text = json_type(one) == JSON_TYPE_STRING;
-        buf_put_text(&text, text.bytes > 0 ? "," : "");
-        buf_put(&text, is_text ? str_sub(raw, 1, raw.bytes - 2) : STR_NONE);
+        if (json_type(one) == JSON_TYPE_STRING) {
+            buf_put_text(&text, text.bytes > 0 ? "," : "");
+            buf_put(&text, str_sub(raw, 1, raw.bytes - 2));
+        }
     }
     read->arena->has_failed |= !buf_ok(&text);
     arena_keep(read->arena, text.bytes);

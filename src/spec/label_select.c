@@ -58,19 +58,9 @@ static bool has_value(const struct label_term *term, str value)
 static bool term_matches(const struct label_term *term, struct label_set labels)
 {
     const str *value = label_set_find(labels, term->key);
-    switch (term->op) {
-    case LABEL_IN:
-        return value != NULL && has_value(term, *value);
-    case LABEL_NOT_IN:
-        return value == NULL || !has_value(term, *value);
-    case LABEL_EXISTS:
-        return value != NULL;
-    case LABEL_DOES_NOT_EXIST:
-        return value == NULL;
-    case LABEL_OP_COUNT:
-        break;
-    }
-    return false;
+    bool is_of_values = term->op == LABEL_IN || term->op == LABEL_NOT_IN;
+    bool is_met = value != NULL && (!is_of_values || has_value(term, *value));
+    return is_met == (term->op == LABEL_IN || term->op == LABEL_EXISTS);
 }
 
 bool label_select_matches(const struct label_select *select, struct label_set labels)

@@ -56,9 +56,8 @@ static enum err begin(struct change *change)
 
 static void warn(struct change *change, str text)
 {
-    if (change->out->warnings_count < MUTATE_WARNINGS_MAX) {
-        change->out->warnings[change->out->warnings_count++] = text;
-    }
+    CHECK(change->out->warnings_count < MUTATE_WARNINGS_MAX); /* burst_way(), way_of() */
+    change->out->warnings[change->out->warnings_count++] = text;
 }
 
 /* ---- selectors and effects ------------------------------------------------------------------- */
@@ -269,9 +268,10 @@ static void open_op(struct change *change, const char *path, str key)
     struct buf pointer;
     buf_init(&pointer, memory, sizeof memory);
     buf_put_text(&pointer, path);
-    for (size_t i = 0; i < key.bytes; i++) { /* RFC 6901 section 3 */
+    /* RFC 6901 section 3; "~" is in no key of a label or an annotation. */
+    for (size_t i = 0; i < key.bytes; i++) {
         char c = key.ptr[i];
-        buf_put(&pointer, c == '~' ? S("~0") : c == '/' ? S("~1") : str_make(&c, 1));
+        buf_put(&pointer, c == '/' ? S("~1") : str_make(&c, 1));
     }
     CHECK(buf_ok(&pointer)); /* keys come from a profile, which has bounded them */
     if (change->out->ops == 0) {

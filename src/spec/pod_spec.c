@@ -116,7 +116,7 @@ static str kubelet_host_name(str pod_name)
 {
     str name = str_sub(pod_name, 0, HOST_NAME_BYTES_MAX);
 
-    while (name.bytes > 0 && (str_ends(name, S("-")) || str_ends(name, S(".")))) {
+    while (str_ends(name, S("-")) || str_ends(name, S("."))) {
         name.bytes--;
     }
     return name;

@@ -71,9 +71,8 @@ enum err pod_status_of_row(const struct eci_status_row *row, const struct pod_st
 {
     struct sight sight = {.row = row, .input = input, .arena = arena};
 
-    CHECK(input->past != NULL);
-    sight.meaning = (unsigned)row->status < ECI_STATUS_COUNT ? &meanings[row->status]
-                                                             : &meanings[ECI_STATUS_UNKNOWN];
+    CHECK(input->past != NULL && (unsigned)row->status < ECI_STATUS_COUNT);
+    sight.meaning = &meanings[row->status];
     if (row->status == ECI_STATUS_FAILED && pod_status_row_never_ran(row)) {
         sight.meaning = &pending_timeout;
     }
@@ -275,9 +274,9 @@ static void add_readiness(struct sight *sight, struct pod_status *out)
     bool is_ready = sight->are_ready && ready && has_address;
     struct status_claim ready_claim =
         claim_with_row(sight, POD_CONDITION_READY, is_ready,
-                       is_ready                                    ? ""
-                       : sight->are_ready && ready && !has_address ? "NoPodIP"
-                                                                   : "ContainersNotReady");
+                       is_ready                    ? ""
+                       : sight->are_ready && ready ? "NoPodIP"
+                                                   : "ContainersNotReady");
     if (!sight->are_ready) { /* then that is why */
         ready_claim.reason = claim.reason;
         ready_claim.message = claim.message;
@@ -322,11 +321,10 @@ static void copy_conditions(const struct sight *sight, struct pod_status *out)
         bool is_known = str_eq(row->status, S("True")) || str_eq(row->status, S("False")) ||
                         str_eq(row->status, S("Unknown"));
 
-        if (!is_known || str_is_empty(row->type) || has_condition(out, row->type) ||
-            status_condition_find(row->type) != POD_CONDITION_COUNT ||
-            out->conditions_count == POD_CONDITIONS_MAX) {
-            continue;
+        if (!is_known || has_condition(out, row->type)) {
+            continue; /* ours are there already */
         }
+        CHECK(out->conditions_count < POD_CONDITIONS_MAX);
         out->conditions[out->conditions_count++] = (struct pod_condition){
             row->type, row->status, row->reason, row->message, row->changed_at_s};
     }

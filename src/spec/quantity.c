@@ -49,7 +49,8 @@ enum err quantity_parse_milli(str text, int64_t *out)
     if (!read_number(&text, &parts) || !read_suffix(text, &parts)) {
         return ERR_BAD_INPUT;
     }
-    bool is_zero = big_is_zero(&parts.digits) && !parts.has_rest;
+    bool is_zero = big_is_zero(&parts.digits); /* leading zeros are not kept: no rest */
+
     parts.tens += 3; /* thousandths */
     if (parts.tens > TENS_MAX && !is_zero) {
         return ERR_TOO_BIG;

@@ -130,9 +130,12 @@ bool ref_decode(struct spec_read *read, str path, str text, str *out)
 
 json ref_member(json object, str key, struct arena *arena)
 {
+    if (json_type(object) != JSON_TYPE_OBJECT) {
+        return JSON_NONE;
+    }
     for (json one = json_first(object); json_is_there(one); one = json_next(one)) {
         if (str_eq(json_key(one, arena), key)) {
-            return json_type(object) == JSON_TYPE_OBJECT ? one : JSON_NONE;
+            return one;
         }
     }
     return JSON_NONE;

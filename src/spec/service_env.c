@@ -1,6 +1,7 @@
 /* service_env.c - see service_env.h */
 #include "spec/service_env.h"
 
+#include "base/check.h"
 #include "spec/expand.h"
 
 #define VARIABLES_PER_PORT 5 /* ..._SERVICE_PORT_NAME and four of Docker's */
@@ -91,7 +92,7 @@ static void take_lists(struct services *to, struct spec_read *read, bool is_link
         to->lists[to->lists_count++] = master->object;
     }
     to->master_count = to->lists_count;
-    for (uint32_t i = 0; i < count && to->lists_count < SPEC_SERVICES_PAGES_MAX + 1; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct spec_ref *page = &read->refs->items[i];
 
         if (page->kind != SPEC_REF_SERVICES || !str_is_empty(page->name)) {
@@ -102,6 +103,7 @@ static void take_lists(struct services *to, struct spec_read *read, bool is_link
             to->is_cut = false;
             return;
         }
+        CHECK(to->lists_count < SPEC_SERVICES_PAGES_MAX + 1); /* spec_refs_collect() */
         to->lists[to->lists_count++] = page->object;
         to->is_cut = !str_is_empty(service_env_next(page, read->arena));
     }
@@ -150,9 +152,10 @@ static void add(struct services *to, str name, str value)
 
     if (same != NULL) {
         to->env[same - to->env] = variable;
-    } else if (to->count < to->most) {
-        to->env[to->count++] = variable;
+        return;
     }
+    CHECK(to->count < to->most); /* count_service() */
+    to->env[to->count++] = variable;
 }
 
 /* makeEnvVariableName, or with `is_upper` false strings.ToLower. */

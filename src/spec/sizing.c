@@ -70,7 +70,8 @@ enum err sizing_round(struct sizing wanted, str region_id, struct sizing *out)
     }
     bool has_extra = sizing_region_has_extra(region_id);
     int64_t wanted_mib = (wanted.memory_bytes + MIB - 1) / MIB;
-    for (size_t i = 0; i < COUNT(size_rows); i++) {
+    for (size_t i = 0;; i++) {
+        CHECK(i < COUNT(size_rows)); /* the last one has the most of both */
         int64_t mib = size_rows[i].cpu_milli >= wanted.cpu_milli
                           ? smallest_mib(&size_rows[i], wanted_mib, has_extra)
                           : 0;
@@ -79,7 +80,6 @@ enum err sizing_round(struct sizing wanted, str region_id, struct sizing *out)
             return ERR_OK;
         }
     }
-    return ERR_TOO_BIG;
 }
 
 /* 0 when the row has nothing that large. */

@@ -694,6 +694,16 @@ static const struct pair_case {
     {A "eci-instance-family':'ecs.c6'", LIMITED("64", "512Gi"), "",
      "spec.containers: 64 vCPU and 512 GiB together; no ECS type of the families that are asked "
      "for is that large"},
+    {A "eci-instance-generation':'6'", LIMITED("64", "512Gi"), "InstanceType=ecs.r6.16xlarge\n",
+     ""},
+    {A "eci-instance-generation':'6'", LIMITED("2", "512Gi"), "InstanceType=ecs.r6.16xlarge\n", ""},
+    {A "eci-instance-generation':'6'", LIMITED("4", "16Gi"), "InstanceType=ecs.g6.xlarge\n", ""},
+    {A "eci-instance-generation':'6'", LIMITED("4", "8Gi"), "InstanceType=ecs.c6.xlarge\n", ""},
+    {A "eci-instance-generation':'6'", LIMITED("65", "1Gi"), "",
+     "spec.containers: 65 vCPU and 1 GiB together; no ECS type of the families that are asked for "
+     "is that large"},
+    {A "eci-instance-family':'ecs.c6" X64 X64 X64 X64 X64 X64 X64 X64 "'", LIMITED("1", "2Gi"), "",
+     "spec.containers: 1 vCPU and 2 GiB together; no ECS type"},
     {A "eci-instance-family':'ecs.c6,ecs.g6'", LIMITED("1", "200Gi"), /* only the second has one */
      "InstanceType=ecs.g6.13xlarge\n", ""},
     {A "eci-instance-family':'ecs.c6'", LIMITED("1", "20Gi"), /* of 24 GiB; sizes go on to 32 */
@@ -703,6 +713,8 @@ static const struct pair_case {
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("3", "1Gi"), "Cpu=4\nMemory=4\n", ""},
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("3", "6Gi"), "Cpu=4\nMemory=8\n", ""},
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("5", "5Gi"), "Cpu=8\nMemory=8\n", ""},
+    {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("0", "16Gi"), "Cpu=2\nMemory=16\n", ""},
+    {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("0", "0"), "Cpu=2\nMemory=4\n", ""},
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("65", "5Gi"), "", "spec.containers: 65 vCPU"},
     /* what the cloud does not take together */
     {A "eci-compute-category':'economy'," A "eci-spot-strategy':'SpotAsPriceGo'", least_spec, "",

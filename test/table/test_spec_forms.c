@@ -165,6 +165,49 @@ static void test_forms(void **state)
     }
 }
 
+/* JSON can hold it, no value may. */
+static void test_forms_with_a_zero_byte(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    struct annotation_value value = {.text = str_make("a\0b", 3)};
+    assert_false(annotation_form_fits(annotation_row(ANNOTATION_RAM_ROLE), &arena, &value));
+    value.text = str_make("a", 1);
+    assert_true(annotation_form_fits(annotation_row(ANNOTATION_RAM_ROLE), &arena, &value));
+}
+
+static void test_words_are_spelt_as_the_cloud_does(void **state)
+{
+    (void)state;
+    static const struct {
+        enum annotation row;
+        const char *text;
+        const char *becomes;
+    } words[] = {
+        {ANNOTATION_EIP_ISP, "bgp", "BGP"},
+        {ANNOTATION_EIP_ISP, "bpg", "BGP"}, /* as one page of the cloud has it */
+        {ANNOTATION_EIP_ISP, "bgp_pro", "BGP_PRO"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct arena arena;
+        arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+        struct annotation_value value = {.text = str_of(words[i].text)};
+        assert_true(annotation_form_fits(annotation_row(words[i].row), &arena, &value));
+        assert_true(str_eq(value.text, str_of(words[i].becomes)));
+    }
+}
+
+static void test_size_of_nothing(void **state)
+{
+    (void)state;
+    struct sizing size = {0};
+    assert_false(annotation_spec_size(STR_NONE, &size));
+    assert_true(annotation_spec_size(S("1.5-3Gi"), &size));
+    assert_int_equal(size.cpu_milli, 1500);
+    assert_int_equal(size.memory_bytes, 3 * SIZING_GIB);
+}
+
 /* Nothing is decided with a full arena: the caller asks it, and tries again. */
 static void test_forms_in_no_memory(void **state)
 {
@@ -182,6 +225,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_forms_with_a_zero_byte),
+        cmocka_unit_test(test_words_are_spelt_as_the_cloud_does),
+        cmocka_unit_test(test_size_of_nothing),
         cmocka_unit_test(test_forms_in_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,16 @@ static const struct row {
      "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
      "preferredDuringSchedulingIgnoredDuringExecution/-','value':" PREFERENCE "}]",
      NULL},
+    {"affinity: other preferences are none", "", "{}",
+     "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{'affinity':{"
+     "'nodeAffinity':{" PREFERRED ":[{'weight':1,'preference':{'matchExpressions':[{'key':'type',"
+     "'operator':'NotIn','values':['virtual-kubelet']},{'key':'a','operator':'Exists'}]}},"
+     "{'weight':1,'preference':{'matchExpressions':[{'key':'zone','operator':'NotIn','values':["
+     "'virtual-kubelet']}]}},{'weight':1,'preference':{'matchExpressions':[{'key':'type',"
+     "'operator':'NotIn','values':['gpu']}]}}]}}}}",
+     "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
+     "preferredDuringSchedulingIgnoredDuringExecution/-','value':" PREFERENCE "}]",
+     NULL},
     {"affinity: once is enough", "", "{}",
      "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{'affinity':{"
      "'nodeAffinity':{" PREFERRED ":[" PREFERENCE "]}},'tolerations':[" TOLERATION "]}}",
@@ -305,6 +315,15 @@ static void test_mutate_knows_that_it_does_not_know(void **state)
     assert_int_equal(outcome.ops, 0);
     assert_int_equal(mutate_effects(&in, &arena, &effects), ERR_OK);
     assert_int_equal(effects.labels_count, 0);
+    /* What does not ask for the namespace is known all the same. */
+    use_selectors("[{'name':'mine','objectSelector':{'matchLabels':{'app':'x'}}}]");
+    in.pod = parse(POD("'app':'x'"));
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_true(str_eq(outcome.selector, S("mine")));
+    use_selectors("[{'name':'rest','namespaceSelector':{'matchExpressions':[{'key':'env',"
+                  "'operator':'NotIn','values':['prod']}]},'effect':{'labels':{'k':'v'}}}]");
+    in.pod = parse(POD(""));
+    buf_clear(&patch);
     in.selector = S("rest"); /* the API server knows */
     assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
     assert_true(str_eq(outcome.selector, S("rest")));
@@ -355,6 +374,28 @@ static void test_mutate_full_buffers_are_errors(void **state)
     assert_int_equal(mutate_pod(&in, &tiny, &patch, &outcome), ERR_FULL);
     struct mutate_effects effects;
     assert_int_equal(mutate_effects(&in, &tiny, &effects), ERR_FULL);
+}
+
+/* Whatever take of memory fails, the pod is not admitted with less than all. */
+static void test_mutate_every_take_can_fail(void **state)
+{
+    (void)state;
+    enum err err = ERR_FULL;
+    uint64_t nth = 1;
+    for (; err == ERR_FULL; nth++) {
+        struct mutate_input in = {.profile = &profile, .node = &node};
+        arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+        use_selectors("");
+        in.pod = parse("{'metadata':{'labels':{'e\\u0063i':'tru\\u0065'}},'spec':{"
+                       "'priorityClassName':'a\\u0062c'}}");
+        buf_init(&patch, patch_memory, sizeof patch_memory);
+        arena_fail_at(nth);
+        err = mutate_pod(&in, &arena, &patch, &outcome);
+        arena_fail_at(0);
+    }
+    assert_int_equal(err, ERR_OK);
+    assert_true(str_eq(outcome.selector, S("default-selector-2")));
+    assert_true(nth > 4);
 }
 
 /* At translation: a pod that came without admission. */
@@ -415,6 +456,27 @@ static void test_mutate_says_why(void **state)
 static void test_mutate_no_effects_are_no_patch(void **state)
 {
     (void)state;
+    const struct spec_pair one[] = {{S("k"), S("v")}};
+    static const struct {
+        uint32_t annotations_count, labels_count;
+        const char *patch;
+    } halves[] = {
+        {1, 0, "{'metadata':{'uid':'u-1','annotations':{'k':'v'}}}"},
+        {0, 1, "{'metadata':{'uid':'u-1','labels':{'k':'v'}}}"},
+    };
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
+        const struct mutate_effects effects = {
+            .annotations = one,
+            .annotations_count = halves[i].annotations_count,
+            .labels = one,
+            .labels_count = halves[i].labels_count,
+        };
+        struct json_write half;
+        buf_init(&patch, patch_memory, sizeof patch_memory);
+        json_write_init(&half, &patch);
+        assert_true(mutate_put_effects(&effects, S("u-1"), &half));
+        assert_true(str_eq(buf_str(&patch), case_json("%s", halves[i].patch)));
+    }
     const struct mutate_effects none = {.annotations_count = 0};
     struct json_write w;
     buf_init(&patch, patch_memory, sizeof patch_memory);
@@ -759,6 +821,7 @@ int main(void)
         cmocka_unit_test(test_mutate_knows_that_it_does_not_know),
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),
+        cmocka_unit_test(test_mutate_every_take_can_fail),
         cmocka_unit_test(test_mutate_effects_of_a_pod_that_is_here),
         cmocka_unit_test(test_mutate_says_why),
         cmocka_unit_test(test_mutate_no_effects_are_no_patch),

@@ -81,10 +81,17 @@ static void test_profile_nothing_is_the_defaults(void **state)
     assert_str(profile.vswitch_ids, "");
     assert_false(profile.has_cluster_ip);
     assert_int_equal(read_data("null"), ERR_OK);
+    assert_int_equal(profile.selectors_count, 5);
+    struct arena arena;
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    assert_int_equal(profile_read(JSON_NONE, &arena, &profile, &fault, NULL), ERR_OK);
+    assert_true(profile.has_default_selectors);
     assert_int_equal(read_data("{'enableClusterIp':'','vSwitchIds':'','selectors':' \\n '}"),
                      ERR_OK);
     assert_false(profile.has_cluster_ip);
     assert_int_equal(read_selectors("[]"), ERR_OK);
+    assert_true(profile.has_default_selectors);
+    assert_int_equal(read_selectors("# nothing yet\n/* [] */\n"), ERR_OK);
     assert_true(profile.has_default_selectors);
     profile_init(&profile);
     assert_str(profile.selectors[0].name, "default-selector-1");
@@ -130,6 +137,15 @@ static void test_profile_keys_without_use_are_told(void **state)
     }
 }
 
+static void test_profile_no_value_is_no_remark(void **state)
+{
+    (void)state;
+    assert_int_equal(read_data("{'featureGates':' ','slsMachineGroup':'','vpcId':'VPC-zZ09'}"),
+                     ERR_OK);
+    assert_int_equal(warnings.bytes, 0);
+    assert_str(profile.vpc_id, "VPC-zZ09");
+}
+
 static const struct {
     const char *data;
     const char *says;
@@ -138,7 +154,11 @@ static const struct {
     {"{'enableClusterIp':'yes'}", "enableClusterIp: must be true or false"},
     {"{'enableClusterIp':true}", "enableClusterIp: not a text; put it in quotes"},
     {"{'securityGroupId':'sg-2ze0b9o8****'}", "securityGroupId: \"sg-2ze0b9o8****\" is not an id"},
+    {"{'securityGroupId':'sg~1'}", "securityGroupId: \"sg~1\" is not an id"},
+    {"{'securityGroupId':'sg_1'}", "securityGroupId: \"sg_1\" is not an id"},
+    {"{'securityGroupId':'sg:1'}", "securityGroupId: \"sg:1\" is not an id"},
     {"{'securityGroupId':'sg-1,sg-2'}", "securityGroupId: more than 1"},
+    {"{'selectors':[]}", "selectors: not a text; write \"selectors: |\" above it"},
     {"{'vSwitchIds':'vsw-1,,vsw-2'}", "vSwitchIds: \"\" is not an id"},
     {"{'vSwitchIds':'a,b,c,d,e,f,g,h,i,j,k'}", "vSwitchIds: more than 10"},
     {"{'vpcId':'01234567890123456789012345678901234567890123456789012345678901234'}", "not an id"},
@@ -227,17 +247,38 @@ static void test_profile_expressions(void **state)
     assert_int_equal(objects->terms[4].op, LABEL_DOES_NOT_EXIST);
 }
 
+/* What is null is as if it were not there, and a comment may be the last thing. */
+static void test_profile_what_does_not_matter(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_selectors("[{'name':'a','objectSelector':{'matchLabels':null,'matchExpressions':[{"
+                       "'key':'k','operator':'Exists'}]},'namespaceSelector':null,"
+                       "'effect':{'labels':null,'annotations':{'x':'y'}}}] # the end"),
+        ERR_OK);
+    assert_int_equal(profile.selectors[0].objects.terms_count, 1);
+    assert_int_equal(profile.selectors[0].namespaces.terms_count, 0);
+    assert_int_equal(profile.selectors[0].labels.count, 0);
+    assert_int_equal(profile.selectors[0].annotations.count, 1);
+    assert_int_equal(read_selectors("[{'name':'a'}] /* not closed"), ERR_OK);
+    assert_str(profile.selectors[0].name, "a");
+}
+
+#define N64 "0123456789012345678901234567890123456789012345678901234567890123"
+
 static const struct {
     const char *text;
     const char *says;
     uint32_t line, column;
 } bad_selectors[] = {
     {"[\n {'name':'a',}\n]", "line 2, column 14: not JSON: ", 2, 14},
+    {"[{'name':'not closed # no comment}]", "not JSON: string without end", 1, 36},
     {"{}", "must be an array", 1, 1},
     {"[1]", "a selector must be an object", 1, 2},
     {"[{'objectSelector':{}}]", "the selector has no name", 1, 2},
     {"[{'name':''}]", "name must be a text", 1, 10},
     {"[{'name':7}]", "name must be a text", 1, 10},
+    {"[{'name':'" N64 N64 "x'}]", "name must be a text of 1 to 128 bytes", 1, 10},
     {"[{'name':'a'},\n {'name':'a'}]", "another selector is called a", 2, 10},
     {"[{'name':'a','objectselector':{}}]", "\"objectselector\" is not known", 1, 31},
     {"[{'name':'a','objectSelector':[]}]", "must be an object", 1, 31},
@@ -251,6 +292,8 @@ static const struct {
      53},
     {"[{'name':'a','objectSelector':{'matchLabels':{'P/k':'x'}}}]", "\"P/k\" is not the key", 1,
      53},
+    {"[{'name':'a','objectSelector':{'matchExpressions':{}}}]", "only matchLabels", 1, 51},
+    {"[{'name':'a','objectSelector':{'matchExpressions':[7]}}]", "an expression needs", 1, 52},
     {"[{'name':'a','objectSelector':{'matchExpressions':[{'key':'k','operator':'Gt'}]}}]",
      "an expression needs", 1, 52},
     {"[{'name':'a','objectSelector':{'matchExpressions':[{'key':'k','operator':'In'}]}}]",
@@ -266,6 +309,7 @@ static const struct {
      "the value of k must be a text in quotes", 1, 43},
     {"[{'name':'a','effect':{'annotations':{'a b':'x'}}}]", "is not the key of an annotation", 1,
      45},
+    {"[{'name':'a','effect':{'labels':{'k k':'a'}}}]", "\"k k\" is not the key of a label", 1, 40},
     {"[{'name':'a','effect':{'labels':{'k':'a b'}}}]", "the value of k must be a text that a label",
      1, 38},
     {"[{'name':'a','effect':{'labels':[]}}]", "must be an object", 1, 33},
@@ -349,6 +393,10 @@ static void test_profile_limits_are_told(void **state)
                   "'k%':'0123456789012345678901234567890123456789012345678901234567890123456789'",
                   PROFILE_PAIRS_MAX, "}}}]"),
         "more than 32768 bytes");
+    assert_limit(read_many(pairs,
+                           "'k%.012345678901234567890123456789012345678901234567890123456789/k':''",
+                           PROFILE_PAIRS_MAX, "}}}]"),
+                 "more than 32768 bytes"); /* keys alone */
 }
 
 static void test_profile_an_arena_that_is_too_small(void **state)
@@ -395,8 +443,13 @@ static const struct {
     {"[{'name':'a'}]", "selector a: it selects nothing and adds nothing"},
     {"[{'name':'a','namespaceSelector':{},'effect':{'labels':{'l':'2'}}}]",
      "selector a: an empty selector counts as none"},
+    {"[{'name':'a','objectSelector':{},'effect':{'labels':{'l':'2'}}}]",
+     "selector a: an empty selector counts as none"},
     {"[{'name':'a','effect':{'annotations':{'k8s.aliyun.com/eci-nonsense':'1'}}}]",
      "selector a: eci-profile[k8s.aliyun.com/eci-nonsense]"},
+    {"[{'name':'a','effect':{'annotations':{'k8s.aliyun.com/eci-ntp-server':'no server'}}}]",
+     "selector a: pods with this effect cannot run: eci-profile[k8s.aliyun.com/eci-ntp-server]: "
+     "\"no server\" is not allowed"},
 };
 
 static void test_profile_what_never_counts_is_told(void **state)
@@ -432,6 +485,36 @@ static void test_profile_print_shows_all(void **state)
     assert_non_null(strstr(text, "     adds annotation a/b=c\n"));
     assert_non_null(strstr(text, "     adds label d=e\n"));
     assert_non_null(strstr(text, "  2. all: for every pod that goes to ECI anyway\n"));
+    assert_null(strstr(text, "the defaults"));
+}
+
+static void test_profile_print_of_keys(void **state)
+{
+    (void)state;
+    struct buf out;
+    assert_int_equal(
+        read_data("{'enableClusterIp':'true','enableHybridMode':'false','vSwitchIds':'vsw-1'}"),
+        ERR_OK);
+    buf_init(&out, case_output, sizeof case_output - 1);
+    profile_print(&profile, &out);
+    assert_true(str_starts(buf_str(&out), S("vpcId              (as configured)\n"
+                                            "vSwitchIds         vsw-1\n"
+                                            "securityGroupId    (as configured)\n"
+                                            "resourceGroupId    (as configured)\n"
+                                            "enableClusterIp    true\n"
+                                            "enableHybridMode   false\n"
+                                            "enablePrivateZone  (as configured)\n"
+                                            "selectors          (none given: the defaults)\n"
+                                            "  1. default-selector-1: to ECI go pods with\n"
+                                            "     pod label alibabacloud.com/eci In true\n")));
+    assert_int_equal(
+        read_selectors("[{'name':'a','objectSelector':{'matchExpressions':[{'key':'k','operator':"
+                       "'NotIn','values':['1','2']},{'key':'l','operator':'Exists'}]}}]"),
+        ERR_OK);
+    buf_clear(&out);
+    profile_print(&profile, &out);
+    assert_true(str_ends(buf_str(&out), S("     pod label k NotIn 1, 2\n"
+                                          "     pod label l Exists\n")));
 }
 
 int main(void)
@@ -441,16 +524,19 @@ int main(void)
         cmocka_unit_test(test_profile_nothing_is_the_defaults),
         cmocka_unit_test(test_profile_the_other_spelling_of_vswitches),
         cmocka_unit_test(test_profile_keys_without_use_are_told),
+        cmocka_unit_test(test_profile_no_value_is_no_remark),
         cmocka_unit_test(test_profile_bad_values_are_refused),
         cmocka_unit_test(test_profile_the_example_with_comments),
         cmocka_unit_test(test_profile_a_hash_in_a_text_is_no_comment),
         cmocka_unit_test(test_profile_expressions),
+        cmocka_unit_test(test_profile_what_does_not_matter),
         cmocka_unit_test(test_profile_bad_selectors_are_refused_with_their_place),
         cmocka_unit_test(test_profile_keys_of_annotations_may_have_capitals),
         cmocka_unit_test(test_profile_limits_are_told),
         cmocka_unit_test(test_profile_an_arena_that_is_too_small),
         cmocka_unit_test(test_profile_what_never_counts_is_told),
         cmocka_unit_test(test_profile_print_shows_all),
+        cmocka_unit_test(test_profile_print_of_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,7 @@ static const struct quantity_case {
     {"1e", ERR_BAD_INPUT, 0},
     {"1e+", ERR_BAD_INPUT, 0},
     {"1e+-3", ERR_BAD_INPUT, 0},
+    {"1e++3", ERR_BAD_INPUT, 0},
     {"1e1.5", ERR_BAD_INPUT, 0},
     {"1e3m", ERR_BAD_INPUT, 0},
     {"1..5", ERR_BAD_INPUT, 0},

@@ -242,6 +242,31 @@ static void test_group(void **state)
     assert_true(second != NULL && first > second && third > first);
 }
 
+/* Ready is what has ended well. */
+static void test_group_of_a_failure(void **state)
+{
+    const struct eci_container containers[] = {
+        {.name = S("a"), .now = {.kind = ECI_STATE_TERMINATED, .exit_code = 1}}};
+    struct eci_group_row row = {
+        .id = S("eci-1"), .init_containers = containers, .init_containers_count = 1};
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_status status;
+    struct pod_status_past past = {0};
+    struct pod_status_input input = {.past = &past, .now_s = NOW};
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    assert_int_equal(pod_status_of_group(&row, &input, &arena, &status), ERR_OK);
+    assert_int_equal(status.init_containers_count, 1);
+    assert_false(status.init_containers[0].is.is_ready);
+    assert_non_null(strstr(write_patch(&status, &past), "'exitCode':1,'reason':'Error'"));
+    arena_fail_at(1);
+    assert_int_equal(pod_status_of_group(&row, &input, &arena, &status), ERR_FULL);
+    arena_fail_at(0);
+    assert_int_equal(status.init_containers_count, 0);
+}
+
 /* ---- without the cloud ----------------------------------------------------------------------- */
 
 static void test_pending(void **state)
@@ -292,6 +317,101 @@ static void test_pending(void **state)
     assert_int_equal(pod_status_pending(S("r"), S("m"), &input, &arena, &status), ERR_OK);
     assert_int_equal(status.phase, POD_PHASE_FAILED);
     assert_null(strstr(write_patch(&status, &past), "'phase':'Failed','reason'"));
+}
+
+/* Init containers have not run, and nobody knows where the pod will be. */
+static void test_pending_without_a_place(void **state)
+{
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_status status;
+    struct pod_status_past past = {0};
+    struct pod_status_input input = {.past = &past, .now_s = NOW, .has_init_containers = true};
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    assert_int_equal(pod_status_pending(S("r"), S("m"), &input, &arena, &status), ERR_OK);
+    const char *text = write_patch(&status, &past);
+    assert_null(strstr(text, "hostIP"));
+    assert_non_null(
+        strstr(text, "'type':'Initialized','status':'False','reason':'ContainersNotInitialized'"));
+    arena.has_failed = true; /* so the caller's texts may be cut */
+    assert_int_equal(pod_status_pending(S("r"), S("m"), &input, &arena, &status), ERR_FULL);
+}
+
+/* ---- as the API server has it ---------------------------------------------------------------- */
+
+/* A pod that nobody has started yet: the API server's own first status. */
+static void test_past_of_a_new_pod(void **state)
+{
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_status_past past;
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    json pod = parse_patch("{'status':{'phase':'Pending','qosClass':'BestEffort'}}", &arena);
+    assert_int_equal(pod_status_past_read(pod, &arena, &past), ERR_OK);
+    assert_int_equal(past.phase, POD_PHASE_PENDING);
+    assert_int_equal(past.started_at_s, 0);
+    assert_true(past.hash != 0);
+}
+
+static void test_past_of_conditions(void **state)
+{
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_status_past past;
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    json pod = parse_patch("{'status':{'phase':'Running','conditions':[{'type':'Ready','status':"
+                           "'Unknown'},{'type':'Initialized','status':'True'},"
+                           "{'type':'ContainersReady','status':'False'}]}}",
+                           &arena);
+    assert_int_equal(pod_status_past_read(pod, &arena, &past), ERR_OK);
+    assert_int_equal(past.condition[POD_CONDITION_READY], 'U');
+    assert_int_equal(past.condition[POD_CONDITION_INITIALIZED], 'T');
+    assert_int_equal(past.condition[POD_CONDITION_CONTAINERS_READY], 'F');
+    assert_int_equal(past.condition[POD_CONDITION_SCHEDULED], 0);
+}
+
+/* Numbers that are none, and more conditions than there are types. */
+static void test_status_out_of_bounds(void **state)
+{
+    static const struct {
+        const char *number;
+        int32_t restarts;
+    } cases[] = {{"2147483647", INT32_MAX},
+                 {"2147483648", 0},
+                 {"-2147483648", INT32_MIN},
+                 {"-2147483649", 0},
+                 {"1.5", 0}};
+    static char text[8192];
+    struct arena arena;
+    struct spec_verdict verdict;
+    struct pod_status status;
+    size_t bytes = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        case_begin(&arena, &verdict);
+        snprintf(text, sizeof text,
+                 "{'status':{'containerStatuses':[{'name':'a','restartCount':%s}]}}",
+                 cases[i].number);
+        assert_int_equal(pod_status_read(parse_patch(text, &arena), &arena, &status), ERR_OK);
+        assert_int_equal(status.containers[0].is.restarts, cases[i].restarts);
+    }
+    bytes = (size_t)snprintf(text, sizeof text, "{'status':{'conditions':[");
+    for (unsigned i = 0; i <= POD_CONDITIONS_MAX; i++) {
+        bytes += (size_t)snprintf(text + bytes, sizeof text - bytes,
+                                  "%s{'type':'Ready','reason':'%u'}", i > 0 ? "," : "", i);
+    }
+    snprintf(text + bytes, sizeof text - bytes, "]}}");
+    case_begin(&arena, &verdict);
+    assert_int_equal(pod_status_read(parse_patch(text, &arena), &arena, &status), ERR_OK);
+    assert_int_equal(status.conditions_count, POD_CONDITIONS_MAX);
+    assert_true(str_eq(status.conditions[0].reason, S("0")));
 }
 
 static const char running_pod[] =
@@ -431,7 +551,12 @@ int main(void)
         cmocka_unit_test(test_hash_without_times),
         cmocka_unit_test(test_addresses_of_the_past),
         cmocka_unit_test(test_group),
+        cmocka_unit_test(test_group_of_a_failure),
         cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_pending_without_a_place),
+        cmocka_unit_test(test_past_of_a_new_pod),
+        cmocka_unit_test(test_past_of_conditions),
+        cmocka_unit_test(test_status_out_of_bounds),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_end_keeps_what_has_ended),
         cmocka_unit_test(test_every_take_can_fail),

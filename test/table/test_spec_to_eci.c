@@ -339,6 +339,12 @@ static void test_config_faults(void **state)
     assert_non_null(spec_config_fault(&config));
     config.cluster_id = S("acs:x");
     assert_non_null(spec_config_fault(&config));
+    char long_id[129];
+    memset(long_id, 'c', sizeof long_id);
+    config.cluster_id = str_make(long_id, 128);
+    assert_null(spec_config_fault(&config));
+    config.cluster_id = str_make(long_id, 129);
+    assert_string_equal(spec_config_fault(&config), "the cluster id must have 1 to 128 characters");
     config = case_config;
     config.node_name = STR_NONE;
     assert_non_null(spec_config_fault(&config));

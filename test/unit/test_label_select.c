@@ -70,7 +70,8 @@ static void test_label_forms(void **state)
         {"x.y/z", true, false},     {"x/", false, false},     {"/x", false, false},
         {"X.y/z", false, false},    {"x..y/z", false, false}, {"x./z", false, false},
         {"x_y/z", false, false},    {"a/b/c", false, false},  {"x.y/Z", true, false},
-        {"\xc3\xa4", false, false}, {".a", false, false},
+        {"\xc3\xa4", false, false}, {".a", false, false},     {"a~b", false, false},
+        {"~", false, false},        {"a@b", false, false},    {"Az09", true, true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (label_key_is_valid(str_of(rows[i].text)) != rows[i].is_key ||
@@ -83,6 +84,14 @@ static void test_label_forms(void **state)
     assert_false(label_key_is_valid(str_of(sixty_four)));
     assert_true(label_key_is_valid(str_make(sixty_four, 63)));
     assert_false(label_value_is_valid(str_of(sixty_four)));
+    char prefixed[LABEL_PREFIX_BYTES_MAX + 4];
+    for (size_t i = 0; i < LABEL_PREFIX_BYTES_MAX; i++) {
+        prefixed[i] = i % 2 == 0 ? 'a' : '.'; /* a.a.a...a, then /k */
+    }
+    memcpy(prefixed + LABEL_PREFIX_BYTES_MAX, "/k", 3);
+    assert_true(label_key_is_valid(str_of(prefixed)));
+    memcpy(prefixed + LABEL_PREFIX_BYTES_MAX, "a/k", 4);
+    assert_false(label_key_is_valid(str_of(prefixed)));
 }
 
 int main(void)

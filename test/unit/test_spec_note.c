@@ -33,9 +33,47 @@ static void test_pod_note_is_believed_on_its_own_pod_only(void **state)
         POD("\"u-1/3/\""),        POD("\"u-1/3\""),          POD("\"u-1\""),
         POD("\"\""),              POD("7"),                  POD("\"u-1/3/a/b\""),
         POD("\"u-1/-1/eci-a\""),  POD("\"u-1/4294967296/eci-a\""), "{}", "[]",
+        POD("\"u-1/3/eci~a\""),   POD("\"u-1/3/eci:a\""),    POD("\"u-1/3/eci.a\""),
+        POD("\"u-1/3/eci[a\""),   POD("\"u-1/3/eci a\""),
     };
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
         assert_true(str_is_empty(read_note(nothing[i]).instance_id));
+    }
+}
+
+/* Every sign that an id of the cloud may have. */
+static void test_pod_note_takes_any_id(void **state)
+{
+    (void)state;
+    struct pod_note note = read_note(POD("\"u-1/4294967295/AZ-az_09\""));
+    assert_true(str_eq(note.instance_id, S("AZ-az_09")));
+    assert_true(note.attempt == UINT32_MAX);
+}
+
+/* Without an instance, or with an id that no cloud gives, nothing is noted. */
+static void test_pod_note_of_nothing(void **state)
+{
+    (void)state;
+    static char id[200];
+    memset(id, 'x', sizeof id);
+    const struct pod_note none = {.attempt = 1, .vpc_id = S("vpc-1")};
+    const struct pod_note longest = {.attempt = 1, .instance_id = str_make(id, 192 - 4)};
+    const struct pod_note longer = {.attempt = 1, .instance_id = str_make(id, 192 - 3)};
+    const struct {
+        const struct pod_note *note;
+        bool is_written;
+    } rows[] = {{NULL, false}, {&none, false}, {&longest, true}, {&longer, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static char text[1024];
+        struct buf out;
+        struct json_write w;
+        buf_init(&out, text, sizeof text);
+        json_write_init(&w, &out);
+        json_object(&w);
+        pod_note_put(&w, S("u"), rows[i].note);
+        json_end(&w);
+        assert_true(json_write_ok(&w));
+        assert_int_equal(!str_eq(buf_str(&out), S("{}")), rows[i].is_written);
     }
 }
 
@@ -109,7 +147,13 @@ static void test_pod_note_of_a_detail_row(void **state)
     row = (struct eci_group_row){.cpu_milli = 250, .memory_mib = 512};
     pod_note_see(&note, &row, &arena);
     assert_true(str_eq(note.spec, S("0.25-0.5Gi")));
-    row.memory_mib = INT64_MAX;
+    row.memory_mib = 0; /* a size needs both */
+    pod_note_see(&note, &row, &arena);
+    assert_true(str_is_empty(note.spec));
+    row = (struct eci_group_row){.cpu_milli = 0, .memory_mib = 512};
+    pod_note_see(&note, &row, &arena);
+    assert_true(str_is_empty(note.spec));
+    row = (struct eci_group_row){.cpu_milli = 250, .memory_mib = INT64_MAX};
     pod_note_see(&note, &row, &arena);
     assert_true(str_is_empty(note.spec) && str_is_empty(note.vpc_id));
     row.instance_type = S("ecs.c6.large");
@@ -121,6 +165,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pod_note_is_believed_on_its_own_pod_only),
+        cmocka_unit_test(test_pod_note_takes_any_id),
+        cmocka_unit_test(test_pod_note_of_nothing),
         cmocka_unit_test(test_pod_note_tells_of_a_description),
         cmocka_unit_test(test_pod_note_reads_what_it_wrote),
         cmocka_unit_test(test_pod_note_of_a_detail_row),

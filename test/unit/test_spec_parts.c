@@ -1,4 +1,4 @@
-/* The small parts of spec: facts, expansion, identity, tags, addresses, verdicts, pull policy. */
+/* The small parts of spec: facts, expansion, identity, tags, addresses, pull policy. */
 #include "table/spec_case.h"
 
 #include "base/codec.h"
@@ -136,6 +136,7 @@ static void test_what_the_scheduler_counts(void **state)
         {"{'containers':[{" ASKS("1") "}],'overhead':{'cpu':'100m'}}", 1100},
         {"{'containers':[{" ASKS("much") "},{" ASKS("-1") "},{" ASKS("1") "}]}", 1000},
         {"{'containers':[{" ASKS("9E") "},{" ASKS("9E") "}]}", POD_REQUEST_MILLI_MAX},
+        {"{'containers':[{" ASKS("2T") "}]}", POD_REQUEST_MILLI_MAX},
         {"{'containers':[{'resources':{'requests':{'cpu':2}}}]}", 0}, /* no API server says so */
         {"{'containers':'none','initContainers':7}", 0},
     };
@@ -285,6 +286,8 @@ static const struct name_case {
     {"a", "b", "a-b", true},
     {"default", "web.example", "default-web-example-", false},
     {"default", "Web", "default--eb-", false},
+    {"default", "web~0", "default-web-0-", false},
+    {"default", "web:0", "default-web-0-", false},
     {"default", "web-", "default-web--", false},
     {"-x", "y", "xx-y-", false},
 };
@@ -415,47 +418,6 @@ static void test_addresses(void **state)
     assert_int_equal(address_family(str_make("1.2.3.4\0", 8)), ADDRESS_NONE);
 }
 
-/* ---- verdict --------------------------------------------------------------------------------- */
-
-static void test_verdict(void **state)
-{
-    struct arena arena;
-    struct spec_verdict verdict;
-
-    (void)state;
-    case_begin(&arena, &verdict);
-    assert_int_equal(verdict_err(&verdict), ERR_OK);
-    assert_string_equal(case_remarks(&verdict, false), "");
-    verdict_warn(&verdict, S("spec.a"), "is %s", "odd");
-    assert_int_equal(verdict_err(&verdict), ERR_OK);
-    verdict_refuse(&verdict, SPEC_WAIT, S("spec.b"), "%d of them", 3);
-    assert_int_equal(verdict_err(&verdict), ERR_BUSY);
-    verdict_refuse(&verdict, SPEC_NEVER, S("spec.c"), "no");
-    verdict_refuse(&verdict, SPEC_WAIT, S("spec.d"), "no");
-    assert_int_equal(verdict_err(&verdict), ERR_UNSUPPORTED); /* the worst */
-    assert_string_equal(case_remarks(&verdict, false), "spec.b: 3 of them; spec.c: no; spec.d: no");
-    assert_string_equal(case_remarks(&verdict, true), "spec.a: is odd");
-    for (unsigned i = 0; i < 40; i++) {
-        verdict_warn(&verdict, S("x"), "y");
-    }
-    assert_int_equal(verdict.warnings_count, SPEC_WARNINGS_MAX);
-    assert_int_equal(verdict.warnings_lost, 41 - SPEC_WARNINGS_MAX);
-}
-
-static void test_verdict_without_memory(void **state)
-{
-    struct arena arena;
-    struct spec_verdict verdict;
-
-    (void)state;
-    arena_init(&arena, case_arena_memory, 8);
-    verdict_init(&verdict, &arena);
-    verdict_refuse(&verdict, SPEC_NEVER, S("a"), "a sentence that does not fit");
-    assert_int_equal(verdict.answer, SPEC_NEVER);
-    assert_int_equal(verdict.refusals_count, 1);
-    assert_int_equal(verdict_err(&verdict), ERR_FULL);
-}
-
 /* ---- pull policy ----------------------------------------------------------------------------- */
 
 static void test_pull_policy(void **state)
@@ -531,8 +493,6 @@ int main(void)
         cmocka_unit_test(test_container_id),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_verdict),
-        cmocka_unit_test(test_verdict_without_memory),
         cmocka_unit_test(test_pull_policy),
         cmocka_unit_test(test_host_name),
     };

@@ -302,6 +302,28 @@ static void test_find(void **state)
     assert_ptr_equal(spec_refs_find_token(&refs, S("n"), S("a"), S("v"), 600), &refs.items[1]);
     assert_null(spec_refs_find_token(&refs, S("n"), S("a"), S("v"), 601));
     assert_null(spec_refs_find(&refs, SPEC_REF_SECRET, S("n"), S("a")));
+    assert_null(spec_refs_find(&refs, SPEC_REF_TOKEN, S("m"), S("a")));
+    assert_null(spec_refs_find_token(&refs, S("m"), S("a"), S("v"), 600));
+    refs.items[0].name_space = S("m");
+    assert_ptr_equal(spec_refs_find(&refs, SPEC_REF_TOKEN, S("n"), S("a")), &refs.items[1]);
+}
+
+/* The name of a Secret alone does not say which one it is. */
+static void test_the_same_name_elsewhere(void **state)
+{
+    struct arena arena;
+    struct spec_verdict verdict;
+
+    (void)state;
+    case_begin(&arena, &verdict);
+    refs.count = 0;
+    json pod = case_pod(&arena, "",
+                        POD(",'enableServiceLinks':false,'volumes':[{'name':'a','csi':{"
+                            "'nodePublishSecretRef':{'name':'k','namespace':'storage'}}},"
+                            "{'name':'b','secret':{'secretName':'k'}},{'name':'c','csi':{"
+                            "'nodePublishSecretRef':{'name':'k'}}}]"));
+    assert_int_equal(spec_refs_collect(pod, &arena, &refs), ERR_OK);
+    assert_string_equal(listed(), UNLINKED "secret storage/k\nsecret default/k\n");
 }
 
 /* Too little memory is said, whichever take fails. */
@@ -333,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_pages_of_services),
         cmocka_unit_test(test_too_many),      cmocka_unit_test(test_paths),
         cmocka_unit_test(test_token_request), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_the_same_name_elsewhere),
         cmocka_unit_test(test_every_take_can_fail),
     };
 
