@@ -1,6 +1,7 @@
 /* see webhook_config.h */
 #include "admit/webhook_config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/codec.h"
@@ -31,8 +32,8 @@ void webhook_segment(const struct profile *profile, uint32_t selector,
     }
     out[bytes] = '\0';
     if (!str_eq(str_of(out), name)) { /* another name could have become the same */
-        (void)snprintf(out + bytes, WEBHOOK_SEGMENT_BYTES - bytes, "%s%u", bytes > 0 ? "." : "s.",
-                       selector + 1);
+        (void)snprintf(out + bytes, WEBHOOK_SEGMENT_BYTES - bytes, "%s%016" PRIx64,
+                       bytes > 0 ? "." : "s.", str_hash(name));
     }
 }
 
@@ -210,6 +211,14 @@ static void put_entry(struct json_write *w, const struct entry *entry)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* It has a webhook of its own. One without is served by that for all pods; an effect alone comes
+ * with the others, and when the pod is translated. */
+static bool is_shown(const struct profile_selector *one, const struct webhook_place *place)
+{
+    return one->is_scheduling && !place->is_brief &&
+           (place->is_v1 || one->objects.terms_count == 0);
+}
+
 static void put_webhooks(const struct profile *profile, const struct webhook_place *place,
                          struct json_write *w, uint32_t *left_out)
 {
@@ -219,11 +228,8 @@ static void put_webhooks(const struct profile *profile, const struct webhook_pla
     json_member_array(w, "webhooks");
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         const struct profile_selector *one = &profile->selectors[i];
-        if (!one->is_scheduling) {
-            continue; /* its effect comes with those that do, and when the pod is translated */
-        }
-        if (!place->is_v1 && one->objects.terms_count > 0) {
-            (*left_out)++;
+        if (!is_shown(one, place)) {
+            *left_out += one->is_scheduling;
             continue;
         }
         webhook_segment(profile, i, segment);
@@ -242,6 +248,38 @@ static void put_webhooks(const struct profile *profile, const struct webhook_pla
                               .timeout_s = WEBHOOK_TIMEOUT_ANY_S};
     put_entry(w, &any);
     json_end(w);
+}
+
+/* False when there are none: nothing was written. */
+static bool put_others(const struct profile *profile, const struct webhook_place *place,
+                       struct json_write *w)
+{
+    char memory[PROFILE_SELECTORS_MAX * (PROFILE_SELECTOR_NAME_BYTES_MAX + 2)];
+    struct buf names;
+    buf_init(&names, memory, sizeof memory);
+    for (uint32_t i = 0; i < profile->selectors_count; i++) {
+        if (!is_shown(&profile->selectors[i], place)) {
+            buf_put(&names, names.bytes > 0 ? S(", ") : STR_NONE);
+            buf_put(&names, profile->selectors[i].name);
+        }
+    }
+    if (names.bytes > 0) {
+        json_member_text(w, WEBHOOK_OTHERS_ANNOTATION, buf_str(&names));
+    }
+    return names.bytes > 0;
+}
+
+/* Of an object that is there: taken away. */
+static void put_no(struct json_write *w, const char *annotation, const struct webhook_place *place)
+{
+    if (!str_is_empty(place->version)) {
+        json_member_raw(w, annotation, S("null"));
+    }
+}
+
+str webhook_config_place(str url)
+{
+    return str_is_empty(url) ? S(WEBHOOK_PLACE_SERVICE) : url;
 }
 
 void webhook_config_fingerprint(str ca_pem, char out[static WEBHOOK_FINGERPRINT_BYTES])
@@ -263,13 +301,41 @@ void webhook_config_put(const struct profile *profile, const struct webhook_plac
                                   : S("admissionregistration.k8s.io/v1beta1"));
     json_member_text(&w, "kind", S("MutatingWebhookConfiguration"));
     put_webhooks(profile, place, &w, left_out);
-    hash_sha256_hex(hash, str_sub(buf_str(out), start, out->bytes));
     json_member_object(&w, "metadata");
     json_member_text(&w, "name", S(WEBHOOK_NAME));
     json_member_object(&w, "annotations");
+    bool has_others = put_others(profile, place, &w);
+    hash_sha256_hex(hash, str_sub(buf_str(out), start, out->bytes));
+    if (!has_others) {
+        put_no(&w, WEBHOOK_OTHERS_ANNOTATION, place);
+    }
+    put_no(&w, WEBHOOK_WAITS_ANNOTATION, place);
+    json_member_text(&w, WEBHOOK_PLACE_ANNOTATION, webhook_config_place(place->url));
+    json_member_text(&w, WEBHOOK_NODE_ANNOTATION, place->node);
     json_member_text(&w, WEBHOOK_HASH_ANNOTATION, str_of(hash));
     webhook_config_fingerprint(place->ca_pem, hash);
     json_member_text(&w, WEBHOOK_AUTHORITY_ANNOTATION, str_of(hash));
+    json_end(&w);
+    if (!str_is_empty(place->version)) {
+        json_member_text(&w, "resourceVersion", place->version);
+    }
+    json_end(&w);
+    json_end(&w);
+}
+
+void webhook_config_put_waits(str waits, str version, struct buf *out)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_object(&w);
+    json_member_object(&w, "metadata");
+    json_member_text(&w, "resourceVersion", version);
+    json_member_object(&w, "annotations");
+    if (str_is_empty(waits)) {
+        json_member_raw(&w, WEBHOOK_WAITS_ANNOTATION, S("null"));
+    } else {
+        json_member_text(&w, WEBHOOK_WAITS_ANNOTATION, waits);
+    }
     json_end(&w);
     json_end(&w);
     json_end(&w);

@@ -1,13 +1,15 @@
 /* see webhook_register.h */
 #include "admit/webhook_register.h"
 
+#include <stdio.h>
+
 #include "base/backoff.h"
 #include "os/log.h"
 
 #define PARTIAL "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 #define CONFIG "MutatingWebhookConfiguration " WEBHOOK_NAME
 
-enum step { STEP_VERSION, STEP_LOOK, STEP_CREATE, STEP_CHANGE };
+enum step { STEP_VERSION, STEP_LOOK, STEP_CREATE, STEP_CHANGE, STEP_NOTE };
 
 static void look_in(struct webhook_register *reg, msec in_ms)
 {
@@ -37,7 +39,8 @@ static void send(struct webhook_register *reg, enum step step, str body)
     static const enum kube_verb verbs[] = {[STEP_VERSION] = KUBE_GET,
                                            [STEP_LOOK] = KUBE_GET,
                                            [STEP_CREATE] = KUBE_CREATE,
-                                           [STEP_CHANGE] = KUBE_MERGE_PATCH};
+                                           [STEP_CHANGE] = KUBE_MERGE_PATCH,
+                                           [STEP_NOTE] = KUBE_MERGE_PATCH};
     char memory[300];
     struct buf path;
     buf_init(&path, memory, sizeof memory);
@@ -64,28 +67,44 @@ static void send(struct webhook_register *reg, enum step step, str body)
     }
 }
 
-/* What the configuration has to say now. */
-static bool put_config(struct webhook_register *reg, struct buf *out)
+/* What the configuration has to say now. Errors: ERR_BUSY profile or certificate are not there;
+ * ERR_FULL no room, not even for the shorter form. */
+static enum err put_config(struct webhook_register *reg, struct buf *out)
 {
     const struct webhook_register_config *config = &reg->config;
     const struct profile *profile = config->profile(config->owner);
-    const struct webhook_place place = {.url = str_of(reg->url),
-                                        .ca_pem = config->authority(config->owner, config->arena),
-                                        .is_v1 = reg->is_v1};
+    struct webhook_place place = {.url = str_of(reg->url),
+                                  .ca_pem = config->authority(config->owner, config->arena),
+                                  .is_v1 = reg->is_v1,
+                                  .node = config->node,
+                                  .version = str_of(reg->version)};
+    if (profile == NULL || str_is_empty(place.ca_pem)) {
+        return ERR_BUSY;
+    }
     char *memory = arena_take(config->arena, WEBHOOK_CONFIG_BYTES);
-    if (memory == NULL || profile == NULL || str_is_empty(place.ca_pem)) {
-        return false;
+    if (memory == NULL) {
+        return ERR_FULL;
     }
     buf_init(out, memory, WEBHOOK_CONFIG_BYTES);
     webhook_config_put(profile, &place, out, &reg->left_out);
-    return buf_ok(out);
+    reg->is_brief = place.is_brief = !buf_ok(out);
+    if (reg->is_brief) {
+        buf_init(out, memory, WEBHOOK_CONFIG_BYTES);
+        webhook_config_put(profile, &place, out, &reg->left_out);
+    }
+    return buf_ok(out) ? ERR_OK : ERR_FULL;
+}
+
+static str own_place(const struct webhook_register *reg)
+{
+    return webhook_config_place(str_of(reg->url));
 }
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
 /* What is read of an object: from the cluster, or of what we would write. */
 struct sight {
-    str hash, authority;
+    str hash, authority, place, node, waits, version;
     int64_t generation;
 };
 
@@ -99,33 +118,108 @@ static struct sight look_into(struct webhook_register *reg, str object)
         json annotations = json_get(metadata, "annotations");
         sight.hash = json_text(json_get(annotations, WEBHOOK_HASH_ANNOTATION), arena);
         sight.authority = json_text(json_get(annotations, WEBHOOK_AUTHORITY_ANNOTATION), arena);
+        sight.place = json_text(json_get(annotations, WEBHOOK_PLACE_ANNOTATION), arena);
+        sight.node = json_text(json_get(annotations, WEBHOOK_NODE_ANNOTATION), arena);
+        sight.waits = json_text(json_get(annotations, WEBHOOK_WAITS_ANNOTATION), arena);
+        sight.version = json_text(json_get(metadata, "resourceVersion"), arena);
         sight.generation = json_i64_or(json_get(metadata, "generation"), 0);
     }
     return sight;
 }
 
+/* Its holder did not take the note away for so long that it is gone. */
+static bool is_abandoned(struct webhook_register *reg, const struct sight *there)
+{
+    uint64_t print = str_hash(there->version);
+    msec now_ms = reg->config.loop->now_ms;
+    if (str_is_empty(there->waits) || print != reg->note_print) {
+        reg->note_print = print;
+        reg->note_since_ms = now_ms;
+    }
+    return now_ms - reg->note_since_ms >= WEBHOOK_REGISTER_HOLD_MS;
+}
+
+static bool is_anothers(struct webhook_register *reg, const struct sight *there)
+{
+    if (str_is_empty(there->place) || str_eq(there->place, own_place(reg))) {
+        return false;
+    }
+    bool is_of_our_node = str_eq(there->node, reg->config.node);
+    reg->has_yielded = reg->has_yielded || (is_of_our_node && reg->holds);
+    reg->holds = false;
+    return (!is_of_our_node || reg->has_yielded) && !is_abandoned(reg, there);
+}
+
+/* It leads to another gateway, and stays so. */
+static void leave_alone(struct webhook_register *reg, const struct sight *there)
+{
+    char message[WEBHOOK_REGISTER_URL_BYTES + 500];
+    if (!str_eq(str_of(reg->told), there->place)) {
+        (void)str_copy(reg->told, sizeof reg->told, there->place);
+        (void)snprintf(message, sizeof message,
+                       "vk-webhook leads to %s (a gateway of node %.*s): it is left alone while "
+                       "that gateway keeps it. Gateways of one node need LEADER_ELECT=true; "
+                       "gateways of several nodes may share one WEBHOOK_URL",
+                       reg->told, STR_ARG(str_sub(there->node, 0, KUBE_NAME_BYTES_MAX)));
+        reg->config.warn(reg->config.owner, "WebhookElsewhere", message);
+    }
+    reg->must_note = str_is_empty(there->waits);
+    done(reg);
+    if (reg->must_note) {
+        look_in(reg, 0);
+    } else if (reg->config.wants_sight(reg->config.owner)) {
+        look_in(reg, WEBHOOK_REGISTER_SIGHT_MS);
+    }
+}
+
+/* What has to be written, if anything, for the registration to be what it has to be. */
+static void compare_ours(struct webhook_register *reg, bool is_there, const struct sight *there)
+{
+    struct buf body;
+    enum err err = put_config(reg, &body);
+    if (err == ERR_FULL) {
+        reg->config.warn(reg->config.owner, "WebhookTooLarge",
+                         "vk-webhook is not registered: ca.crt has no room in it. Use one with "
+                         "only what vouches for tls.crt");
+        done(reg);
+        return;
+    }
+    if (err != ERR_OK) {
+        look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* profile or certificate went meanwhile */
+        return;
+    }
+    bool is_in_step = is_there && there->generation == reg->generation &&
+                      str_eq(there->hash, look_into(reg, buf_str(&body)).hash) &&
+                      str_eq(there->place, own_place(reg));
+    reg->must_create = !is_there;
+    reg->must_change = is_there && !is_in_step;
+    reg->must_note = is_in_step && !str_is_empty(there->waits);
+    reg->holds = reg->holds || is_in_step;
+    if (is_in_step && !reg->must_note) {
+        done(reg);
+    } else {
+        look_in(reg, 0);
+    }
+}
+
 /* The configuration was looked at: is it what it has to be? */
 static void compare(struct webhook_register *reg, const struct kube_reply *reply)
 {
-    struct buf body;
     bool is_there = reply->err == ERR_OK;
     struct sight there = {.generation = 0};
     if (is_there) {
         there = look_into(reg, reply->body);
         reg->config.on_seen(reg->config.owner, there.authority);
     }
+    if (!str_copy(reg->version, sizeof reg->version, there.version)) {
+        reg->version[0] = '\0'; /* longer than any is: written without the condition */
+    }
     if (!reg->config.may_write(reg->config.owner)) {
         look_in(reg, WEBHOOK_REGISTER_SIGHT_MS);
-    } else if (!put_config(reg, &body)) {
-        log_line(LOG_WARN, "webhook", "the configuration does not fit: too many selectors");
-        done(reg);
-    } else if (is_there && there.generation == reg->generation &&
-               str_eq(there.hash, look_into(reg, buf_str(&body)).hash)) {
-        done(reg);
+    } else if (is_there && is_anothers(reg, &there)) {
+        leave_alone(reg, &there);
     } else {
-        reg->must_create = !is_there;
-        reg->must_change = is_there;
-        look_in(reg, 0);
+        compare_ours(reg, is_there, &there);
     }
 }
 
@@ -134,11 +228,43 @@ static void write_config(struct webhook_register *reg)
     struct buf body;
     bool is_new = reg->must_create;
     reg->must_create = reg->must_change = false;
-    if (put_config(reg, &body)) {
+    if (put_config(reg, &body) == ERR_OK) {
         send(reg, is_new ? STEP_CREATE : STEP_CHANGE, buf_str(&body));
     } else {
         look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* profile or certificate went meanwhile */
     }
+}
+
+/* Ours: who waits is told that we live. Another's: that we wait. */
+static void write_note(struct webhook_register *reg)
+{
+    char memory[WEBHOOK_REGISTER_URL_BYTES + KUBE_VERSION_BYTES_MAX + 200];
+    struct buf body;
+    reg->must_note = false;
+    buf_init(&body, memory, sizeof memory);
+    webhook_config_put_waits(reg->holds ? STR_NONE : own_place(reg), str_of(reg->version), &body);
+    send(reg, STEP_NOTE, buf_str(&body));
+}
+
+static void tell_left_out(struct webhook_register *reg)
+{
+    char message[300];
+    if (reg->left_out == 0) {
+        return;
+    }
+    if (!reg->is_brief) {
+        reg->config.warn(reg->config.owner, "WebhookOldServer",
+                         "Kubernetes before 1.16 has no objectSelector: selectors of pod labels "
+                         "are not shown in vk-webhook; its last webhook, which sees all pods, "
+                         "serves them");
+        return;
+    }
+    (void)snprintf(message, sizeof message,
+                   "vk-webhook does not show the %u selectors: ca.crt would stand in the webhook "
+                   "of each, which is more than %d KiB. Its only webhook, which sees all pods, "
+                   "serves them. Use a ca.crt with only what vouches for tls.crt",
+                   reg->left_out, WEBHOOK_CONFIG_BYTES / 1024);
+    reg->config.warn(reg->config.owner, "WebhookTooLarge", message);
 }
 
 static void on_written(struct webhook_register *reg, const struct kube_reply *reply)
@@ -146,14 +272,12 @@ static void on_written(struct webhook_register *reg, const struct kube_reply *re
     struct sight there = look_into(reg, reply->body);
     reg->generation = there.generation;
     reg->writes++;
+    reg->holds = true;
+    reg->has_yielded = false;
+    reg->told[0] = '\0';
     log_line(LOG_INFO, "webhook", CONFIG " is in step with the profile, at %s",
              reg->url[0] != '\0' ? reg->url : "the Service " WEBHOOK_SERVICE);
-    if (reg->left_out > 0) {
-        reg->config.warn(reg->config.owner, "WebhookOldServer",
-                         "Kubernetes before 1.16 has no objectSelector: selectors of pod labels "
-                         "are not shown in vk-webhook; its last webhook, which sees all pods, "
-                         "serves them");
-    }
+    tell_left_out(reg);
     done(reg);
     reg->config.on_seen(reg->config.owner, there.authority);
 }
@@ -183,16 +307,19 @@ static void on_reply(void *owner, const struct kube_reply *reply)
         reply->op == STEP_LOOK &&
         kube_is_absent(reply, reg->is_v1 ? KUBE_WEBHOOK : KUBE_WEBHOOK_BETA, S(WEBHOOK_NAME));
     bool is_late = (reply->op == STEP_CREATE && reply->err == ERR_CONFLICT) ||
-                   (reply->op == STEP_CHANGE && reply->err == ERR_NOT_FOUND);
+                   (reply->op == STEP_CHANGE && reply->err == ERR_NOT_FOUND) ||
+                   (reply->op >= STEP_CHANGE && reply->err == ERR_CONFLICT);
     if (is_late && reg->failures == 0) {
         reg->failures++;
-        look_in(reg, 0); /* made or deleted by somebody in between */
+        look_in(reg, 0); /* made, changed or deleted by somebody in between */
     } else if (reply->err != ERR_OK && !is_absent) {
         failed(reg, reply);
     } else if (reply->op == STEP_VERSION) {
         on_version(reg, reply);
     } else if (reply->op == STEP_LOOK) {
         compare(reg, reply);
+    } else if (reply->op == STEP_NOTE) {
+        done(reg);
     } else {
         on_written(reg, reply);
     }
@@ -213,8 +340,11 @@ static void on_time(struct loop_timer *timer)
                    !str_is_empty(config->authority(config->owner, config->arena));
     bool may_write = config->may_write(config->owner);
     reg->is_changed = false;
+    reg->holds = reg->holds && may_write;
     if (has_all && may_write && (reg->must_create || reg->must_change)) {
         write_config(reg);
+    } else if (may_write && reg->must_note) {
+        write_note(reg);
     } else if (has_all && (may_write || config->wants_sight(config->owner))) {
         send(reg, reg->is_v1_known ? STEP_LOOK : STEP_VERSION, STR_NONE);
     } else {
@@ -233,6 +363,12 @@ void webhook_register_changed(struct webhook_register *reg)
     if (!reg->is_busy) {
         look_in(reg, 0);
     }
+}
+
+void webhook_register_leads(struct webhook_register *reg)
+{
+    reg->holds = reg->has_yielded = false;
+    webhook_register_changed(reg);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

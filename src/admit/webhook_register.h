@@ -12,6 +12,14 @@
  * objectSelector: an event says which selectors are not shown.
  *
  * A gateway that may not write looks only while somebody wants to know what is registered.
+ *
+ * Of several gateways that may write (of several nodes, or of one without election) and have
+ * different URLs, one holds the registration: its place stands in an annotation. Another one leaves
+ * it alone, says so once in an event, and notes in an annotation that it waits. The holder takes
+ * the note away when it looks; who finds its note untouched for WEBHOOK_REGISTER_HOLD_MS takes
+ * over. Within one node who comes last takes over at once, because that is most often the same
+ * gateway at a new address, or the one that leads now; who had it before then waits. Writes depend
+ * on the version that was looked at, so that two never undo each other's.
  */
 #ifndef ECILET_ADMIT_WEBHOOK_REGISTER_H
 #define ECILET_ADMIT_WEBHOOK_REGISTER_H
@@ -23,6 +31,7 @@
 #define WEBHOOK_REGISTER_LOOK_MS (5 * 60 * 1000) /* between looks when nothing has changed */
 #define WEBHOOK_REGISTER_WAIT_MS 2000  /* until profile, certificate or leadership are there */
 #define WEBHOOK_REGISTER_SIGHT_MS 5000 /* between looks while somebody else has to write */
+#define WEBHOOK_REGISTER_HOLD_MS (2 * WEBHOOK_REGISTER_LOOK_MS) /* a silent holder is believed */
 #define WEBHOOK_REGISTER_RETRY_MS 2000 /* after a failure; doubled up to ..._CAP_MS */
 #define WEBHOOK_REGISTER_CAP_MS 60000
 #define WEBHOOK_REGISTER_REPLY_BYTES (64 * 1024) /* metadata; more: told, tried again */
@@ -32,6 +41,7 @@ struct webhook_register_config {
     struct loop *loop;
     struct kube_calls *calls;
     struct arena *arena;
+    str node;                                           /* our node's name; borrowed for ever */
     const struct profile *(*profile)(void *owner);      /* NULL: not known yet */
     str (*authority)(void *owner, struct arena *arena); /* PEM; empty: no certificate yet */
     bool (*may_write)(void *owner);
@@ -52,10 +62,18 @@ struct webhook_register {
     bool is_busy;    /* a request is under way */
     bool is_changed; /* and something has changed since it was sent */
     bool is_v1_known, is_v1;
-    bool must_create, must_change; /* in the next turn, when the look has given its slot back */
-    int64_t generation;            /* as we left it; -1: not known */
+    /* In the next turn, when the look has given its slot back. */
+    bool must_create, must_change, must_note;
+    int64_t generation;                       /* as we left it; -1: not known */
+    char version[KUBE_VERSION_BYTES_MAX + 1]; /* as it was looked at; empty: there is none */
     uint32_t failures;
     uint32_t left_out;
+    bool is_brief;                         /* as it was put together last */
+    bool holds;                            /* the registration was ours while we may write */
+    bool has_yielded;                      /* another gateway of our node has taken it from us */
+    char told[WEBHOOK_REGISTER_URL_BYTES]; /* the place that is left alone; empty: none */
+    uint64_t note_print; /* the version at which its holder was silent since ... */
+    msec note_since_ms;  /* ... then */
     uint64_t writes;
 };
 
@@ -64,7 +82,10 @@ void webhook_register_init(struct webhook_register *reg,
 /* url: "https://host:port"; empty: Service mode. Copied. */
 void webhook_register_start(struct webhook_register *reg, str url);
 void webhook_register_stop(struct webhook_register *reg);
-/* Profile, certificate or leadership are new: look now. */
+/* Profile or certificate are new: look now. */
 void webhook_register_changed(struct webhook_register *reg);
+/* This gateway may write from now on: likewise, and what another of its node holds is taken over.
+ */
+void webhook_register_leads(struct webhook_register *reg);
 
 #endif

@@ -68,7 +68,10 @@ static const struct command {
                            .usage = "[OPTIONS]",
                            .doc = "print the permissions ecilet needs, for kubectl apply -f -",
                            .more = "Reads no configuration: a node with another name than\n"
-                                   "virtual-kubelet needs --nodename here, too.\n",
+                                   "virtual-kubelet needs --nodename here, too.\n"
+                                   "The webhook of an ecilet in the cluster is reached through\n"
+                                   "the Service vk-webhook (--service); a gateway outside\n"
+                                   "registers its own address and needs none.\n",
                            .run = cli_manifests},
     [COMMAND_LINT] = {.name = "lint",
                       .usage = "-f FILE",
@@ -141,6 +144,7 @@ enum option_kind {
     OPTION_YES,
     OPTION_FORCE,
     OPTION_OFFLINE,
+    OPTION_SERVICE,
     OPTION_OUTPUT, /* -o */
     OPTION_HELP,
     OPTION_VERSION
@@ -195,6 +199,10 @@ static const struct option {
      .kind = OPTION_FORCE,
      .commands = FOR(UNINSTALL),
      .doc = "also while an ecilet runs: it may make everything again"},
+    {.name = "--service",
+     .kind = OPTION_SERVICE,
+     .commands = FOR(MANIFESTS),
+     .doc = "also the Service vk-webhook: for an ecilet in the cluster"},
     {.name = "--offline",
      .kind = OPTION_OFFLINE,
      .commands = FOR(CHECK),
@@ -360,6 +368,9 @@ static bool apply_option(struct cli *cli, const struct option *option, const cha
         return true;
     case OPTION_OFFLINE:
         cli->is_offline = true;
+        return true;
+    case OPTION_SERVICE:
+        cli->wants_service = true;
         return true;
     case OPTION_HELP:
         cli->wants_help = true;

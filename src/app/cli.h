@@ -35,6 +35,7 @@ struct cli {
     bool is_sure;           /* --yes */
     bool is_forced;         /* --force */
     bool is_offline;        /* --offline */
+    bool wants_service;     /* --service */
     const char *input_file; /* the first -f; NULL: not given */
     const char *input_files[CLI_FILES_MAX];
     uint32_t input_files_count;

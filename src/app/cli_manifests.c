@@ -1,7 +1,10 @@
-/* `ecilet manifests`: the table of permissions.h as objects of RBAC. */
+/* `ecilet manifests`: the table of permissions.h as objects of RBAC; and, when asked for, the
+ * Service of the webhook. It is not printed always: whoever runs ecilet in the cluster may have one
+ * of his own, which applying a newer version of the permissions must not replace. */
 #include "app/cli.h"
 
 #include <stdio.h>
+#include "admit/webhook_config.h"
 #include "app/config_key.h"
 #include "app/config_form.h"
 #include "app/permissions.h"
@@ -88,6 +91,17 @@ static const char *node_name(const struct cli *cli)
     return row->form->fits(str_of(name)) ? name : NULL;
 }
 
+/* As in the vendor's vk.yaml. */
+static void put_service(struct buf *out)
+{
+    put_head(out, "v1", "Service", WEBHOOK_SERVICE, WEBHOOK_SERVICE_NAMESPACE);
+    buf_put_text(out, "spec:\n"
+                      "  # the label of ecilet's pod; change it when that has another\n"
+                      "  selector:\n    app: virtual-kubelet\n"
+                      "  ports:\n    - port: 443\n"
+                      "      targetPort: 443 # WEBHOOK_PORT\n");
+}
+
 enum cli_exit cli_manifests(struct cli *cli)
 {
     struct buf *out = &cli->out;
@@ -113,6 +127,9 @@ enum cli_exit cli_manifests(struct cli *cli)
     put_role_name(role, sizeof role, node);
     for (int part = 0; part < PART_COUNT; part++) {
         put_part(out, (enum part)part, role, str_of(node));
+    }
+    if (cli->wants_service) {
+        put_service(out);
     }
     return CLI_OK;
 }

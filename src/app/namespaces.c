@@ -18,6 +18,7 @@ void namespaces_init(struct namespaces *all, struct region *region)
     pool_init(&all->pool, region, "namespaces", NAMESPACES_MAX, sizeof(struct name_space));
     index_init(&all->index, region, "namespaces by name", NAMESPACES_MAX);
     all->list = 0;
+    all->is_cut = all->is_full = false;
 }
 
 static struct name_space *find(const struct namespaces *all, str name, handle *h)
@@ -35,6 +36,7 @@ static struct name_space *find(const struct namespaces *all, str name, handle *h
 void namespaces_list_begin(struct namespaces *all)
 {
     all->list++;
+    all->is_cut = all->is_full = false;
 }
 
 static void forget(struct namespaces *all, handle h)
@@ -72,6 +74,7 @@ static enum err take(struct namespaces *all, str name, struct name_space **out)
     }
     enum err err = pool_take(&all->pool, &h);
     if (err != ERR_OK) {
+        all->is_full = true;
         return err;
     }
     *out = pool_at(&all->pool, h);
@@ -97,7 +100,35 @@ static bool add_label(struct name_space *to, const struct spec_pair *label)
     return true;
 }
 
-enum err namespaces_set(struct namespaces *all, str name, json labels, struct arena *arena)
+static bool is_asked_for(const struct profile *profile, str key)
+{
+    for (uint32_t i = 0; i < profile->selectors_count; i++) {
+        const struct label_select *select = &profile->selectors[i].namespaces;
+        for (uint32_t t = 0; t < select->terms_count; t++) {
+            if (str_eq(select->terms[t].key, key)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Those of one kind. False when one of them has no room. */
+static bool add_labels(struct namespaces *all, struct name_space *to, const struct profile *profile,
+                       struct label_set labels, bool are_asked_for)
+{
+    bool is_whole = true;
+    for (uint32_t i = 0; i < labels.count; i++) {
+        if (is_asked_for(profile, labels.items[i].key) == are_asked_for) {
+            is_whole = add_label(to, &labels.items[i]) && is_whole;
+        }
+    }
+    all->is_cut = all->is_cut || !is_whole;
+    return is_whole;
+}
+
+enum err namespaces_set(struct namespaces *all, const struct profile *profile, str name,
+                        json labels, struct arena *arena)
 {
     struct name_space *one;
     struct spec_pair *items;
@@ -111,11 +142,11 @@ enum err namespaces_set(struct namespaces *all, str name, json labels, struct ar
         err = take(all, name, &one);
     }
     if (err == ERR_OK) {
+        const struct label_set set = {items, count};
         one->list = all->list;
         one->labels_count = one->bytes = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            err = add_label(one, &items[i]) ? err : ERR_TOO_BIG;
-        }
+        err = add_labels(all, one, profile, set, true) ? ERR_OK : ERR_TOO_BIG;
+        (void)add_labels(all, one, profile, set, false); /* nobody asks for them now */
     }
     arena_rewind(arena, mark);
     return err;

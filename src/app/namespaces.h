@@ -2,22 +2,26 @@
  * namespaces.h - the labels of the cluster's namespaces, as a watch shows them: the namespace
  * selectors of the eci-profile need them, and an admission request does not carry them.
  *
- * Only labels are kept. A list that ends takes away what it did not show.
+ * Only labels are kept, those first that the profile asks for. A list that ends takes away what it
+ * did not show.
  */
 #ifndef ECILET_APP_NAMESPACES_H
 #define ECILET_APP_NAMESPACES_H
 
 #include "base/index.h"
 #include "base/region.h"
-#include "spec/label_select.h"
+#include "spec/profile.h"
 
 #define NAMESPACES_MAX 4096       /* 1 KiB each when in use. Full: the rest counts as not known */
-#define NAMESPACE_LABEL_BYTES 944 /* keys and values. More: the later labels are left out */
+#define NAMESPACE_LABEL_BYTES 944 /* keys and values. More: labels nobody asks for are left out */
 
 struct namespaces {
     struct pool pool;
     struct index index;
     uint32_t list; /* number of the newest list */
+    /* for reading; since the newest list began */
+    bool is_cut;  /* some label was left out: another profile needs a new list */
+    bool is_full; /* some namespace had no room */
 };
 
 void namespaces_init(struct namespaces *all, struct region *region);
@@ -26,12 +30,15 @@ void namespaces_list_begin(struct namespaces *all);
 void namespaces_list_end(struct namespaces *all);
 
 /*
- * What is now known of one. arena: scratch, rewound.
- * Errors: ERR_FULL not taken; ERR_TOO_BIG taken, but without some labels; ERR_INVALID no name that
- * a namespace could have.
+ * What is now known of one.
+ *
+ * profile   whose namespace selectors say which labels come first
+ * arena     scratch, rewound
+ * Errors: ERR_FULL not taken; ERR_TOO_BIG taken, but without a label that the profile asks for;
+ * ERR_INVALID no name that a namespace could have.
  */
-MUST_USE enum err namespaces_set(struct namespaces *all, str name, json labels,
-                                 struct arena *arena);
+MUST_USE enum err namespaces_set(struct namespaces *all, const struct profile *profile, str name,
+                                 json labels, struct arena *arena);
 void namespaces_remove(struct namespaces *all, str name);
 
 /* In the arena. Errors: ERR_NOT_FOUND; ERR_FULL (arena). */

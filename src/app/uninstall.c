@@ -41,17 +41,22 @@ static const struct object {
 #define OBJECTS_COUNT (sizeof objects / sizeof objects[0])
 #define FIRST_LEASE (OBJECTS_COUNT - UNINSTALL_LEASES)
 
-/* The registration of another virtual kubelet has the same name, but not our mark. */
+/* The registration of another virtual kubelet has the same name, but not our mark; a gateway of
+ * another node, whose leases are not watched here, has its node's name in it. */
 static const char *judge_registration(struct uninstall *un, json object)
 {
     json annotations = json_get(json_get(object, "metadata"), "annotations");
-    (void)un;
-    return json_is_there(json_get(annotations, WEBHOOK_HASH_ANNOTATION))
-               ? NULL
-               : "it was not made by ecilet";
+    json node = json_get(annotations, WEBHOOK_NODE_ANNOTATION); /* none: of an older ecilet */
+    if (!json_is_there(json_get(annotations, WEBHOOK_HASH_ANNOTATION))) {
+        return "it was not made by ecilet";
+    }
+    bool is_ours =
+        !json_is_there(node) || str_eq(json_text(node, un->config.arena), un->config.node_name);
+    return is_ours ? NULL : "a gateway of another node has made it";
 }
 
-/* It bears no mark. Whose the registration is, his is most likely the Secret. */
+/* It bears no mark. Whose the registration is, his is most likely the Secret; a gateway of another
+ * node that shared it makes both again. */
 static const char *judge_secret(struct uninstall *un, json object)
 {
     (void)object;

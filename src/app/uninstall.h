@@ -3,9 +3,10 @@
  * Secret, the Node when it is a virtual one without pods, the leases.
  *
  * Objects are looked at one by one and judged before anything is deleted; each is deleted on the
- * condition that it is still the one that was looked at. First both leases are watched for
- * UNINSTALL_WATCH_MS: whoever renews them would make everything again. Never touched: pods, the
- * ConfigMap eci-profile, instances in the cloud.
+ * condition that it is still the one that was looked at. First both leases of the node are watched
+ * for UNINSTALL_WATCH_MS: whoever renews them would make everything again. The registration is of
+ * the whole cluster: while a gateway of another node holds it, it stays, and with it the Secret.
+ * Never touched: pods, the ConfigMap eci-profile, instances in the cloud.
  *
  * One line per object goes into `out`: "removed", "would remove", "not there", "left" with the
  * reason, "failed" with the reason.

@@ -37,7 +37,8 @@
 #define WIRE_ARENA_KEEP (256 * 1024)     /* ... but for so much, which usual events need */
 #define WIRE_TOKEN_BYTES 1024 /* NextToken of the cloud; a longer one ends that sweep as failed */
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
-#define WIRE_POD_BYTES (24 * 1024)   /* reply room of a pod read at first; larger ones again with */
+#define WIRE_LARGE_CALL_BYTES (WIRE_BODY_BYTES + 64 * 1024) /* with path, headers and reply */
+#define WIRE_POD_BYTES (24 * 1024) /* reply room of a pod read at first; larger ones again with */
 #define WIRE_POD_BYTES_MAX (320 * 1024) /* ... this much. Larger pods are refused with an event */
 #define WIRE_YOUNG_MS 60000 /* a created group may be invisible so long (eci-api A-24) */
 #define WIRE_SMALL_SPARE \

@@ -17,7 +17,7 @@ void cluster_init(struct wire *wire, struct region *region)
         .small_count = wire->limits.kube_calls_max + WIRE_SMALL_SPARE,
         .small_bytes = 2 * WIRE_POD_BYTES,
         .large_count = config->api_connections,
-        .large_bytes = WIRE_BODY_BYTES + 64 * 1024,
+        .large_bytes = WIRE_LARGE_CALL_BYTES,
     };
     kube_calls_init(&wire->calls, wire->loop, region, &wire->auth, wire->arena, &calls);
     pods_init(wire, region);

@@ -84,6 +84,9 @@ static void facts_init(struct wire *wire)
         .taint_key = config->vkubelet_taint_key,
         .taint_value = config->vkubelet_taint_value,
         .taint_effect = str_of(config_taint_text(config->vkubelet_taint_effect)),
+        /* Nobody but the webhook makes pods that make a difference between the two. */
+        .is_last_choice =
+            config->webhook && config->vkubelet_taint_effect == CONFIG_TAINT_NO_SCHEDULE,
         .labels = config->node_labels.items,
         .labels_count = config->node_labels.count,
         .region = config->eci_region,

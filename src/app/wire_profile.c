@@ -22,17 +22,31 @@ static void tell(struct wire *wire, bool is_warning, const char *reason, str mes
 
 /* ---- taking over ----------------------------------------------------------------------------- */
 
-/* Selectors that look at namespaces and add something, or the webhook, need the namespaces. */
-static bool needs_namespaces(const struct wire *wire)
+/* Effects that depend on the labels of the pod's namespace. */
+static bool effects_need_namespaces(const struct profile *profile)
 {
-    const struct profile *profile = wire->profile.current;
-    bool is_needed = wire->config->webhook;
+    bool is_needed = false;
     for (uint32_t i = 0; i < profile->selectors_count; i++) {
         const struct profile_selector *one = &profile->selectors[i];
         is_needed = is_needed || (one->namespaces.terms_count > 0 &&
                                   one->annotations.count + one->labels.count > 0);
     }
     return is_needed;
+}
+
+/* Selectors that look at namespaces and add something, or the webhook, need the namespaces. Labels
+ * that were left out may be those that the new profile asks for. */
+static void follow_namespaces(struct wire *wire)
+{
+    struct wire_profile *own = &wire->profile;
+    if (own->namespaces_are_asked && own->namespaces.is_cut) {
+        own->namespaces_are_known = false;
+        kube_watch_relist(&own->namespace_watch);
+    } else if (!own->namespaces_are_asked &&
+               (wire->config->webhook || effects_need_namespaces(own->current))) {
+        own->namespaces_are_asked = true;
+        kube_watch_start(&own->namespace_watch);
+    }
 }
 
 static str either(str first, str second)
@@ -51,10 +65,7 @@ static void apply(struct wire *wire)
         either(own->current->security_group_id, config->eci_security_group);
     wire->spec.resource_group_id =
         either(own->current->resource_group_id, config->eci_resource_group);
-    if (!own->namespaces_are_asked && needs_namespaces(wire)) {
-        own->namespaces_are_asked = true;
-        kube_watch_start(&own->namespace_watch);
-    }
+    follow_namespaces(wire);
 }
 
 static void use_defaults(struct wire *wire)
@@ -77,6 +88,18 @@ static void tell_remarks(struct wire *wire, struct buf *remarks)
         }
     }
     tell(wire, true, "ProfileRemarks", buf_str(remarks));
+}
+
+static void refuse(struct wire *wire, const char *why)
+{
+    struct wire_profile *own = &wire->profile;
+    char said[PROFILE_WHAT_BYTES + 80];
+    (void)snprintf(said, sizeof said, "%s; the %s stays in use", why,
+                   own->is_known ? "last good profile" : "configuration");
+    if (!own->is_known) {
+        apply(wire);
+    }
+    tell(wire, true, "ProfileInvalid", str_of(said));
 }
 
 static void take(struct wire *wire, json object, struct arena *arena)
@@ -102,12 +125,7 @@ static void take(struct wire *wire, json object, struct arena *arena)
         tell(wire, false, "ProfileApplied", str_of(said));
         return;
     }
-    char said[PROFILE_WHAT_BYTES + 80];
-    (void)snprintf(said, sizeof said, "%s; the %s stays in use",
-                   err == ERR_INVALID ? fault.what : err_text(err),
-                   own->is_known ? "last good profile" : "configuration");
-    own->is_known = true;
-    tell(wire, true, "ProfileInvalid", str_of(said));
+    refuse(wire, err == ERR_INVALID ? fault.what : err_text(err));
 }
 
 /* ---- the ConfigMap --------------------------------------------------------------------------- */
@@ -163,8 +181,20 @@ static void on_list_end(struct kube_watch *watch, const struct kube_list_end *en
 static void on_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
 {
     struct wire *wire = watch->owner;
-    wire->profile.is_known = true;
-    log_line(LOG_WARN, "profile", "the ConfigMap cannot be read: %s", err_text(what->err));
+    struct wire_profile *own = &wire->profile;
+    char why[120];
+    if (what->change == KUBE_DELETED) {
+        on_gone(wire);
+        return;
+    }
+    if (!str_is_empty(what->meta.resource_version) &&
+        str_eq(str_of(own->version), what->meta.resource_version)) {
+        return; /* listed again, unchanged */
+    }
+    (void)str_copy(own->version, sizeof own->version, what->meta.resource_version);
+    (void)str_copy(own->uid, sizeof own->uid, what->meta.uid);
+    (void)snprintf(why, sizeof why, "the ConfigMap cannot be read: %s", err_text(what->err));
+    refuse(wire, why);
 }
 
 /* The pods' watch tells about the connection; only what concerns this object is told here. Without
@@ -210,11 +240,18 @@ static void on_namespace(struct kube_watch *watch, enum kube_change change, json
         namespaces_remove(&wire->profile.namespaces, meta.name);
         return;
     }
-    enum err err = namespaces_set(&wire->profile.namespaces, meta.name,
+    enum err err = namespaces_set(&wire->profile.namespaces, wire->profile.current, meta.name,
                                   json_get(json_get(object, "metadata"), "labels"), arena);
     if (err != ERR_OK) {
-        log_line(LOG_WARN, "profile", "not all labels of namespace %.*s are kept: %s",
-                 STR_ARG(meta.name), err_text(err));
+        char message[300];
+        (void)snprintf(message, sizeof message,
+                       "namespace %.*s: %s. Selectors of the eci-profile do not see %s labels",
+                       STR_ARG(str_sub(meta.name, 0, KUBE_NAMESPACE_BYTES_MAX)),
+                       err == ERR_TOO_BIG ? "its labels that selectors ask for have no room"
+                                          : err_text(err),
+                       err == ERR_TOO_BIG ? "all of its" : "its");
+        log_line(LOG_WARN, "profile", "%s", message);
+        brain_warn(&wire->brain, "NamespaceLabels", message);
     }
 }
 
@@ -224,6 +261,7 @@ static void on_namespaces_end(struct kube_watch *watch, const struct kube_list_e
     (void)end;
     namespaces_list_end(&wire->profile.namespaces);
     wire->profile.namespaces_are_known = true;
+    wire->profile.namespaces_are_forbidden = false;
 }
 
 static void on_namespace_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
@@ -243,6 +281,7 @@ static void on_namespaces_state(struct kube_watch *watch, bool is_connected, enu
                  "theirs: %s",
                  why);
         wire->profile.namespaces_are_known = true;
+        wire->profile.namespaces_are_forbidden = true;
     }
 }
 
@@ -273,6 +312,22 @@ enum err profile_wire_labels(struct wire *wire, str name_space, struct label_set
     return namespaces_labels(&wire->profile.namespaces, name_space, wire->arena, out);
 }
 
+/* A pod lies in a namespace, so the namespace is there and the watch will show it. But it is not
+ * waited for all the time: it may have been too large to be read. */
+static bool may_come(struct wire *wire)
+{
+    struct wire_profile *own = &wire->profile;
+    msec now_ms = wire_now_ms(wire);
+    if (own->namespaces_are_forbidden || own->namespaces.is_full ||
+        !effects_need_namespaces(own->current)) {
+        return false;
+    }
+    if (own->late_until_ms == 0 || now_ms > own->late_until_ms + 10 * PROFILE_NAMESPACE_WAIT_MS) {
+        own->late_until_ms = now_ms + PROFILE_NAMESPACE_WAIT_MS;
+    }
+    return now_ms < own->late_until_ms;
+}
+
 enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
 {
     struct mutate_input in = {
@@ -281,6 +336,9 @@ enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
     *out = wire->spec;
     enum err err = profile_wire_labels(wire, name_space, &in.namespace_labels);
     in.is_namespace_unknown = err == ERR_NOT_FOUND;
+    if (err == ERR_NOT_FOUND && may_come(wire)) {
+        return ERR_BUSY;
+    }
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
         struct mutate_effects effects;
         err = mutate_effects(&in, wire->arena, &effects);

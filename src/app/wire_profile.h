@@ -17,7 +17,8 @@ struct pod;
 struct wire;
 
 #define PROFILE_OBJECT_BYTES (1536 * 1024) /* a ConfigMap has 1 MiB; a larger object: event */
-#define PROFILE_WARNINGS_BYTES 4096        /* remarks about one profile; more are left out */
+#define PROFILE_WARNINGS_BYTES 900 /* remarks about one profile, in one event; more are counted */
+#define PROFILE_NAMESPACE_WAIT_MS 5000 /* for the labels of a namespace that is new */
 
 struct wire_profile {
     struct profile *current; /* never NULL after the start */
@@ -32,6 +33,8 @@ struct wire_profile {
     bool was_listed;           /* the list under way has shown it */
     bool namespaces_are_asked; /* somebody needs them */
     bool namespaces_are_known;
+    bool namespaces_are_forbidden;
+    msec late_until_ms; /* pods of namespaces that nobody has heard of wait until then */
     char version[KUBE_VERSION_BYTES_MAX + 1]; /* of the ConfigMap that was judged last */
     char uid[KUBE_UID_BYTES_MAX + 1];
 };
@@ -47,7 +50,8 @@ bool profile_wire_is_known(const struct wire *wire);
  * profile's selectors add to this pod.
  *
  * pod   as the API server gave it; out and its texts live as long as wire->arena's event
- * Errors: ERR_BUSY the labels of its namespace are not known yet; ERR_FULL (arena).
+ * Errors: ERR_BUSY the labels of its namespace are not known yet: they come by a watch of their
+ * own, so a pod of a new namespace may be here first; ERR_FULL (arena).
  */
 MUST_USE enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out);
 

@@ -1,6 +1,7 @@
 /* see wire_webhook.h */
 #include "app/wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,9 @@
 #include "admit/webhook.h"
 #include "os/os.h"
 #include "os/sock.h"
+
+static_assert(WEBHOOK_CONFIG_BYTES + WEBHOOK_REGISTER_REPLY_BYTES + 8192 <= WIRE_LARGE_CALL_BYTES,
+              "the largest registration can be sent");
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
@@ -169,11 +173,12 @@ void webhook_wire_turn(struct wire *wire)
 {
     struct wire_webhook *own = &wire->webhook;
     bool writes = own->is_serving && may_write(wire);
-    if (own->is_serving && (own->changes != wire->profile.changes || (writes && !own->writes))) {
+    if (own->is_serving && own->changes != wire->profile.changes) {
         own->changes = wire->profile.changes;
         webhook_register_changed(&own->registration);
     }
     if (writes && !own->writes) { /* the certificate may not name this gateway yet */
+        webhook_register_leads(&own->registration);
         webhook_certs_look(&own->certs);
     }
     own->writes = writes;
@@ -230,6 +235,7 @@ static void init_parts(struct wire *wire, struct region *region)
         .loop = wire->loop,
         .calls = &wire->calls,
         .arena = wire->arena,
+        .node = wire->config->node_name,
         .profile = profile,
         .authority = authority,
         .may_write = may_write,

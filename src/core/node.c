@@ -161,13 +161,23 @@ static void put_label(void *context, str key, str value)
     json_put_text(w, value);
 }
 
-static void put_taint(struct json_write *w, const struct node_facts *facts)
+#define LAST_CHOICE "PreferNoSchedule"
+
+static void put_taint(struct json_write *w, const struct node_facts *facts, str effect)
 {
     json_object(w);
     json_member_text(w, "key", facts->taint_key);
     json_member_text(w, "value", facts->taint_value);
-    json_member_text(w, "effect", facts->taint_effect);
+    json_member_text(w, "effect", effect);
     json_end(w);
+}
+
+static void put_taints(struct json_write *w, const struct node_facts *facts)
+{
+    put_taint(w, facts, facts->taint_effect);
+    if (facts->is_last_choice) {
+        put_taint(w, facts, S(LAST_CHOICE));
+    }
 }
 
 void node_put_object(struct json_write *w, const struct node_facts *facts, int64_t now_unix_s)
@@ -184,7 +194,7 @@ void node_put_object(struct json_write *w, const struct node_facts *facts, int64
     json_member_object(w, "spec");
     if (!str_is_empty(facts->taint_key)) {
         json_member_array(w, "taints");
-        put_taint(w, facts);
+        put_taints(w, facts);
         json_end(w);
     }
     json_end(w);
@@ -222,19 +232,21 @@ static void look_label(void *context, str key, str value)
 
 static bool is_our_taint(json taint, const struct node_facts *facts, struct arena *arena)
 {
+    json effect = json_get(taint, "effect");
     return str_eq(json_text(json_get(taint, "key"), arena), facts->taint_key) &&
-           str_eq(json_text(json_get(taint, "effect"), arena), facts->taint_effect);
+           (str_eq(json_text(effect, arena), facts->taint_effect) ||
+            (facts->is_last_choice && json_text_is(effect, LAST_CHOICE)));
 }
 
-static bool has_taint(json taints, const struct node_facts *facts, struct arena *arena)
+/* All of ours are there, with our value. A key and an effect are there once at most. */
+static bool has_taints(json taints, const struct node_facts *facts, struct arena *arena)
 {
+    uint32_t count = 0;
     for (json t = json_first(taints); json_is_there(t); t = json_next(t)) {
-        if (is_our_taint(t, facts, arena) &&
-            str_eq(json_text(json_get(t, "value"), arena), facts->taint_value)) {
-            return true;
-        }
+        count += is_our_taint(t, facts, arena) &&
+                 str_eq(json_text(json_get(t, "value"), arena), facts->taint_value);
     }
-    return str_is_empty(facts->taint_key);
+    return str_is_empty(facts->taint_key) || count == (facts->is_last_choice ? 2u : 1u);
 }
 
 bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, json node,
@@ -244,7 +256,7 @@ bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, j
     json taints = json_get(json_get(node, "spec"), "taints");
     struct label_look look = {json_get(meta, "labels"), 0};
     each_label(facts, look_label, &look);
-    bool is_tainted = has_taint(taints, facts, arena);
+    bool is_tainted = has_taints(taints, facts, arena);
     if (look.missing == 0 && is_tainted) {
         return false;
     }
@@ -264,7 +276,7 @@ bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, j
                 json_put_raw(w, json_raw(t));
             }
         }
-        put_taint(w, facts);
+        put_taints(w, facts);
         json_end(w);
         json_end(w);
     }

@@ -1,8 +1,8 @@
 /*
  * node.h - our Node object (core/v1), as bodies to send. Pure.
  *
- * virtual-node 3.1: role agent, type virtual-kubelet, the provider's taint, capacity from the quota
- * keys, five conditions of every kubelet plus ECIReachable, ECIQuotaExceeded and
+ * virtual-node 3.1: role agent, type virtual-kubelet, the provider's taint(s), capacity from the
+ * quota keys, five conditions of every kubelet plus ECIReachable, ECIQuotaExceeded and
  * OrphanDeletionStopped. Labels and taints of others are kept:
  * labels by merging, taints by reading before writing.
  */
@@ -40,7 +40,10 @@ struct node_facts {
     str kubelet_version;   /* "v1.20.2-ecilet-<version>" */
     str architecture;
     str taint_key, taint_value, taint_effect; /* key empty: no taint */
-    const str *labels;                        /* "key=value" */
+    /* A second taint, key and value alike, effect PreferNoSchedule: who tolerates only the first
+     * (burst-resource: eci) comes here when no other node has room. */
+    bool is_last_choice;
+    const str *labels; /* "key=value" */
     uint32_t labels_count;
     str region, zone; /* may be empty */
     /* conditions */

@@ -228,8 +228,8 @@ static enum way burst_way(struct change *change)
         return WAY_ECI;
     }
     warn(change, arena_fmt(change->arena,
-                           MUTATE_BURST ": \"%.*s\" is neither eci nor eci_only; the pod is left "
-                                        "as it is",
+                           MUTATE_BURST ": \"%.*s\" is neither eci nor eci_only; it counts for "
+                                        "nothing",
                            STR_ARG(str_sub(*value, 0, 40))));
     return WAY_OWN;
 }
@@ -330,10 +330,15 @@ static bool tolerates(json toleration, const struct mutate_node *node, struct ar
     return str_eq(key, node->taint_key) && (is_exists || str_eq(value, node->taint_value));
 }
 
-static void put_toleration(struct change *change)
+/* Who may overflow tolerates only what would keep it away for good, not the node's second taint
+ * (core/node.h). */
+static void put_toleration(struct change *change, bool is_for_all)
 {
     const struct mutate_node *node = change->in->node;
     json list = json_get(change->spec, "tolerations");
+    if (!is_for_all && str_eq(node->taint_effect, S("PreferNoSchedule"))) {
+        return;
+    }
     for (json x = json_first(list); json_is_there(x); x = json_next(x)) {
         if (tolerates(x, node, change->arena)) {
             return;
@@ -346,6 +351,9 @@ static void put_toleration(struct change *change)
     json_object(&change->w);
     json_member_text(&change->w, "key", node->taint_key);
     json_member_text(&change->w, "operator", S("Exists"));
+    if (!is_for_all) {
+        json_member_text(&change->w, "effect", node->taint_effect);
+    }
     json_end(&change->w);
     if (!json_is_there(list)) {
         json_end(&change->w);
@@ -443,7 +451,7 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
     put_marks(&change, "annotations", &change.annotations);
     put_marks(&change, "labels", &change.labels);
     if (way != WAY_OWN) {
-        put_toleration(&change);
+        put_toleration(&change, way == WAY_ECI);
     }
     if (way == WAY_ECI) {
         put_node_selector(&change);

@@ -6,12 +6,17 @@
  * counts when there are both):
  *
  *   selector, eci_only   toleration of the node's taint and nodeSelector type=virtual-kubelet
- *   eci                  toleration, and the preference for nodes of another type with weight 100.
- *                        The scheduler weighs it against load and spreading, so an ordinary node
- *                        that is nearly full may lose; a full one always does. 100 is the most
- *                        that Kubernetes allows. A pod with nodeSelector type=virtual-kubelet of
- *                        its own has nothing to prefer: only the toleration
- *   anything else        a warning for whoever creates the pod; nothing is changed
+ *   eci                  toleration of the taint's effect only, and the preference for nodes of
+ *                        another type with weight 100, the most that Kubernetes allows. The node
+ *                        has a second taint, PreferNoSchedule (core/node.h), which such a pod does
+ *                        not tolerate. With the scheduler's own weights both together count more
+ *                        than load and spreading (NodeAffinity 2 x 100 and TaintToleration 3 x 100
+ *                        against at most 500, of which 100 are for images that are on the node:
+ *                        there are none): ordinary nodes are filled first. Before Kubernetes 1.23
+ *                        (weights of 1) a nearly full ordinary node may lose. A pod with
+ *                        nodeSelector type=virtual-kubelet of its own has nothing to prefer: only
+ *                        the toleration
+ *   anything else        a warning for whoever creates the pod; it counts for nothing
  *
  * A selector wins over burst-resource. What the pod says itself is kept: tolerations and
  * preferences are appended, a nodeSelector gets a key that it does not have. A pod with another

@@ -22,10 +22,13 @@ static const struct key {
     const char *name;
     enum key_kind kind;
     size_t at, given_at;
+    const char *if_true, *if_false; /* KEY_BOOL: a remark about this value */
 } keys[] = {
-    {"enableClusterIp", KEY_BOOL, FLAG(cluster_ip)},
-    {"enableHybridMode", KEY_BOOL, FLAG(hybrid_mode)},
-    {"enablePrivateZone", KEY_BOOL, FLAG(private_zone)},
+    {"enableClusterIp", KEY_BOOL, FLAG(cluster_ip),
+     .if_true = "has no effect yet: instances do not reach ClusterIP services"},
+    {"enableHybridMode", KEY_BOOL, FLAG(hybrid_mode),
+     .if_false = "has no effect: instances of this node never speak to the API server"},
+    {"enablePrivateZone", KEY_BOOL, FLAG(private_zone), .if_true = "has no effect yet"},
     {"resourceGroupId", KEY_ID, FIELD(resource_group_id)},
     {"securityGroupId", KEY_ID, FIELD(security_group_id)},
     {"vpcId", KEY_ID, FIELD(vpc_id)},
@@ -45,10 +48,12 @@ static const struct key {
 #undef FLAG
 #define KEYS_COUNT (sizeof(keys) / sizeof(keys[0]))
 #define TYPO_DISTANCE 2
+#define LEFT_OUT_BYTES 64 /* kept free for the line that says how many had no room */
 
 static void profile_reset(struct profile *out);
 static enum err read_key(struct profile_reader *reader, const struct key *key, str text);
 static void warn_unknown(struct profile_reader *reader, str name);
+static void tell_left_out(struct profile_reader *reader);
 
 void profile_init(struct profile *out)
 {
@@ -86,6 +91,7 @@ enum err profile_read(json data, struct arena *arena, struct profile *out,
     for (json x = json_first(data); json_is_there(x); x = json_next(x)) {
         warn_unknown(&reader, json_key(x, arena));
     }
+    tell_left_out(&reader);
     if (out->selectors_count == 0) {
         profile_default_selectors(out);
     }
@@ -131,6 +137,10 @@ static enum err read_bool(struct profile_reader *reader, const struct key *key, 
     }
     *(bool *)((char *)reader->out + key->at) = is_true;
     *(bool *)((char *)reader->out + key->given_at) = true;
+    const char *remark = is_true ? key->if_true : key->if_false;
+    if (remark != NULL) {
+        profile_warn(reader, "%s: %.*s %s", key->name, STR_ARG(text), remark);
+    }
     return ERR_OK;
 }
 
@@ -233,14 +243,31 @@ enum err profile_bad(struct profile_reader *reader, json at, const char *format,
 
 void profile_warn(struct profile_reader *reader, const char *format, ...)
 {
+    struct buf *out = reader->warnings, line;
+    size_t room = 0;
     va_list args;
-    if (reader->warnings == NULL) {
+    if (out == NULL) {
         return;
     }
+    char *at = buf_tail(out, &room);
+    buf_init(&line, at, room > LEFT_OUT_BYTES ? room - LEFT_OUT_BYTES : 0);
     va_start(args, format);
-    buf_put_vfmt(reader->warnings, format, args);
+    buf_put_vfmt(&line, format, args);
     va_end(args);
-    buf_put_char(reader->warnings, '\n');
+    buf_put_char(&line, '\n');
+    if (buf_ok(&line) && reader->warnings_left_out == 0) {
+        buf_grow(out, line.bytes);
+    } else {
+        reader->warnings_left_out++;
+    }
+}
+
+static void tell_left_out(struct profile_reader *reader)
+{
+    if (reader->warnings_left_out > 0) {
+        buf_put_fmt(reader->warnings, "and %u more remarks, which have no room here\n",
+                    reader->warnings_left_out);
+    }
 }
 
 enum err profile_keep(struct profile_reader *reader, str text, str *out)

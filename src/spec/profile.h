@@ -4,7 +4,7 @@
  * It says which pods go to ECI (selectors), what is added to them (effects), and which vSwitches,
  * security group and resource group new instances get. Its format is Alibaba's: texts in `data`,
  * `selectors` being JSON inside such a text. Comments in that JSON (#, //, C style) are tolerated:
- * the vendor's own examples have them.
+ * the vendor's own examples have them. So is a byte order mark before it.
  *
  * A profile is taken whole or not at all. What Kubernetes would refuse later (a label that is none,
  * in a selector or an effect) is refused here, with line and column, because an effect with a bad
@@ -83,7 +83,8 @@ void profile_init(struct profile *out);
  * out       overwritten, also on failure: read into the one that is not in use
  * fault     filled on failure
  * warnings  may be NULL; receives one line per remark, each ending in \n: unknown keys and members,
- *           a selector that is shadowed, an effect that nobody reads
+ *           switches that change nothing here, a selector that is shadowed, an effect that nobody
+ *           reads. Lines are whole; a last one says how many more had no room
  *
  * Errors: ERR_INVALID; ERR_FULL when the arena is too small.
  */

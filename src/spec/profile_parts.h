@@ -11,6 +11,7 @@ struct profile_reader {
     struct profile *out;
     struct profile_fault *fault;
     struct buf *warnings; /* may be NULL */
+    uint32_t warnings_left_out;
     struct arena *arena;
     str json; /* the text of `selectors` without its comments; empty: reading another key */
 };

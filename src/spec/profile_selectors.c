@@ -75,7 +75,8 @@ static size_t comment_end(str text, size_t from)
     return from;
 }
 
-/* A copy with blanks in place of comments, so that lines and columns stay right. */
+/* A copy with blanks in place of comments and a byte order mark, so that lines and columns stay
+ * right. */
 static str without_comments(str text, struct arena *arena)
 {
     str copy = arena_copy(arena, text);
@@ -84,6 +85,10 @@ static str without_comments(str text, struct arena *arena)
     }
     char *to = arena->ptr + (copy.ptr - arena->ptr);
     size_t at = 0;
+    if (str_starts(text, S("\xef\xbb\xbf"))) { /* a byte order mark */
+        memset(to, ' ', 3);
+        at = 3;
+    }
     while (at < text.bytes) {
         if (text.ptr[at] == '"') {
             at = string_end(text, at);
@@ -273,13 +278,14 @@ static void warn_annotations(struct profile_reader *reader, str selector,
     buf_init(&text, memory, sizeof memory);
     verdict_put_refusals(&verdict, &text);
     if (text.bytes > 0) {
-        profile_warn(reader, "selector %.*s: pods with this effect cannot run: %.*s",
-                     STR_ARG(selector), STR_ARG(buf_str(&text)));
+        profile_warn(reader, "selector %.*s: pods with this effect cannot run: %.*s%s",
+                     STR_ARG(selector), STR_ARG(buf_str(&text)), buf_ok(&text) ? "" : " ...");
     }
     buf_clear(&text);
     verdict_put_warnings(&verdict, &text);
     if (text.bytes > 0) {
-        profile_warn(reader, "selector %.*s: %.*s", STR_ARG(selector), STR_ARG(buf_str(&text)));
+        profile_warn(reader, "selector %.*s: %.*s%s", STR_ARG(selector), STR_ARG(buf_str(&text)),
+                     buf_ok(&text) ? "" : " ...");
     }
 }
 

@@ -89,6 +89,54 @@ class ProfileTest(E2ETest):
         self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-own")
         self.assertEqual(self.pod("own")["metadata"]["annotations"][place], "vsw-own")
 
+    def test_effects_reach_pods_of_a_namespace_that_is_new(self):
+        """Namespaces and pods come by watches of their own: the pod may be there first."""
+        place = "k8s.aliyun.com/eci-vswitch"
+        select = {"matchLabels": {"department": "bigdata"}}
+        effect = {"annotations": {place: "vsw-matched"}}
+        self.put(selectors=json.dumps([{"name": "new", "namespaceSelector": select, "effect": effect}]))
+        self.wait_profile_event("ProfileApplied", "1 selectors; it counts")
+        spaces = [f"{self.namespace}-{at}" for at in range(8)]
+        made = []
+        for space in spaces:
+            self.addCleanup(self.cluster.remove, f"/api/v1/namespaces/{space}")
+            metadata = {"name": space, "labels": {"department": "bigdata"}}
+            self.cluster.call("POST", "/api/v1/namespaces", {"metadata": metadata})
+            one = pod("at-once")
+            one["spec"]["automountServiceAccountToken"] = False
+            made.append(wait_for(lambda one=one, space=space: self.post(space, one), 10, "the pod is accepted"))
+        for one in made:
+            found = wait_for(lambda one=one: self.ecisim.groups_of(one)[0]["vswitch"], 20, "it has an instance")
+            self.assertEqual(found, "vsw-matched")
+        for space in spaces:
+            self.cluster.remove(f"/api/v1/namespaces/{space}/pods/at-once")
+        wait_for(lambda: not any(self.lives(one) for one in made), 30, "the instances are gone")
+
+    def post(self, space, one):
+        """Once the namespace has its service account."""
+        return self.cluster.call("POST", f"/api/v1/namespaces/{space}/pods", one)
+
+    def lives(self, one):
+        return any(group.get("exists", True) for group in self.ecisim.groups_of(one))
+
+    def test_one_that_cannot_be_read_is_told(self):
+        self.put(vSwitchIds="vsw-good")
+        self.wait_profile_event("ProfileApplied", "5 selectors")
+        # Escaped it has twice as much; kubectl would store it a second time.
+        self.cluster.call("PUT", CONFIG_MAP, profile(vSwitchIds="vsw-bad", notes='"' * 1_000_000))
+        event = self.wait_profile_event("ProfileInvalid", "the ConfigMap cannot be read: ")
+        self.assertIn("the last good profile stays in use", event["message"])
+        self.assertEqual(self.runs_in("one"), "vsw-good")
+
+    def test_one_that_is_deleted_and_made_again_counts(self):
+        for name in "vsw-one", "vsw-two":
+            self.put(vSwitchIds=name)
+            time.sleep(2)
+            self.assertEqual(self.runs_in(name), name)
+            self.cluster.remove(CONFIG_MAP)
+        time.sleep(2)
+        self.assertIn(self.runs_in("none"), ("vsw-e2e1", "vsw-e2e2"))
+
     def test_remarks_are_told(self):
         self.put(vSwitchIDs="vsw-x")
         self.wait_profile_event("ProfileRemarks", "did you mean vSwitchIds")

@@ -46,9 +46,11 @@ class WebhookTest(E2ETest):
 
     def tearDown(self):
         self.cluster.remove(CONFIG_MAP)
-        for one in self.pods():  # nobody is there to end what runs on an ordinary node
-            if one["spec"].get("nodeName", "").startswith("ordinary-"):
-                self.kubectl("delete", "pod", one["metadata"]["name"], "--grace-period=0", "--force")
+        self.kubectl("delete", "deployment,daemonset", "--all")
+        # Nobody is there to end what runs on an ordinary node.
+        orphans = [p["metadata"]["name"] for p in self.pods() if p["spec"].get("nodeName", "").startswith("ordinary-")]
+        if orphans:
+            self.kubectl("delete", "pod", *orphans, "--grace-period=0", "--force")
         for node in self.cluster.get("/api/v1/nodes")["items"]:
             if node["metadata"]["name"].startswith("ordinary-"):
                 self.cluster.remove(f"/api/v1/nodes/{node['metadata']['name']}")
@@ -134,6 +136,23 @@ class WebhookTest(E2ETest):
         self.wait_pod("waits", lambda p: condition(p, "PodScheduled").get("reason") == "Unschedulable", 15, "waits")
         self.create(free("only", annotations={BURST: "eci_only"}))
         self.is_scheduled_to("only", self.ecilet.node)
+
+    def test_burst_resource_fills_ordinary_nodes_first(self):
+        """However many of a Deployment's pods are on them: spreading would rather have the empty node."""
+        self.ordinary_node("ordinary-3", 10)
+        self.ordinary_node("ordinary-4", 10)
+        requests = {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}
+        one = {"name": "main", "image": "nginx", "resources": requests}
+        made = workload("Deployment", "nginx", {"containers": [one], "terminationGracePeriodSeconds": 1}, replicas=12)
+        made["spec"]["template"]["metadata"]["annotations"] = {BURST: "eci"}
+        self.apply(made)
+
+        def nodes():
+            found = [p["spec"].get("nodeName", "") for p in self.pods()]
+            return sorted(found) if len(found) == 12 and "" not in found else None
+
+        found = wait_for(nodes, 30, "all replicas have a node")
+        self.assertEqual(found, ["ordinary-3"] * 5 + ["ordinary-4"] * 5 + [self.ecilet.node] * 2)
 
     def test_a_bad_burst_resource_is_told(self):
         text = json.dumps({"apiVersion": "v1", **free("odd", annotations={BURST: "sometimes"})})

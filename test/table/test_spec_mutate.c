@@ -71,8 +71,11 @@ static enum err mutate(const char *pod, const char *namespace_labels, const char
     "{'weight':100,'preference':{'matchExpressions':[{'key':'type','operator':'NotIn','values':" \
     "['virtual-kubelet']}]}}"
 #define PREFERRED "'preferredDuringSchedulingIgnoredDuringExecution'"
+#define SOFTLY \
+    "{'op':'add','path':'/spec/tolerations','value':[{'key':'virtual-kubelet.io/provider'," \
+    "'operator':'Exists','effect':'NoSchedule'}]}"
 #define OVERFLOW \
-    "[" TOLERATE ",{'op':'add','path':'/spec/affinity','value':{'nodeAffinity':{" PREFERRED \
+    "[" SOFTLY ",{'op':'add','path':'/spec/affinity','value':{'nodeAffinity':{" PREFERRED \
     ":[" PREFERENCE "]}}}]"
 #define NGINX "'containers':[{'name':'nginx','image':'nginx'}]"
 #define POD(labels) "{'metadata':{'name':'p','labels':{" labels "}},'spec':{" NGINX "}}"
@@ -108,6 +111,11 @@ static const struct row {
      TO_ECI, NULL},
     {"nothing asks", "", "{'a':'b'}", POD("'a':'b'"), "", NULL},
     {"burst-resource eci", "", "{}", BURST("eci"), OVERFLOW, NULL},
+    {"burst-resource eci, which tolerates one taint already", "", "{}",
+     "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{"
+     "'tolerations':[{'key':'virtual-kubelet.io/provider','operator':'Exists','effect':"
+     "'NoSchedule'}],'affinity':{'nodeAffinity':{" PREFERRED ":[" PREFERENCE "]}}}}",
+     "", NULL},
     {"burst-resource eci_only", "", "{}", BURST("eci_only"), TO_ECI, NULL},
     {"burst-resource as a label", "", "{}", POD("'alibabacloud.com/burst-resource':'eci'"),
      OVERFLOW, NULL},
@@ -206,20 +214,20 @@ static const struct row {
     {"affinity: the deepest parent that is there (1)", "", "{}",
      "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{'affinity':{"
      "'podAffinity':{}}}}",
-     "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity','value':{" PREFERRED
+     "[" SOFTLY ",{'op':'add','path':'/spec/affinity/nodeAffinity','value':{" PREFERRED
      ":[" PREFERENCE "]}}]",
      NULL},
     {"affinity: the deepest parent that is there (2)", "", "{}",
      "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{'affinity':{"
      "'nodeAffinity':{'x':1}}}}",
-     "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
+     "[" SOFTLY ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
      "preferredDuringSchedulingIgnoredDuringExecution','value':[" PREFERENCE "]}]",
      NULL},
     {"affinity: the deepest parent that is there (3)", "", "{}",
      "{'metadata':{'annotations':{'alibabacloud.com/burst-resource':'eci'}},'spec':{'affinity':{"
      "'nodeAffinity':{" PREFERRED ":[{'weight':1,'preference':{'matchExpressions':[{'key':'type',"
      "'operator':'In','values':['virtual-kubelet']}]}}]}}}}",
-     "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
+     "[" SOFTLY ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
      "preferredDuringSchedulingIgnoredDuringExecution/-','value':" PREFERENCE "}]",
      NULL},
     {"affinity: other preferences are none", "", "{}",
@@ -301,6 +309,26 @@ static void test_mutate_believes_the_api_server(void **state)
 }
 
 /* A namespace that nobody has seen yet may have the label that keeps its pods away. */
+/* Who tolerates the taint of such a node would no longer prefer others. */
+static void test_mutate_a_soft_taint_needs_no_toleration_to_overflow(void **state)
+{
+    (void)state;
+    struct mutate_node soft = node;
+    soft.taint_effect = S("PreferNoSchedule");
+    struct mutate_input in = {.profile = &profile, .node = &soft};
+    arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+    use_selectors("");
+    in.pod = parse(BURST("eci"));
+    buf_init(&patch, patch_memory, sizeof patch_memory);
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_true(str_find(buf_str(&patch), S("tolerations")) < 0);
+    assert_true(str_find(buf_str(&patch), S("preferredDuring")) > 0);
+    in.pod = parse(BURST("eci_only"));
+    buf_clear(&patch);
+    assert_int_equal(mutate_pod(&in, &arena, &patch, &outcome), ERR_OK);
+    assert_true(str_find(buf_str(&patch), S("tolerations")) > 0);
+}
+
 static void test_mutate_knows_that_it_does_not_know(void **state)
 {
     (void)state;
@@ -818,6 +846,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutate_every_row),
         cmocka_unit_test(test_mutate_believes_the_api_server),
+        cmocka_unit_test(test_mutate_a_soft_taint_needs_no_toleration_to_overflow),
         cmocka_unit_test(test_mutate_knows_that_it_does_not_know),
         cmocka_unit_test(test_mutate_refuses_what_is_no_pod),
         cmocka_unit_test(test_mutate_full_buffers_are_errors),

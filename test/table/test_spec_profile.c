@@ -70,6 +70,14 @@ static void test_profile_every_key(void **state)
     assert_str(profile.vpc_id, "vpc-2zeghwzptn5zii0w7");
     assert_true(profile.has_default_selectors);
     assert_int_equal(profile.selectors_count, 5);
+    assert_str(
+        buf_str(&warnings),
+        "enableClusterIp: true has no effect yet: instances do not reach ClusterIP services\n"
+        "enableHybridMode: false has no effect: instances of this node never speak to the "
+        "API server\n");
+    assert_int_equal(read_data("{'enableClusterIp':'false','enableHybridMode':'true',"
+                               "'enablePrivateZone':'false'}"),
+                     ERR_OK);
     assert_int_equal(warnings.bytes, 0);
 }
 
@@ -123,6 +131,7 @@ static const struct {
     {"{'slsMachineGroup':'x'}", "slsMachineGroup: known, but"},
     {"{'vSwitchIDs':'vsw-1'}", "vSwitchIDs: not a known key; did you mean vSwitchIds"},
     {"{'customTags':'x'}", "customTags: not a known key\n"},
+    {"{'enablePrivateZone':'true'}", "enablePrivateZone: true has no effect yet\n"},
 };
 
 static void test_profile_keys_without_use_are_told(void **state)
@@ -215,6 +224,22 @@ static void test_profile_the_example_with_comments(void **state)
     assert_int_equal(one->labels.count, 2);
     assert_str(one->labels.items[0].value, "true");
     assert_false(profile.has_default_selectors);
+}
+
+/* As editors on other systems save it. The place of a fault counts as one sees it. */
+static void test_profile_line_ends_tabs_and_a_mark(void **state)
+{
+    (void)state;
+    assert_int_equal(read_selectors("\xef\xbb\xbf[\\r\n\\t{'name':'a', # why\\r\n"
+                                    "\\t'objectSelector':{'matchLabels':{'x':'1'}}}\\r\n]\\r\n"),
+                     ERR_OK);
+    assert_int_equal(profile.selectors_count, 1);
+    assert_str(profile.selectors[0].objects.terms[0].values[0], "1");
+    assert_int_equal(read_selectors("[\\r\n\\t{'name':'a','name':'b'}\\r\n]"), ERR_INVALID);
+    assert_int_equal(fault.line, 2);
+    assert_non_null(strstr(fault.what, "selectors: line 2, column 14: not JSON: "));
+    assert_int_equal(read_selectors("# nothing but this\n"), ERR_OK);
+    assert_true(profile.has_default_selectors);
 }
 
 static void test_profile_a_hash_in_a_text_is_no_comment(void **state)
@@ -466,6 +491,29 @@ static void test_profile_what_never_counts_is_told(void **state)
     }
 }
 
+static void test_profile_remarks_without_room_are_counted(void **state)
+{
+    (void)state;
+    static const char data[] = "{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\",\"e\":\"\"}";
+    struct arena arena;
+    json root;
+    for (size_t bytes = 0; bytes < 300; bytes++) {
+        arena_init(&arena, case_arena_memory, sizeof case_arena_memory);
+        assert_int_equal(json_parse(str_of(data), &arena, &root, NULL), ERR_OK);
+        buf_init(&warnings, warnings_memory, bytes);
+        assert_int_equal(profile_read(root, &arena, &profile, &fault, &warnings), ERR_OK);
+        str rest = buf_str(&warnings), line;
+        unsigned said = 0, more = 0;
+        while (str_cut(&rest, '\n', &line)) {
+            bool is_more = sscanf(line.ptr, "and %u more remarks", &more) == 1;
+            assert_true(is_more || str_find(line, S(": not a known key")) == 1);
+            said += !is_more;
+        }
+        assert_true(bytes < 64 || said + more == 5);
+        assert_true(bytes < 290 || said == 5);
+    }
+}
+
 static void test_profile_print_shows_all(void **state)
 {
     (void)state;
@@ -527,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_profile_no_value_is_no_remark),
         cmocka_unit_test(test_profile_bad_values_are_refused),
         cmocka_unit_test(test_profile_the_example_with_comments),
+        cmocka_unit_test(test_profile_line_ends_tabs_and_a_mark),
         cmocka_unit_test(test_profile_a_hash_in_a_text_is_no_comment),
         cmocka_unit_test(test_profile_expressions),
         cmocka_unit_test(test_profile_what_does_not_matter),
@@ -535,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_profile_limits_are_told),
         cmocka_unit_test(test_profile_an_arena_that_is_too_small),
         cmocka_unit_test(test_profile_what_never_counts_is_told),
+        cmocka_unit_test(test_profile_remarks_without_room_are_counted),
         cmocka_unit_test(test_profile_print_shows_all),
         cmocka_unit_test(test_profile_print_of_keys),
     };

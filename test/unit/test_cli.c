@@ -310,6 +310,18 @@ static void test_cli_manifests_are_least_privilege(void **state)
     assert_int_equal(ECILET(fixture, "manifests"), CLI_OK);
     assert_out("resourceNames: [\"virtual-kubelet\"]");
     assert_out("resources: [\"configmaps\"]\n    resourceNames: [\"eci-profile\"]\n");
+    assert_null(strstr(out_memory, "kind: Service\n"));
+}
+
+/* As in vk.yaml of the seed's 1.4; only when asked for, so that nobody's own is replaced. */
+static void test_cli_manifests_have_a_service_when_asked(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(ECILET(fixture, "manifests", "--service"), CLI_OK);
+    assert_int_equal(count_of(out_memory, "\n---\n"), 8);
+    assert_out("\nkind: Service\nmetadata:\n  name: vk-webhook\n  namespace: kube-system\nspec:\n");
+    assert_out("  selector:\n    app: virtual-kubelet\n  ports:\n    - port: 443\n"
+               "      targetPort: 443");
 }
 
 /* ---- check ------------------------------------------------------------------------------------
@@ -475,6 +487,7 @@ int main(void)
         TEST(test_cli_version),
         TEST(test_cli_config_doc),
         TEST(test_cli_manifests_are_least_privilege),
+        TEST(test_cli_manifests_have_a_service_when_asked),
         TEST(test_cli_check_kubeconfig),
         TEST(test_cli_check_all_well),
         TEST(test_cli_check_missing_files),

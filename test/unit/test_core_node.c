@@ -108,6 +108,7 @@ static void test_node_object(void **state)
     assert_true(json_text_is(json_get(all, "topology.kubernetes.io/zone"), "cn-hangzhou-i"));
     json taint = json_first(member(node, "spec", "taints"));
     assert_true(json_text_is(json_get(taint, "effect"), "NoSchedule"));
+    assert_int_equal(json_count(member(node, "spec", "taints")), 1);
     assert_true(json_text_is(json_get(member(node, "status", "capacity"), "pods"), "500"));
     assert_true(json_text_is(json_get(condition(node, "Ready"), "status"), "True"));
     assert_true(json_text_is(json_get(condition(node, "ECIReachable"), "status"), "True"));
@@ -117,6 +118,18 @@ static void test_node_object(void **state)
                              "2024-01-02T05:00:00Z"));
     json endpoint = json_get(member(node, "status", "daemonEndpoints"), "kubeletEndpoint");
     assert_int_equal(json_i64_or(json_get(endpoint, "Port"), 0), 10250);
+}
+
+static void test_node_object_of_the_last_choice(void **state)
+{
+    (void)state;
+    struct node_facts facts = some_facts();
+    facts.is_last_choice = true;
+    json taints = member(object_of(&facts), "spec", "taints"), soft = json_next(json_first(taints));
+    assert_int_equal(json_count(taints), 2);
+    assert_true(json_text_is(json_get(soft, "key"), "virtual-kubelet.io/provider"));
+    assert_true(json_text_is(json_get(soft, "value"), "alibabacloud"));
+    assert_true(json_text_is(json_get(soft, "effect"), "PreferNoSchedule"));
 }
 
 static void test_node_object_of_little(void **state)
@@ -156,6 +169,10 @@ static void test_node_status_patch_names_its_node(void **state)
     "{'key':'theirs','value':'x','effect':'NoSchedule'}"
 #define STALE "{'key':'virtual-kubelet.io/provider','value':'other','effect':'NoSchedule'}"
 #define OURS "{'key':'virtual-kubelet.io/provider','value':'alibabacloud','effect':'NoSchedule'}"
+#define SOFT \
+    "{'key':'virtual-kubelet.io/provider','value':'alibabacloud','effect':'PreferNoSchedule'}"
+#define STALE_SOFT \
+    "{'key':'virtual-kubelet.io/provider','value':'other','effect':'PreferNoSchedule'}"
 
 /* The node as it is, with these taints and all our labels but one. */
 static json node_with(const struct node_facts *facts, const char *taints, const char *without)
@@ -187,13 +204,23 @@ static void test_node_spec_patch(void **state)
         const char *taints, *without; /* a label that is missing */
         bool is_needed;
         uint32_t taints_count; /* in the patch; 0: it leaves them alone */
+        bool is_last_choice;
     } rows[] = {
-        {OURS, "", false, 0},    {OTHERS "," OURS, "", false, 0},
-        {OURS, "team", true, 0}, {"", "", true, 1},
-        {OTHERS, "", true, 3},   {OTHERS "," STALE, "", true, 3}, /* of another value: replaced */
+        {OURS, "", false, 0, false},
+        {OTHERS "," OURS, "", false, 0, false},
+        {OURS, "team", true, 0, false},
+        {"", "", true, 1, false},
+        {OTHERS, "", true, 3, false},
+        {OTHERS "," STALE, "", true, 3, false}, /* of another value: replaced */
+        {SOFT "," OURS, "", false, 0, false},   /* another's, or of another time */
+        {SOFT "," OURS, "", false, 0, true},
+        {OURS, "", true, 2, true},
+        {SOFT "," OTHERS, "", true, 4, true},
+        {OURS "," STALE_SOFT, "", true, 2, true},
     };
     struct node_facts facts = some_facts();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        facts.is_last_choice = rows[i].is_last_choice;
         json node = node_with(&facts, rows[i].taints, rows[i].without);
         assert_int_equal(node_put_spec_patch(&writer, &facts, node, &arena), rows[i].is_needed);
         if (!rows[i].is_needed) {
@@ -266,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
         TEST(test_node_object),
+        TEST(test_node_object_of_the_last_choice),
         TEST(test_node_object_of_little),
         TEST(test_node_status_patch_names_its_node),
         TEST(test_node_spec_patch),

@@ -4,6 +4,7 @@
 #include "app/namespaces.h"
 
 static struct namespaces all;
+static struct profile profile;
 static char arena_memory[64 * 1024], region_memory[8 << 20];
 static struct arena arena;
 
@@ -16,6 +17,7 @@ static int setup(void **state)
                 sizeof region_memory - 64);
     namespaces_init(&all, &region);
     arena_init(&arena, arena_memory, sizeof arena_memory);
+    profile_init(&profile);
     return 0;
 }
 
@@ -23,7 +25,7 @@ static enum err set(const char *name, const char *labels)
 {
     json root;
     assert_int_equal(json_parse(str_of(labels), &arena, &root, NULL), ERR_OK);
-    return namespaces_set(&all, str_of(name), root, &arena);
+    return namespaces_set(&all, &profile, str_of(name), root, &arena);
 }
 
 static const char *label(const char *name, const char *key)
@@ -73,32 +75,78 @@ static void test_namespaces_limits(void **state)
     char name[80];
     for (unsigned i = 0; i < NAMESPACES_MAX; i++) {
         (void)snprintf(name, sizeof name, "n%u", i);
-        assert_int_equal(namespaces_set(&all, str_of(name), JSON_NONE, &arena), ERR_OK);
+        assert_int_equal(namespaces_set(&all, &profile, str_of(name), JSON_NONE, &arena), ERR_OK);
     }
-    assert_int_equal(namespaces_set(&all, S("more"), JSON_NONE, &arena), ERR_FULL);
-    assert_int_equal(namespaces_set(&all, S("n7"), JSON_NONE, &arena), ERR_OK);
+    assert_false(all.is_full);
+    assert_int_equal(namespaces_set(&all, &profile, S("more"), JSON_NONE, &arena), ERR_FULL);
+    assert_true(all.is_full);
+    assert_int_equal(namespaces_set(&all, &profile, S("n7"), JSON_NONE, &arena), ERR_OK);
     memset(name, 'x', 64);
-    assert_int_equal(namespaces_set(&all, str_make(name, 64), JSON_NONE, &arena), ERR_INVALID);
-    assert_int_equal(namespaces_set(&all, S(""), JSON_NONE, &arena), ERR_INVALID);
-    assert_int_equal(namespaces_set(&all, S("a\0b"), JSON_NONE, &arena), ERR_INVALID);
+    assert_int_equal(namespaces_set(&all, &profile, str_make(name, 64), JSON_NONE, &arena),
+                     ERR_INVALID);
+    assert_int_equal(namespaces_set(&all, &profile, S(""), JSON_NONE, &arena), ERR_INVALID);
+    assert_int_equal(namespaces_set(&all, &profile, S("a\0b"), JSON_NONE, &arena), ERR_INVALID);
 
-    char text[2048];
+    struct label_set found;
+    struct arena tiny;
+    char text[16];
+    arena_init(&tiny, text, sizeof text);
+    assert_int_equal(set("n8", "{\"first\":\"1\"}"), ERR_OK);
+    assert_int_equal(namespaces_labels(&all, S("n8"), &tiny, &found), ERR_FULL);
+    assert_int_equal(namespaces_set(&all, &profile, S("n8"), JSON_NONE, &tiny), ERR_FULL);
+}
+
+#define LONG_KEY "k%02u-01234567890123456789012345678901234567890"
+
+/* More than there is room for: what the profile asks for is there, wherever it stands. */
+static void test_namespaces_labels_that_are_asked_for_come_first(void **state)
+{
+    (void)state;
+    char text[8192];
     struct buf labels;
     buf_init(&labels, text, sizeof text - 1);
     buf_put_text(&labels, "{\"first\":\"1\"");
     for (unsigned i = 0; i < 20; i++) {
-        buf_put_fmt(&labels, ",\"k%02u-01234567890123456789012345678901234567890\":\"v\"", i);
+        buf_put_fmt(&labels, ",\"" LONG_KEY "\":\"v\"", i);
     }
-    buf_put_text(&labels, ",\"z\":\"1\"}");
-    assert_int_equal(set("n8", buf_cstr(&labels)), ERR_TOO_BIG);
+    buf_put_text(&labels, ",\"virtual-node-affinity-injection\":\"enabled\"}");
+    namespaces_list_begin(&all);
+    assert_int_equal(set("a", "{\"few\":\"1\"}"), ERR_OK);
+    assert_false(all.is_cut);
+    assert_int_equal(set("n8", buf_cstr(&labels)), ERR_OK);
+    assert_true(all.is_cut);
     assert_string_equal(label("n8", "first"), "1");
     assert_string_equal(label("n8", "k19-01234567890123456789012345678901234567890"), "(none)");
+    assert_string_equal(label("n8", "virtual-node-affinity-injection"), "enabled");
+    namespaces_list_begin(&all);
+    assert_false(all.is_cut);
+}
 
-    struct label_set found;
-    struct arena tiny;
-    arena_init(&tiny, text, 16);
-    assert_int_equal(namespaces_labels(&all, S("n8"), &tiny, &found), ERR_FULL);
-    assert_int_equal(namespaces_set(&all, S("n8"), JSON_NONE, &tiny), ERR_FULL);
+/* Even then a limit: it is an error, to be told. */
+static void test_namespaces_more_labels_asked_for_than_fit(void **state)
+{
+    (void)state;
+    char text[8192];
+    struct profile_fault fault;
+    struct buf out;
+    json root;
+    buf_init(&out, text, sizeof text - 1);
+    buf_put_text(&out, "{\"selectors\":\"[{\\\"name\\\":\\\"x\\\",\\\"namespaceSelector\\\":"
+                       "{\\\"matchLabels\\\":{");
+    for (unsigned i = 0; i < 24; i++) {
+        buf_put_fmt(&out, "%s\\\"" LONG_KEY "\\\":\\\"v\\\"", i > 0 ? "," : "", i);
+    }
+    buf_put_text(&out, "}}}]\"}");
+    assert_int_equal(json_parse(buf_str(&out), &arena, &root, NULL), ERR_OK);
+    assert_int_equal(profile_read(root, &arena, &profile, &fault, NULL), ERR_OK);
+    buf_clear(&out);
+    for (unsigned i = 0; i < 24; i++) {
+        buf_put_fmt(&out, "%s\"" LONG_KEY "\":\"v\"", i > 0 ? "," : "{", i);
+    }
+    buf_put_text(&out, "}");
+    assert_int_equal(set("n8", buf_cstr(&out)), ERR_TOO_BIG);
+    assert_string_equal(label("n8", "k00-01234567890123456789012345678901234567890"), "v");
+    assert_string_equal(label("n8", "k23-01234567890123456789012345678901234567890"), "(none)");
 }
 
 int main(void)
@@ -107,6 +155,8 @@ int main(void)
         cmocka_unit_test_setup(test_namespaces_set_and_ask, setup),
         cmocka_unit_test_setup(test_namespaces_a_list_takes_away_what_it_does_not_show, setup),
         cmocka_unit_test_setup(test_namespaces_limits, setup),
+        cmocka_unit_test_setup(test_namespaces_labels_that_are_asked_for_come_first, setup),
+        cmocka_unit_test_setup(test_namespaces_more_labels_asked_for_than_fit, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static struct {
     bool is_refused[THING_COUNT]; /* DELETE: 403 */
     bool is_foreign_hook, is_foreign_node, has_no_v1, is_renewed, forbids_leases, is_full, is_odd;
     uint32_t pods, deletes, version;
+    const char *hook_node; /* NULL: as older ones have made it */
 } server;
 
 static void absent(struct fake_conn *conn, enum thing thing)
@@ -57,12 +58,14 @@ static void put_thing(struct fake_conn *conn, enum thing thing)
     server.version += is_lease && server.is_renewed;
     fake_reply_text(conn, 200,
                     "{\"metadata\":{\"name\":\"%s\",\"uid\":\"uid-%u\",\"resourceVersion\":\"%u\","
-                    "\"labels\":{\"type\":\"%s\"},\"annotations\":{\"%s\":\"x\"}},"
+                    "\"labels\":{\"type\":\"%s\"},\"annotations\":{\"%s\":\"x\",\"%s\":\"%s\"}},"
                     "\"spec\":{\"holderIdentity\":\"gateway-1\"},"
                     "\"status\":{\"nodeInfo\":{\"containerRuntimeVersion\":\"eci://1\"}}}",
                     things[thing].name, thing, server.version,
                     server.is_foreign_node ? "real" : "virtual-kubelet",
-                    server.is_foreign_hook ? "other" : "ecilet/webhook-hash");
+                    server.is_foreign_hook ? "other" : "ecilet/webhook-hash",
+                    server.hook_node != NULL ? "ecilet/webhook-node" : "other-note",
+                    server.hook_node != NULL ? server.hook_node : "");
 }
 
 static void answer(struct fake_api *api, struct fake_conn *conn, const struct fake_request *request)
@@ -247,6 +250,41 @@ static void test_what_is_not_ours_stays(void **state)
     assert_int_equal(un.left, 4);
 }
 
+static void test_what_another_node_has_registered_stays(void **state)
+{
+    (void)state;
+    server.hook_node = "vk-2";
+    run(true, false);
+    assert_says("left          MutatingWebhookConfiguration vk-webhook: a gateway of another node "
+                "has made it\n");
+    assert_says("left          Secret kube-system/vk-webhook-certs: it may belong to that");
+    assert_says("removed       Node vk-1\n");
+    assert_true(server.is_there[HOOK] && server.is_there[SECRET] && !server.is_there[NODE]);
+    server.hook_node = "vk-1";
+    run(true, false); /* the second half, later */
+    assert_says("removed       MutatingWebhookConfiguration vk-webhook\n");
+    assert_says("removed       Secret kube-system/vk-webhook-certs\n");
+    assert_says("not there     Node vk-1\n");
+}
+
+/* Whatever a first try has left: the second removes the rest, and only that. */
+static void test_every_half_finished_state(void **state)
+{
+    (void)state;
+    for (uint32_t left = 0; left < 1u << THING_COUNT; left++) {
+        server.deletes = 0;
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < THING_COUNT; i++) {
+            server.is_there[i] = left >> i & 1;
+            count += left >> i & 1;
+        }
+        run(true, true);
+        assert_int_equal(server.deletes, count);
+        assert_int_equal(un.removed, count);
+        assert_int_equal(un.left + un.failed, 0);
+    }
+}
+
 static void test_what_is_refused_is_told_and_the_rest_goes_on(void **state)
 {
     (void)state;
@@ -291,6 +329,8 @@ int main(void)
         TEST(test_a_node_with_pods_stays),
         TEST(test_a_node_whose_pods_are_not_known_stays),
         TEST(test_what_is_not_ours_stays),
+        TEST(test_what_another_node_has_registered_stays),
+        TEST(test_every_half_finished_state),
         TEST(test_what_is_refused_is_told_and_the_rest_goes_on),
         TEST(test_a_server_before_1_16),
         TEST(test_a_server_that_is_away),
