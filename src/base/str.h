@@ -20,7 +20,13 @@ typedef struct str {
 #define STR_NONE ((str){NULL, 0})
 #define S(literal) ((str){("" literal ""), sizeof(literal) - 1})
 /* printf("%.*s", STR_ARG(s)); */
-#define STR_ARG(s) (int)(s).bytes, (s).ptr != NULL ? (s).ptr : ""
+#define STR_ARG(s) (int)(s).bytes, str_ptr(s)
+
+/* A pointer that may be printed, also of a text that has none. */
+static inline const char *str_ptr(str s)
+{
+    return s.ptr != NULL ? s.ptr : "";
+}
 
 static inline str str_make(const char *ptr, size_t bytes)
 {

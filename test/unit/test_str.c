@@ -37,6 +37,14 @@ static void test_str_finds(void **state)
     assert_int_equal(str_find_char(STR_NONE, '='), -1);
 }
 
+static void test_str_prints(void **state)
+{
+    (void)state;
+    char text[16];
+    (void)snprintf(text, sizeof text, "<%.*s,%.*s>", STR_ARG(S("ab")), STR_ARG(STR_NONE));
+    assert_string_equal(text, "<ab,>");
+}
+
 static void test_str_sub_is_clamped(void **state)
 {
     (void)state;
@@ -167,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str_compares),
         cmocka_unit_test(test_str_finds),
+        cmocka_unit_test(test_str_prints),
         cmocka_unit_test(test_str_sub_is_clamped),
         cmocka_unit_test(test_str_cut_gives_pieces),
         cmocka_unit_test(test_str_to_numbers),
