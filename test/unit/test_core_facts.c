@@ -222,6 +222,18 @@ static void test_facts_names_of_one_hash_are_kept_apart(void **state)
 
 /* ---- notes ----------------------------------------------------------------------------------- */
 
+static void give_noted_running(struct scene *scene)
+{
+    const struct pod_news noted = {.uid = S("a"),
+                                   .name_space = S("web"),
+                                   .name = S("a"),
+                                   .phase = POD_PHASE_RUNNING,
+                                   .instance_id = S("eci-1"),
+                                   .instance_attempt = 1,
+                                   .is_described = true};
+    assert_int_equal(brain_pod_seen(&scene->brain, &noted, scene->now_ms, NULL), ERR_OK);
+}
+
 /* A pod that runs is told of a group by its note alone; the tags say otherwise, so its own group is
  * somewhere else and must be looked for. */
 static void test_facts_a_refuted_note_leaves_a_running_pod_in_doubt(void **state)
@@ -234,13 +246,7 @@ static void test_facts_a_refuted_note_leaves_a_running_pod_in_doubt(void **state
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct scene scene;
         open_running(&scene);
-        const struct pod_news noted = {.uid = S("a"),
-                                       .name_space = S("web"),
-                                       .name = S("a"),
-                                       .phase = POD_PHASE_RUNNING,
-                                       .instance_id = S("eci-1"),
-                                       .instance_attempt = 1};
-        assert_int_equal(brain_pod_seen(&scene.brain, &noted, scene.now_ms, NULL), ERR_OK);
+        give_noted_running(&scene);
         const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
         assert_int_equal(pod->doubt_ms, 0);
         struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
@@ -250,6 +256,65 @@ static void test_facts_a_refuted_note_leaves_a_running_pod_in_doubt(void **state
         assert_true(handle_is_none(pod->group));
         assert_true(pod->doubt_ms == scene.now_ms);
         assert_int_equal(group->is_foreign, cases[i] == &nobodys);
+        scene_close(&scene);
+    }
+}
+
+/* ... but not when another group counts for it. */
+static void test_facts_a_refuted_note_beside_the_group_that_counts_is_no_doubt(void **state)
+{
+    const struct tag_facts nobodys = {.is_ours = false};
+    struct scene scene;
+    (void)state;
+    open_running(&scene);
+    give_noted_running(&scene);
+    (void)row(&scene, "eci-2", ECI_STATUS_RUNNING, 7);
+    tag_made(&scene, "eci-2", "a", 2, 500);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    struct group *noted = brain_find_group(&scene.brain, S("eci-1"));
+    brain_tags_seen(&scene.brain, noted, &nobodys, scene.now_ms);
+    assert_true(noted->is_foreign && !noted->is_extra);
+    assert_int_equal(pod->doubt_ms, 0);
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    scene_close(&scene);
+}
+
+/* The tags of a group come when its pod is long forgotten: what they say is known all the same. */
+static void test_facts_tags_after_the_pod_was_forgotten(void **state)
+{
+    const struct tag_facts nobodys = {.is_ours = false};
+    const struct tag_facts *const cases[] = {&good_tags, &nobodys};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct scene scene;
+        open_running(&scene);
+        give_noted_running(&scene);
+        struct effect details = expect(&scene, EFFECT_READ_DETAIL), effect; /* takes its time */
+        assert_string_equal(brain_group(&scene.brain, details.groups[0])->id, "eci-1");
+        (void)row(&scene, "eci-1", ECI_STATUS_TERMINATING, 6);
+        (void)row(&scene, "eci-2", ECI_STATUS_RUNNING, 7);
+        tag_made(&scene, "eci-2", "a", 1, 500); /* so this one counts */
+        struct group *noted = brain_find_group(&scene.brain, S("eci-1"));
+        struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+        assert_true(noted->must_date);
+        pod->object = OBJECT_GONE; /* proven, after a deletion that was seen */
+        pod->saw_deletion = true;
+        for (int step = 0; step < 60 && brain_find_pod(&scene.brain, S("a")) != NULL; step++) {
+            pass(&scene, 1000);
+            while (brain_next(&scene.brain, scene.now_ms, &effect)) {
+                if (effect.kind == EFFECT_DELETE) {
+                    brain_delete_done(&scene.brain, effect.groups[0], ERR_OK, scene.now_ms);
+                } else if (effect.kind == EFFECT_READ || effect.kind == EFFECT_READ_DETAIL) {
+                    read_as(&scene, &effect, false);
+                }
+            }
+        }
+        assert_null(brain_find_pod(&scene.brain, S("a")));
+        brain_tags_seen(&scene.brain, noted, cases[i], scene.now_ms);
+        read_as(&scene, &details, true);
+        assert_int_equal(noted->is_foreign, cases[i] == &nobodys);
+        assert_false(noted->must_date || noted->is_noted);
         scene_close(&scene);
     }
 }
@@ -483,6 +548,8 @@ int main(void)
         cmocka_unit_test(test_facts_more_groups_than_slots),
         cmocka_unit_test(test_facts_names_of_one_hash_are_kept_apart),
         cmocka_unit_test(test_facts_a_refuted_note_leaves_a_running_pod_in_doubt),
+        cmocka_unit_test(test_facts_a_refuted_note_beside_the_group_that_counts_is_no_doubt),
+        cmocka_unit_test(test_facts_tags_after_the_pod_was_forgotten),
         cmocka_unit_test(test_facts_a_loss_that_was_told_stays_told),
         cmocka_unit_test(test_facts_a_foreign_group_that_is_gone_is_forgotten),
         cmocka_unit_test(test_facts_a_twin_without_a_date_counts_less),

@@ -331,29 +331,33 @@ static void test_outcomes_of_nothing_change_nothing(void **state)
 
 /* ---- reads and polls ------------------------------------------------------------------------- */
 
-/* Fewer details at a time only when they did not fit. */
+/* Fewer details at a time only when they did not fit, and one more after each success. */
 static void test_outcomes_the_batch_of_details_shrinks_when_it_does_not_fit(void **state)
 {
     static const struct {
+        uint32_t before;
         enum err err;
-        uint32_t batch;
-    } cases[] = {{ERR_OK, 20},     {ERR_TOO_BIG, 10}, {ERR_FULL, 10},
-                 {ERR_SERVER, 20}, {ERR_TIMEOUT, 20}, {ERR_THROTTLED, 20}};
+        uint32_t after;
+    } cases[] = {{20, ERR_OK, 20},      {20, ERR_TOO_BIG, 10}, {20, ERR_FULL, 10},
+                 {20, ERR_SERVER, 20},  {20, ERR_TIMEOUT, 20}, {20, ERR_THROTTLED, 20},
+                 {10, ERR_OK, 11},      {1, ERR_OK, 2},        {1, ERR_SERVER, 1},
+                 {1, ERR_THROTTLED, 1}, {4, ERR_TOO_BIG, 2}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct scene scene;
         open_running(&scene);
         (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 5, scene.now_ms,
                              scene.now_ms);
+        scene.brain.detail_batch = cases[i].before;
         struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
         if (cases[i].err == ERR_OK) {
             tag(&scene, "eci-1", "a", 1);
         }
         brain_read_done(&scene.brain, &effect, cases[i].err, (bool[READ_BATCH_MAX]){true},
                         scene.now_ms);
-        assert_int_equal(scene.brain.detail_batch, cases[i].batch);
-        assert_int_equal(brain_find_group(&scene.brain, S("eci-1"))->has_tags,
-                         cases[i].err == ERR_OK);
+        assert_int_equal(scene.brain.detail_batch, cases[i].after);
+        const struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+        assert_int_equal(group->has_tags, cases[i].err == ERR_OK); /* not given up */
         scene_close(&scene);
     }
 }
