@@ -359,8 +359,8 @@ $(foreach source,$(unit_src),$(eval build/cover/$(basename $(notdir $(source))):
 $(cover_programs): build/obj/cover/libtest.a build/obj/cover/libecilet.a
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) --coverage -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    -L$(THIRD_PARTY_host)/lib $(third_party_link) -lcmocka
+	$(Q)$(HOST_CC) --coverage -Wl,-u,__gcov_dump -o $@ $(filter %.o,$^) \
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -L$(THIRD_PARTY_host)/lib $(third_party_link) -lcmocka
 
 build/cover/sim: $(call sim_objects,cover)
 	$(call say,link,$@)

@@ -3,8 +3,15 @@
 
     scripts/cover.py [--all] FOLDER     FOLDER holds the objects and what their programs counted
 
-A branch is one way out of a decision. Of those that gcov knows, the ways into a failed CHECK are left
-out: they are our mistakes and must not be reachable. --all lists every branch that was not taken.
+A branch is one way out of a decision. Of those that gcov knows, these are left out, because nothing
+may be able to take them:
+
+  * the lines of a CHECK: a failed one is our mistake;
+  * the lines of a NEVER: what a library promises, see src/base/check.h;
+  * the way past a switch without a default whose cases are the names of an enum: the compiler makes
+    sure that all its values are there (-Wswitch), so only a value that is none of them goes there.
+
+--all lists every branch that was not taken.
 
 Fails when a pure module falls below its floor, so that coverage is only ever lost on purpose.
 """
@@ -21,19 +28,48 @@ FLOORS = {"base": 97.0, "data": 95.5, "spec": 99.7, "core": 88.0}
 WORST = 12  # files listed by branches
 
 
-def check_lines(path):
-    """The lines of CHECK(...), which may be several."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+def past(text, at, pair):
+    """Where the bracket that was opened before `at` is closed."""
+    depth = 1
+    while depth:
+        depth += {pair[0]: 1, pair[1]: -1}.get(text[at], 0)
+        at += 1
+    return at
+
+
+def check_lines(text):
+    """The lines of CHECK(...) and NEVER(...), which may be several."""
     lines = set()
-    for match in re.finditer(r"\bCHECK\(", text):
-        at, depth = match.end(), 1
-        while depth:
-            depth += {"(": 1, ")": -1}.get(text[at], 0)
-            at += 1
+    for match in re.finditer(r"\b(CHECK|NEVER)\(", text):
+        at = past(text, match.end(), "()")
         first = text.count("\n", 0, match.start()) + 1
         lines.update(range(first, first + text.count("\n", match.start(), at) + 1))
     return lines
+
+
+def full_switches(text):
+    """The lines of switches without a default over the names of an enum."""
+    lines = set()
+    for match in re.finditer(r"^ *switch \(.*\{\n", text, re.MULTILINE):
+        body = text[match.end() : past(text, match.end(), "{}")]
+        labels = re.findall(r"^ *case (.*?):", body, re.MULTILINE)
+        if "default:" not in body and all(re.fullmatch(r"[A-Z][A-Z0-9_]*", label) for label in labels):
+            lines.add(text.count("\n", 0, match.start()) + 1)
+    return lines
+
+
+def reachable(path, lines):
+    """[(line, count)] of the branches that may be taken. gcov names a switch's way past it last."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    checks, switches = check_lines(text), full_switches(text)
+    ways = []
+    for number, (_, counts) in lines.items():
+        if number in switches and counts and counts[-1] == 0:
+            counts = counts[:-1]
+        if number not in checks:
+            ways += [(number, count) for count in counts]
+    return ways
 
 
 def read(data):
@@ -65,7 +101,7 @@ def merge(lines, number, count, branches):
 def collect(folder):
     total = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for files in pool.map(read, sorted(glob.glob(f"{folder}/src/**/*.gcda", recursive=True))):
+        for files in pool.map(read, sorted(glob.glob(f"{folder}/**/*.gcda", recursive=True))):
             for path, lines in files.items():
                 into = total.setdefault(path, {})
                 for number, (count, branches) in lines.items():
@@ -82,9 +118,8 @@ def main(argv):
     total = collect(argv[-1])
     rows, missed = [], []
     for path, lines in sorted(total.items()):
-        checks = check_lines(path)
         ran = sum(count > 0 for count, _ in lines.values())
-        ways = [(number, way) for number, (_, ways) in lines.items() if number not in checks for way in ways]
+        ways = reachable(path, lines)
         missed += [f"{path}:{number}" for number, way in ways if way == 0]
         rows.append((path, ran, len(lines), sum(way > 0 for _, way in ways), len(ways)))
     for path, ran, count, _, _ in sorted(rows, key=lambda row: percent(row[1], row[2])):

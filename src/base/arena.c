@@ -72,7 +72,8 @@ str arena_copy(struct arena *arena, str s)
 
 const char *arena_cstr(struct arena *arena, str s)
 {
-    char *copy = s.bytes < SIZE_MAX ? take(arena, s.bytes + 1, 1) : NULL;
+    CHECK(s.bytes < SIZE_MAX);
+    char *copy = take(arena, s.bytes + 1, 1);
     if (copy == NULL) {
         return NULL;
     }

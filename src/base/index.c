@@ -65,6 +65,7 @@ static void grow(struct index *ix)
 {
     const struct index_cell *old = ix->cells;
     uint32_t old_count = ix->cells_count;
+    CHECK(old_count < ix->cells_max); /* the largest table is half empty at count_max */
     ix->cells += old_count;
     ix->cells_count *= 2;
     for (uint32_t i = 0; i < old_count; i++) {
@@ -80,7 +81,7 @@ enum err index_add(struct index *ix, uint64_t key, handle value)
     if (ix->count == ix->count_max) {
         return ERR_FULL;
     }
-    if (ix->count >= ix->cells_count / 2 && ix->cells_count < ix->cells_max) {
+    if (ix->count >= ix->cells_count / 2) {
         grow(ix);
     }
     put(ix, (struct index_cell){fold(key), value});

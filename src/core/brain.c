@@ -75,7 +75,8 @@ struct pod *brain_find_pod(const struct brain *brain, str uid)
     handle h;
     while (index_find(&brain->pod_by_uid, str_hash(uid), &at, &h)) {
         struct pod *pod = brain_pod(brain, h);
-        if (pod != NULL && str_eq(str_of(pod->uid), uid)) {
+        CHECK(pod != NULL);
+        if (str_eq(str_of(pod->uid), uid)) { /* the index knows hashes only */
             return pod;
         }
     }
@@ -88,7 +89,8 @@ struct group *brain_find_group(const struct brain *brain, str id)
     handle h;
     while (index_find(&brain->group_by_id, str_hash(id), &at, &h)) {
         struct group *group = brain_group(brain, h);
-        if (group != NULL && str_eq(str_of(group->id), id)) {
+        CHECK(group != NULL);
+        if (str_eq(str_of(group->id), id)) {
             return group;
         }
     }
@@ -143,16 +145,9 @@ static void unqueue(struct brain *brain, struct list *dirty, struct list_node *n
 void pod_forget(struct brain *brain, struct pod *pod)
 {
     handle h = pod_handle(brain, pod);
-    struct group *group = group_of_pod(brain, pod);
-    if (group != NULL) {
-        group->pod = HANDLE_NONE;
-    }
+    CHECK(handle_is_none(pod->group) && pod->busy == EFFECT_NONE);
     unqueue(brain, &brain->dirty_pods, &pod->queue_node, &pod->queued);
     due_clear(&brain->pod_due, &pod->due);
-    if (pod->busy != EFFECT_NONE) {
-        CHECK(brain->in_flight[pod->busy] > 0);
-        brain->in_flight[pod->busy]--;
-    }
     pod_set_waiter(brain, pod, false);
     bool was_there = index_remove(&brain->pod_by_uid, str_hash(str_of(pod->uid)), h);
     CHECK(was_there);
@@ -166,10 +161,7 @@ void group_forget(struct brain *brain, struct group *group)
     unlink_group(brain, group);
     unqueue(brain, &brain->dirty_groups, &group->queue_node, &group->queued);
     due_clear(&brain->group_due, &group->due);
-    if (group->busy == EFFECT_DELETE) { /* batched reads are counted per call, see plan.c */
-        CHECK(brain->in_flight[group->busy] > 0);
-        brain->in_flight[group->busy]--;
-    }
+    CHECK(group->busy != EFFECT_DELETE); /* reads are counted per call, see plan.c */
     if (!group->has_tags) {
         CHECK(brain->untagged > 0);
         brain->untagged--;
@@ -354,9 +346,8 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
 static void refuse_daemon(struct brain *brain, struct pod *pod)
 {
     pod->is_refused = true;
-    if (pod_say(brain, pod, SAY_PENDING, "DaemonSetNotSupported", S(DAEMON_TEXT))) {
-        brain_tell(brain, pod, true, "DaemonSetNotSupported", "%s", DAEMON_TEXT);
-    }
+    (void)pod_say(brain, pod, SAY_PENDING, "DaemonSetNotSupported", S(DAEMON_TEXT));
+    brain_tell(brain, pod, true, "DaemonSetNotSupported", "%s", DAEMON_TEXT);
 }
 
 bool is_well_read(const struct brain *brain)

@@ -21,7 +21,7 @@ static void poll_soon(struct brain *brain, msec now_ms)
 static void create_was_accepted(struct brain *brain, struct pod *pod, str id, msec now_ms)
 {
     struct group *group = brain_find_group(brain, id);
-    if (group != NULL && (group->has_tags || id.bytes >= GROUP_ID_BYTES)) {
+    if (group != NULL && group->has_tags) {
         if (!group->is_foreign) {
             link_group(brain, group, now_ms); /* a reading was faster than the reply */
         }

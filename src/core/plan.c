@@ -105,7 +105,7 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
     bool lingers = pod->was_seen && !pod->saw_deletion && now_ms - pod->gone_at_ms < LINGER_MS;
     if (is_empty && lingers) {
         due_set(&brain->pod_due, &pod->due, pod->gone_at_ms + LINGER_MS);
-    } else if (is_empty && pod->retry_at_ms <= now_ms) {
+    } else if (is_empty) {
         pod_forget(brain, pod);
     }
 }
@@ -168,7 +168,8 @@ static struct bucket *bucket_of(struct brain *brain, enum effect_kind kind)
 void budget_slow(struct brain *brain, enum effect_kind kind, enum err err, msec now_ms)
 {
     struct bucket *bucket = bucket_of(brain, kind);
-    if (err_fate(err) == FATE_SLOW && bucket != NULL) {
+    CHECK(bucket != NULL); /* only calls of the cloud are throttled */
+    if (err_fate(err) == FATE_SLOW) {
         bucket_slow(bucket, now_ms);
     }
 }

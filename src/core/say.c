@@ -9,8 +9,7 @@
 bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const char *reason,
              str message)
 {
-    bool is_same = pod->say == kind && pod->say_reason != NULL &&
-                   str_eq(str_of(pod->say_reason), str_of(reason)) &&
+    bool is_same = pod->say == kind && str_eq(str_of(pod->say_reason), str_of(reason)) &&
                    str_eq(str_of(pod->message), message);
     if (is_same) {
         return false; /* said, or waiting to be */

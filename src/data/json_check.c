@@ -9,6 +9,7 @@
  */
 #include "data/json_in.h"
 
+#include "base/check.h"
 #include "base/codec.h"
 
 enum want {
@@ -39,7 +40,8 @@ static bool fail(struct checker *checker, const char *what)
 
 static bool is_inside_object(const struct checker *checker)
 {
-    return checker->depth > 0 && (checker->is_object_bits >> (checker->depth - 1) & 1) != 0;
+    CHECK(checker->depth > 0);
+    return (checker->is_object_bits >> (checker->depth - 1) & 1) != 0;
 }
 
 static void skip_space(struct checker *checker)
@@ -308,12 +310,16 @@ static bool check_text(struct checker *checker)
     for (;;) {
         skip_space(checker);
         if (checker->at == checker->end) {
-            return checker->want == WANT_NOTHING || fail(checker, "text ends too early");
+            break;
         }
         if (!check_step(checker)) {
             return false;
         }
     }
+    if (checker->want != WANT_NOTHING) {
+        return fail(checker, "text ends too early");
+    }
+    return true;
 }
 
 bool json_check(str text, struct json_checked *out)

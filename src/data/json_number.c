@@ -70,7 +70,7 @@ bool json_i64(json value, int64_t *out)
         return false;
     }
     struct decimal number = read_decimal(json_raw(value));
-    if (number.digits == 0 && !number.is_too_long) {
+    if (number.digits == 0) { /* too long is never 0 */
         *out = 0;
         return true;
     }

@@ -75,7 +75,7 @@ static size_t run_string(struct json_split *split, str text, size_t at)
             split->in_string = false;
             return at;
         }
-        split->is_escaped = at > 0 && text.ptr[at - 1] == '\\';
+        split->is_escaped = text.ptr[at - 1] == '\\';
     }
     return at;
 }

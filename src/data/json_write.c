@@ -13,7 +13,8 @@ void json_write_init(struct json_write *w, struct buf *out)
 
 bool json_write_ok(const struct json_write *w)
 {
-    return !w->is_bad && w->depth == 0 && !w->has_key && buf_ok(w->out);
+    /* A key whose value is missing keeps its object open, or is a fault where there is none. */
+    return !w->is_bad && w->depth == 0 && buf_ok(w->out);
 }
 
 /* ---- commas and nesting ---------------------------------------------------------------------- */

@@ -12,7 +12,8 @@ _Static_assert(LOG_TABLE_CELLS >= 2 * LOG_RING_LINES, "the table must keep free 
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* The fraction of a stamp in nanoseconds; further digits are dropped. */
+/* The fraction of a stamp in nanoseconds; further digits are dropped. A stamp is a valid time, so
+ * the offset ends the digits. */
 static int64_t fraction_ns(str stamp)
 {
     ptrdiff_t dot = str_find_char(stamp, '.');
@@ -21,7 +22,8 @@ static int64_t fraction_ns(str stamp)
     if (dot < 0) {
         return 0;
     }
-    for (size_t i = (size_t)dot + 1; i < stamp.bytes && unit > 0; i++, unit /= 10) {
+    for (size_t i = (size_t)dot + 1; unit > 0; i++, unit /= 10) {
+        CHECK(i < stamp.bytes);
         if (stamp.ptr[i] < '0' || stamp.ptr[i] > '9') {
             break;
         }
@@ -36,8 +38,8 @@ size_t log_stamp_read(str line, int64_t *at_ns)
     str stamp = str_sub(line, 0, space > 0 ? (size_t)space : line.bytes);
     int64_t unix_s;
     *at_ns = 0;
-    if (stamp.bytes > STAMP_BYTES_MAX || !codec_get_time(stamp, &unix_s) || unix_s < 0 ||
-        unix_s >= INT64_MAX / NS) {
+    if (stamp.bytes > STAMP_BYTES_MAX || !codec_get_time(stamp, &unix_s) ||
+        unix_s >= INT64_MAX / NS) { /* from 2262 on there are too many nanoseconds */
         return 0;
     }
     *at_ns = unix_s * NS + fraction_ns(stamp);

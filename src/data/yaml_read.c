@@ -104,7 +104,7 @@ static str take_digits(str *rest)
 
 static bool take_char(str *rest, const char *any_of)
 {
-    if (rest->bytes == 0 || rest->ptr[0] == '\0' || strchr(any_of, rest->ptr[0]) == NULL) {
+    if (rest->bytes == 0 || str_find_char(str_of(any_of), rest->ptr[0]) < 0) {
         return false;
     }
     *rest = str_sub(*rest, 1, SIZE_MAX);
@@ -137,8 +137,9 @@ static bool read_number(str text, struct number *out)
     return rest.bytes == 0;
 }
 
-/* JSON knows no plus sign, no leading zeros, and wants a digit on both sides of the point. */
-static void put_number(struct json_write *writer, const struct number *number)
+/* JSON knows no plus sign, no leading zeros, and wants a digit on both sides of the point. Hundreds
+ * of digits mean nothing to anybody as a number: they stay the text they were written as. */
+static void put_number(struct json_write *writer, const struct number *number, str written)
 {
     char memory[512];
     struct buf text;
@@ -159,8 +160,8 @@ static void put_number(struct json_write *writer, const struct number *number)
     }
     if (buf_ok(&text)) {
         json_put_raw(writer, buf_str(&text));
-    } else { /* hundreds of digits mean nothing to anybody as a number */
-        json_put_text(writer, buf_str(&text));
+    } else {
+        json_put_text(writer, written);
     }
 }
 
@@ -180,7 +181,7 @@ static bool read_digits(str text, uint32_t base, int64_t *out)
         value = value * base + digit;
     }
     *out = (int64_t)value;
-    return text.bytes > 0 && value <= (uint64_t)INT64_MAX;
+    return text.bytes > 0;
 }
 
 /* 0644, 0o644, 0x1a4 */
@@ -222,7 +223,7 @@ static void put_plain(struct json_write *writer, str text)
     } else if (read_based(text, &based)) {
         json_put_i64(writer, based);
     } else if (read_number(text, &number)) {
-        put_number(writer, &number);
+        put_number(writer, &number, text);
     } else {
         json_put_text(writer, text);
     }
@@ -330,7 +331,7 @@ static bool is_text(struct fy_event *event)
 {
     str tag = token_text(event->scalar.tag);
     return fy_token_scalar_style(event->scalar.value) != FYSS_PLAIN || str_eq(tag, S("!")) ||
-           str_eq(tag, S("!!str")) || str_ends(tag, S(":str"));
+           str_ends(tag, S(":str")); /* !!str comes as tag:yaml.org,2002:str */
 }
 
 static enum err on_scalar(struct converter *converter, struct fy_event *event)
@@ -387,7 +388,7 @@ static enum err on_start(struct converter *converter, bool is_mapping,
 
 static enum err on_end(struct converter *converter)
 {
-    if (converter->depth == 0) {
+    if (NEVER(converter->depth == 0)) {
         return refuse(converter, "an end without a start");
     }
     json_end(&converter->writer);
@@ -440,11 +441,10 @@ static enum err report_parser(struct fy_diag *diag, struct yaml_fault *fault)
 {
     void *iterator = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
-    if (error == NULL || error->msg == NULL) {
+    if (NEVER(error == NULL || error->msg == NULL || error->line <= 0 || error->column <= 0)) {
         return report(fault, 1, 1, "not YAML");
     }
-    return report(fault, error->line > 0 ? (uint32_t)error->line : 1,
-                  error->column > 0 ? (uint32_t)error->column : 1, error->msg);
+    return report(fault, (uint32_t)error->line, (uint32_t)error->column, error->msg);
 }
 
 /* The next event, or NULL at the end or on a fault (*err). */
@@ -454,7 +454,7 @@ static struct fy_event *next_event(struct fy_parser *parser, struct fy_diag *dia
     struct fy_event *event = fy_parser_parse(parser);
     *err = ERR_OK;
     if (event == NULL) {
-        *err = fy_parser_get_stream_error(parser) ? report_parser(diag, fault) : ERR_END;
+        *err = NEVER(!fy_parser_get_stream_error(parser)) ? ERR_END : report_parser(diag, fault);
     } else if (event->type == FYET_STREAM_END) {
         fy_parser_event_free(parser, event);
         event = NULL;
@@ -494,13 +494,13 @@ static enum err convert_document(struct fy_parser *parser, struct fy_diag *diag,
         is_complete = err != ERR_OK || event->type == FYET_DOCUMENT_END;
         fy_parser_event_free(parser, event);
     }
-    if (err == ERR_END) {
+    if (NEVER(err == ERR_END)) {
         return refuse(converter, "the document does not end");
     }
     if (err == ERR_OK && !buf_ok(converter->out)) {
         return ERR_FULL;
     }
-    if (err == ERR_OK && !json_write_ok(&converter->writer)) {
+    if (NEVER(err == ERR_OK && !json_write_ok(&converter->writer))) {
         return refuse(converter, "a node is missing");
     }
     return err;

@@ -67,6 +67,19 @@ static inline void unit_put_file(const char *path, str text)
     assert_int_equal(rename(new_path, path), 0);
 }
 
+/* gcov's, in programs that are built with --coverage; NULL in others. */
+extern void __gcov_dump(void) __attribute__((weak));
+
+/* For SIGABRT: who dies on purpose still tells what it ran. abort() ends the process all the same.
+ */
+static inline void unit_die(int number)
+{
+    (void)number;
+    if (__gcov_dump != NULL) {
+        __gcov_dump();
+    }
+}
+
 /* True when the action ends the process by a failed CHECK. It runs in a child, so it may leave
  * anything behind. */
 static inline bool unit_dies(void (*action)(void))
@@ -75,7 +88,7 @@ static inline bool unit_dies(void (*action)(void))
     (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        (void)signal(SIGABRT, SIG_DFL);
+        (void)signal(SIGABRT, unit_die);
         check_set_hook(unit_be_silent);
         action();
         _exit(0);

@@ -74,6 +74,10 @@ static void test_arena_copies_texts(void **state)
     arena_clear(&arena);
     assert_int_equal(arena_fmt(&arena, "%031d", 7).bytes, 31);
     assert_false(arena.has_failed);
+    arena_clear(&arena);
+    assert_null(arena_fmt(&arena, "%ls", L"\x110000").ptr); /* no character: not to be printed */
+    assert_true(arena.has_failed);
+    assert_int_equal(arena.used, 0);
 }
 
 static void test_arena_rest_and_keep(void **state)

@@ -58,6 +58,18 @@ static void test_buf_fmt_needs_room_for_a_nul(void **state)
     assert_int_equal(buf.bytes, 0);
 }
 
+static void test_buf_fmt_of_what_cannot_be_printed(void **state)
+{
+    (void)state;
+    char memory[16];
+    struct buf buf;
+    buf_init(&buf, memory, sizeof(memory));
+    buf_put(&buf, S("abc"));
+    buf_put_fmt(&buf, "%ls", L"\x110000"); /* no character */
+    assert_false(buf_ok(&buf));
+    assert_text(buf_str(&buf), "abc");
+}
+
 static void test_buf_tail_grow_drop(void **state)
 {
     (void)state;
@@ -122,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_buf_puts),
         cmocka_unit_test(test_buf_is_sticky_when_full),
         cmocka_unit_test(test_buf_fmt_needs_room_for_a_nul),
+        cmocka_unit_test(test_buf_fmt_of_what_cannot_be_printed),
         cmocka_unit_test(test_buf_tail_grow_drop),
         cmocka_unit_test(test_buf_without_memory),
         cmocka_unit_test(test_buf_checks_its_caller),

@@ -33,6 +33,8 @@ static void test_the_configuration_counts_when_nothing_is_known(void **state)
     assert_int_equal(f.cpu_free_milli, CPU);
     assert_int_equal(f.pods_free, PODS);
     assert_int_equal(capacity_wake_ms(&capacity), INT64_MAX);
+    capacity_forget_usage(&capacity);
+    assert_int_equal(capacity.changes, 0); /* nothing was known, so nothing is forgotten */
 }
 
 static void test_the_reply_is_read(void **state)
@@ -59,6 +61,7 @@ static void test_a_reply_that_says_nothing_is_none(void **state)
         "{\"Attributes\":{\"MaxCpu\":\"many\",\"UsedCpu\":5}}",
         "{\"Attributes\":{\"MaxCpu\":-1,\"UsedCpu\":5}}",
         "{\"Attributes\":{\"MaxCpu\":500,\"UsedCpu\":-5}}",
+        "{\"Attributes\":{\"MaxCpu\":\"500\",\"UsedCpu\":\"-5\"}}",
         "{\"Attributes\":{\"MaxCpu\":1e300,\"UsedCpu\":5}}",
     };
     (void)state;

@@ -18,7 +18,7 @@ static const char *run_in_child(void (*action)(void), int *status)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        (void)signal(SIGABRT, SIG_DFL);
+        (void)signal(SIGABRT, unit_die);
         (void)dup2(notes[1], STDERR_FILENO);
         action();
         _exit(0);

@@ -49,8 +49,8 @@ static void test_codec_base64(void **state)
     struct buf buf = fresh();
     assert_int_equal(codec_get_base64(&buf, S("Zm9v\r\nYmFy\n")), ERR_OK);
     assert_text(buf_str(&buf), "foobar");
-    const char *bad[] = {"Z",        "Zm9vZ", "Zg=",  "Zg===", "Z===", "=",
-                         "Zg==Zg==", "Zm 9v", "Zm9_", "Zm9v=", "Zm8=v"};
+    const char *bad[] = {"Z",        "Zm9vZ", "Zg=",  "Zg===", "Z===",  "=",
+                         "Zg==Zg==", "Zm 9v", "Zm9_", "Zm9v=", "Zm8=v", "Zm9{"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         buf = fresh();
         buf_put(&buf, S("kept"));
@@ -104,6 +104,7 @@ static void test_codec_percent(void **state)
         {"", "", false, ERR_OK},           {"%", "", false, ERR_BAD_INPUT},
         {"%2", "", false, ERR_BAD_INPUT},  {"%2g", "", false, ERR_BAD_INPUT},
         {"%g2", "", false, ERR_BAD_INPUT}, {"ok%", "", false, ERR_BAD_INPUT},
+        {"%2/", "", false, ERR_BAD_INPUT}, {"%G2", "", false, ERR_BAD_INPUT},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         buf = fresh();

@@ -2,170 +2,7 @@
  * The brain, one fact at a time: what it believes, what it does not, and what it wants next. The
  * simulator (test/sim) plays whole stories; here each rule of caution has its own small scene.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "brain_open.h"
-#include "core/brain.h"
-
-struct scene {
-    struct brain brain;
-    void *memory;
-    msec now_ms;
-};
-
-static void scene_open_with(struct scene *scene, uint32_t pods_max)
-{
-    const struct brain_config config = {
-        .pods_max = pods_max,
-        .groups_max = pods_max + 8,
-        .poll_fast_ms = 2000,
-        .poll_slow_ms = 5000,
-        .sweep_ms = 60000,
-        .absence_ms = 20000,
-        .absence_sweeps = 2,
-        .young_ms = 60000,
-        .brake_percent = 20,
-        .brake_min = 2,
-        .create_per_minute = 1000,
-        .delete_per_minute = 1000,
-        .describe_per_minute = 2000,
-        .status_per_minute = 500,
-        .cloud_calls_max = 16,
-        .kube_calls_max = 16,
-        .seed = 7,
-    };
-    memset(scene, 0, sizeof *scene);
-    scene->now_ms = 1000;
-    scene->memory = brain_open(&scene->brain, &config, scene->now_ms);
-}
-
-static void scene_open(struct scene *scene)
-{
-    scene_open_with(scene, 16);
-}
-
-static void scene_close(struct scene *scene)
-{
-    free(scene->memory);
-}
-
-static void pass(struct scene *scene, msec ms)
-{
-    scene->now_ms += ms;
-}
-
-static void give(struct scene *scene, const char *uid, enum pod_phase phase, bool is_leaving)
-{
-    const struct pod_news news = {.uid = str_of(uid),
-                                  .name_space = S("web"),
-                                  .name = str_of(uid),
-                                  .phase = phase,
-                                  .is_leaving = is_leaving,
-                                  .is_described = true};
-    assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
-}
-
-static void list_nothing(struct scene *scene)
-{
-    brain_list_begin(&scene->brain, scene->now_ms);
-    brain_list_end(&scene->brain, true, scene->now_ms);
-}
-
-/* The status says that the pod waits: written. */
-static bool is_wait_told(struct scene *scene, const struct effect *effect)
-{
-    const struct pod *pod = brain_pod(&scene->brain, effect->pod);
-    if (effect->kind != EFFECT_SAY || strcmp(pod->say_reason, "Waiting") != 0) {
-        return false;
-    }
-    brain_say_done(&scene->brain, effect->pod, ERR_OK, &pod->past, scene->now_ms);
-    return true;
-}
-
-/* The next effect of this kind; polls that come first are answered with nothing new. */
-static struct effect expect(struct scene *scene, enum effect_kind kind)
-{
-    struct effect effect;
-    for (int i = 0; i < 20 && brain_next(&scene->brain, scene->now_ms, &effect); i++) {
-        if (effect.kind == kind) {
-            return effect;
-        }
-        assert_true(effect.kind == EFFECT_DELTA || effect.kind == EFFECT_SWEEP ||
-                    is_wait_told(scene, &effect));
-        if (effect.kind == EFFECT_DELTA) {
-            brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
-        }
-    }
-    fail_msg("no effect \"%s\" came", effect_name(kind));
-    return effect;
-}
-
-/* Nothing but polls is wanted. */
-static void expect_silence(struct scene *scene)
-{
-    struct effect effect;
-    for (int i = 0; i < 20 && brain_next(&scene->brain, scene->now_ms, &effect); i++) {
-        if (effect.kind == EFFECT_DELTA) {
-            brain_delta_done(&scene->brain, ERR_OK, effect.started_ms, scene->now_ms);
-        } else if (effect.kind != EFFECT_SWEEP) {
-            fail_msg("unexpected effect \"%s\": %s", effect_name(effect.kind), effect.why);
-        } else {
-            brain_sweep_done(&scene->brain, ERR_TIMEOUT, false, 0, effect.started_ms,
-                             scene->now_ms);
-            return;
-        }
-    }
-}
-
-static void tag(struct scene *scene, const char *id, const char *uid, uint32_t attempt)
-{
-    const struct tag_facts tags = {.uid = str_of(uid),
-                                   .name_space = S("web"),
-                                   .name = str_of(uid),
-                                   .attempt = attempt,
-                                   .is_ours = true};
-    struct group *group = brain_find_group(&scene->brain, str_of(id));
-    assert_non_null(group);
-    brain_tags_seen(&scene->brain, group, &tags, scene->now_ms);
-}
-
-/* With the time at which the cloud says it was made. */
-static void tag_made(struct scene *scene, const char *id, const char *uid, uint32_t attempt,
-                     int64_t made_s)
-{
-    const struct tag_facts tags = {.uid = str_of(uid),
-                                   .name_space = S("web"),
-                                   .name = str_of(uid),
-                                   .attempt = attempt,
-                                   .created_unix_s = made_s,
-                                   .is_ours = true};
-    struct group *group = brain_find_group(&scene->brain, str_of(id));
-    assert_non_null(group);
-    brain_tags_seen(&scene->brain, group, &tags, scene->now_ms);
-}
-
-/* A complete sweep that shows these groups (all Running), NULL at the end. */
-static void sweep(struct scene *scene, const char *const *ids)
-{
-    if (scene->brain.sweep_at_ms > scene->now_ms) {
-        scene->now_ms = scene->brain.sweep_at_ms;
-    }
-    struct effect effect = expect(scene, EFFECT_SWEEP);
-    uint32_t rows = 0;
-    for (; ids[rows] != NULL; rows++) {
-        assert_non_null(brain_row_seen(&scene->brain, str_of(ids[rows]), ECI_STATUS_RUNNING, 77,
-                                       effect.started_ms, scene->now_ms));
-    }
-    brain_sweep_done(&scene->brain, ERR_OK, true, rows, effect.started_ms, scene->now_ms);
-}
-
-static const char *const nothing[] = {NULL};
+#include "core_scene.h"
 
 static void accept(struct scene *scene, struct effect effect, const char *id)
 {
@@ -210,13 +47,6 @@ static void test_brain_creates_only_after_both_readings(void **state)
     accept(&scene, effect, "eci-1");
     expect_silence(&scene);
     scene_close(&scene);
-}
-
-static void open_running(struct scene *scene)
-{
-    scene_open(scene);
-    list_nothing(scene);
-    sweep(scene, nothing);
 }
 
 static void test_brain_looks_before_it_creates_again(void **state)
@@ -304,16 +134,6 @@ static void test_brain_used_token_means_another_attempt(void **state)
     }
     assert_int_equal(pod->attempt, 2);
     scene_close(&scene);
-}
-
-static uint32_t count_events(struct scene *scene, const char *reason)
-{
-    struct brain_event event;
-    uint32_t count = 0;
-    while (brain_take_event(&scene->brain, &event)) {
-        count += strcmp(event.reason, reason) == 0;
-    }
-    return count;
 }
 
 static void test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon(void **state)
@@ -501,19 +321,6 @@ static void test_brain_other_refusals_close_nothing(void **state)
 }
 
 /* ---- absence --------------------------------------------------------------------------------- */
-
-static void open_with_group(struct scene *scene)
-{
-    open_running(scene);
-    give(scene, "a", POD_PHASE_PENDING, false);
-    accept(scene, expect(scene, EFFECT_CREATE), "eci-1");
-    (void)brain_row_seen(&scene->brain, S("eci-1"), ECI_STATUS_RUNNING, 77, scene->now_ms,
-                         scene->now_ms);
-    struct pod *pod = brain_find_pod(&scene->brain, S("a"));
-    pod->phase = POD_PHASE_RUNNING;
-    pod->reported_row = 77;
-    expect_silence(scene);
-}
 
 static void test_brain_empty_sweeps_prove_nothing(void **state)
 {

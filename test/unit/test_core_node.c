@@ -252,6 +252,33 @@ static void test_node_spec_patch_of_a_label_that_cannot_be(void **state)
     facts.labels = longest;
     facts.labels_count = 1;
     assert_false(node_put_spec_patch(&writer, &facts, node, &arena));
+    text[1] = '='; /* only its value is too long */
+    assert_false(node_put_spec_patch(&writer, &facts, node, &arena));
+    const str none[] = {STR_NONE};
+    facts.labels = none;
+    assert_false(node_put_spec_patch(&writer, &facts, node, &arena));
+}
+
+/* By its label, or, when somebody has changed that, by what it runs. */
+static void test_node_is_virtual(void **state)
+{
+    static const struct {
+        const char *node;
+        bool is_virtual;
+    } cases[] = {
+        {"{'metadata':{'labels':{'type':'virtual-kubelet'}}}", true},
+        {"{'status':{'nodeInfo':{'containerRuntimeVersion':'eci://2018-08-08'}}}", true},
+        {"{'metadata':{'labels':{'type':'worker'}},"
+         "'status':{'nodeInfo':{'containerRuntimeVersion':'containerd://1.6'}}}",
+         false},
+        {"{}", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (node_is_virtual(node_of(cases[i].node), &arena) != cases[i].is_virtual) {
+            fail_msg("%s", cases[i].node);
+        }
+    }
 }
 
 /* ---- conditions ------------------------------------------------------------------------------ */
@@ -298,6 +325,7 @@ int main(void)
         TEST(test_node_status_patch_names_its_node),
         TEST(test_node_spec_patch),
         TEST(test_node_spec_patch_of_a_label_that_cannot_be),
+        TEST(test_node_is_virtual),
         TEST(test_node_conditions),
         TEST(test_node_keeps_times_of_what_is_the_same),
     };

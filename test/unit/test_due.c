@@ -105,11 +105,21 @@ static void clear_stranger(void)
     due_clear(&due, &item);
 }
 
+static void clear_a_double(void)
+{
+    struct due due = make_due(1);
+    struct due_item item = {0};
+    due_set(&due, &item, 1);
+    struct due_item same_place = item;
+    due_clear(&due, &same_place);
+}
+
 static void test_due_checks_its_caller(void **state)
 {
     (void)state;
     assert_true(unit_dies(set_too_many));
     assert_true(unit_dies(clear_stranger));
+    assert_true(unit_dies(clear_a_double));
 }
 
 int main(void)

@@ -728,6 +728,36 @@ static void test_group_read_created_id(void **state)
     assert_null(group_read_created_id(parse("{\"ContainerGroupId\":\"a\\nb\"}"), &arena).ptr);
 }
 
+/* What goes into paths and requests: letters, digits, - _ . and nothing next to them in ASCII. */
+static void test_eci_id_is_sane(void **state)
+{
+    static const struct {
+        const char *id;
+        bool is_sane;
+    } cases[] = {
+        {"eci-2ze1azAZ09_.", true},
+        {"", false},
+        {"a/", false},
+        {"a:", false},
+        {"a@", false},
+        {"a[", false},
+        {"a`", false},
+        {"a{", false},
+        {"a ", false},
+        {"a\xc3\xa4", false},
+    };
+    char text[ECI_ID_BYTES_MAX + 1];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (eci_id_is_sane(str_of(cases[i].id)) != cases[i].is_sane) {
+            fail_msg("\"%s\"", cases[i].id);
+        }
+    }
+    memset(text, 'a', sizeof text);
+    assert_true(eci_id_is_sane(str_make(text, ECI_ID_BYTES_MAX)));
+    assert_false(eci_id_is_sane(str_make(text, ECI_ID_BYTES_MAX + 1)));
+}
+
 static void test_eci_status_names(void **state)
 {
     static const struct {
@@ -791,6 +821,7 @@ int main(void)
         cmocka_unit_test(test_group_read_skipped_rows_leave_nothing),
         cmocka_unit_test(test_group_read_full_arena_stays_known),
         cmocka_unit_test(test_group_read_created_id),
+        cmocka_unit_test(test_eci_id_is_sane),
         cmocka_unit_test(test_eci_status_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,29 @@ static void test_json_split_deep_nesting(void **state)
     assert_int_equal(seen[0].event, SPLIT_TOO_BIG);
 }
 
+/* A depth that cannot be counted any more is refused, it does not wrap to "complete". */
+static void test_json_split_bottomless_nesting(void **state)
+{
+    (void)state;
+    char piece_memory[PIECE_BYTES];
+    struct json_split split;
+    struct buf piece, none;
+    str input = S("{\"a\":[");
+    str found;
+    buf_init(&piece, piece_memory, sizeof(piece_memory));
+    buf_init(&none, NULL, 0);
+    json_split_init(&split, SPLIT_WATCH, piece, none);
+    assert_int_equal(json_split_next(&split, &input, &found), SPLIT_MORE);
+    assert_int_equal(split.depth, 2);
+    split.depth = UINT32_MAX - 2; /* as after four gigabytes of brackets */
+    input = S("[");
+    assert_int_equal(json_split_next(&split, &input, &found), SPLIT_MORE);
+    input = S("[]");
+    assert_int_equal(json_split_next(&split, &input, &found), SPLIT_BAD);
+    input = S("]");
+    assert_int_equal(json_split_next(&split, &input, &found), SPLIT_BAD);
+}
+
 /* Whatever the bytes, it ends, and pieces stay within their buffers. */
 static void test_json_split_random_bytes(void **state)
 {
@@ -217,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_json_split_cuts_in_any_pieces),
         cmocka_unit_test(test_json_split_envelope_too_small),
         cmocka_unit_test(test_json_split_deep_nesting),
+        cmocka_unit_test(test_json_split_bottomless_nesting),
         cmocka_unit_test(test_json_split_random_bytes),
     };
     return cmocka_run_group_tests_name("json_split", tests, NULL, NULL);

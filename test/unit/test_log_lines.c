@@ -11,6 +11,9 @@ static const struct stamp_case {
     {"2024-01-02T03:04:05Z hello", 1704164645000000000, 21},
     {"2024-01-02T03:04:05.5Z ", 1704164645500000000, 23},
     {"2024-01-02T11:04:05.000000001+08:00 x", 1704164645000000001, 36},
+    {"2024-01-02T11:04:05.25+08:00 x", 1704164645250000000, 29},
+    {"2262-04-11T23:47:15Z x", 9223372035000000000, 21},
+    {"2262-04-11T23:47:16Z x", 0, 0}, /* more nanoseconds than there is room for */
     {"2024-01-02T03:04:05.1234567891Z x", 1704164645123456789, 32}, /* more digits than there are */
     {"2024-01-02T03:04:05Z", 1704164645000000000, 20},              /* an empty line */
     {"", 0, 0},
@@ -164,6 +167,46 @@ static void test_log_merge_floor_hides_older_lines(void **state)
     assert_int_equal(log_merge_since_s(&merge), 1704164642);
 }
 
+/* Lines without a stamp have no age, so they are never behind the floor. */
+static void test_log_merge_floor_hides_no_line_without_a_stamp(void **state)
+{
+    (void)state;
+    static struct log_merge merge;
+    static struct log_walk walk;
+    struct log_line line;
+    log_merge_init(&merge);
+    log_merge_floor(&merge, INT64_MAX);
+    log_merge_begin(&walk, &merge, S("2024-01-02T03:04:05Z old\nno stamp\n"), false, false);
+    assert_true(log_merge_next(&walk, &line));
+    assert_text(line.text, "no stamp");
+    assert_false(log_merge_next(&walk, &line));
+}
+
+/* The count of lines ever shown wraps after 2^32; what was shown is known all the same. */
+static void test_log_merge_count_wraps(void **state)
+{
+    (void)state;
+    static struct log_merge merge;
+    static struct log_walk walk;
+    static char memory[LOG_RING_LINES * 16];
+    struct buf text;
+    struct log_line line;
+    log_merge_init(&merge);
+    merge.count = UINT32_MAX - LOG_RING_LINES + 1; /* the last line brings it to 2^32 */
+    buf_init(&text, memory, sizeof memory);
+    for (uint32_t n = 0; n < LOG_RING_LINES; n++) {
+        buf_put_fmt(&text, "line %u\n", n);
+    }
+    log_merge_begin(&walk, &merge, buf_str(&text), false, false);
+    for (uint32_t n = 0; n < LOG_RING_LINES; n++) {
+        assert_true(log_merge_next(&walk, &line));
+    }
+    assert_true(merge.count >= LOG_RING_LINES); /* the ring is full */
+    log_merge_begin(&walk, &merge, buf_str(&text), false, false);
+    assert_false(log_merge_next(&walk, &line));
+    assert_int_equal(walk.known, LOG_RING_LINES);
+}
+
 /* A long log in readings of LOG_LINES_MAX lines: nothing doubled, nothing lost, ring wrapped. */
 static void test_log_merge_long(void **state)
 {
@@ -202,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_log_is_capped),
         cmocka_unit_test(test_log_merge_table),
         cmocka_unit_test(test_log_merge_floor_hides_older_lines),
+        cmocka_unit_test(test_log_merge_floor_hides_no_line_without_a_stamp),
+        cmocka_unit_test(test_log_merge_count_wraps),
         cmocka_unit_test(test_log_merge_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,11 +77,30 @@ static void test_metric_read_bad(void **state)
     assert_int_equal(row.containers_count, 1);
 }
 
+static void test_metric_read_too_many_containers(void **state)
+{
+    (void)state;
+    static char memory[4096];
+    struct metric_row row;
+    struct buf text;
+    buf_init(&text, memory, sizeof memory);
+    buf_put_text(&text, "{\"MonitorDatas\":[{\"ContainerGroupId\":\"e\",\"Records\":[{"
+                        "\"Containers\":[");
+    for (int i = 0; i <= METRIC_CONTAINERS_MAX; i++) {
+        buf_put_fmt(&text, "%s{\"Name\":\"c%d\"}", i > 0 ? "," : "", i);
+    }
+    buf_put_text(&text, "]}]}]}");
+    assert_int_equal(read_all(buf_cstr(&text), &row), 1);
+    assert_int_equal(row.containers_count, METRIC_CONTAINERS_MAX);
+    assert_text(row.containers[METRIC_CONTAINERS_MAX - 1].name, "c19");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metric_read_good),
         cmocka_unit_test(test_metric_read_bad),
+        cmocka_unit_test(test_metric_read_too_many_containers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,7 @@ static void test_pool_notices_stale_handles(void **state)
     assert_null(pool_at(&pool, first));
     assert_int_equal(pool_take(&pool, &second), ERR_OK);
     assert_int_equal(second.slot, first.slot); /* used again before a fresh one */
+    assert_false(handle_eq(first, second));
     assert_null(pool_at(&pool, first));
     assert_non_null(pool_at(&pool, second));
     assert_int_equal(((struct thing *)pool_at(&pool, second))->number, 0);

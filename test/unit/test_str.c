@@ -168,6 +168,7 @@ static void test_str_distance(void **state)
     memset(text, 'a', sizeof(text));
     assert_int_equal(str_distance(str_make(text, 64), str_make(text, 64), 3), 0);
     assert_int_equal(str_distance(str_make(text, 65), str_make(text, 64), 3), 4);
+    assert_int_equal(str_distance(str_make(text, 64), str_make(text, 65), 3), 4);
 }
 
 int main(void)

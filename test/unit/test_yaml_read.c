@@ -68,6 +68,23 @@ static void test_yaml_read_converts(void **state)
     }
 }
 
+/* More digits than anybody has a number for stay a text, all of them. */
+static void test_yaml_read_endless_numbers_are_texts(void **state)
+{
+    (void)state;
+    static const char *const signs[] = {"", "-"};
+    for (size_t i = 0; i < COUNT_OF(signs); i++) {
+        char digits[600], yaml[640], expected[640];
+        struct buf out;
+        memset(digits, '9', sizeof(digits));
+        (void)snprintf(yaml, sizeof(yaml), "[%s%.*s]", signs[i], (int)sizeof(digits), digits);
+        (void)snprintf(expected, sizeof(expected), "[\"%s%.*s\"]", signs[i], (int)sizeof(digits),
+                       digits);
+        assert_int_equal(convert(yaml, 0, &out, NULL), ERR_OK);
+        assert_text(buf_str(&out), expected);
+    }
+}
+
 static void test_yaml_read_refuses(void **state)
 {
     (void)state;
@@ -83,6 +100,7 @@ static void test_yaml_read_refuses(void **state)
         {"a: 1\nb: \xff\n", 2, 4, "invalid UTF-8"},
         {"a: 1\n%YA\xffML 1.2\n", 2, 4, "invalid UTF-8"}, /* libfyaml would not come back */
         {"\xC3\xA4: \x01\n", 1, 4, "control character"},
+        {"a: \x7f\n", 1, 4, "control character"},
         {"a: *nobody\n", 1, 5, "unknown alias"},
         {"a: 1\n[b]: 2\n", 2, 1, "a key must be a scalar"},
         {"{a: b}: 2\n", 1, 1, "a key must be a scalar"},
@@ -91,6 +109,8 @@ static void test_yaml_read_refuses(void **state)
         {"x: &a {b: 1}\ny:\n  <<: *a\n", 3, 3, "merge keys (<<) are not supported"},
         {"a: &x [1, *x]\n", 1, 12, "alias inside of its anchor"},
         {"- &aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b", 0, 0,
+         "the name of an anchor is too long"},
+        {"- &aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa [b]", 0, 0,
          "the name of an anchor is too long"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -267,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_yaml_read_converts),
+        cmocka_unit_test(test_yaml_read_endless_numbers_are_texts),
         cmocka_unit_test(test_yaml_read_refuses),
         cmocka_unit_test(test_yaml_read_says_where),
         cmocka_unit_test(test_yaml_read_documents),
