@@ -12,6 +12,7 @@
 #include "spec/security_read.h"
 
 #define TEXT_BYTES_SHOWN 100
+#define RESOURCE_GPU "nvidia.com/gpu"
 
 static void read_ports(struct spec_read *read, json object, str path, struct spec_container *out);
 static void read_mounts(struct spec_read *read, json object, str path, struct spec_container *out);
@@ -188,6 +189,10 @@ static void read_amount(struct spec_read *read, json list, const char *resource,
     } else if (err != ERR_OK || amount < 0) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, resource),
                        "\"%.*s\" is not a quantity", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
+    } else if (amount % 1000 != 0 && strcmp(resource, RESOURCE_GPU) == 0) {
+        verdict_refuse(
+            read->verdict, SPEC_NEVER, arena_fmt(read->arena, "%.*s[%s]", STR_ARG(path), resource),
+            "\"%.*s\" is not a whole number of GPUs", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
     } else {
         *is_there = true;
         *milli = amount;
@@ -199,8 +204,8 @@ void container_read_size(struct spec_read *read, json container, str container_p
 {
     json object = json_get(container, "resources");
     str path = spec_path_key(read, container_path, "resources");
-    static const char *const names[] = {"cpu", "memory", "ephemeral-storage"};
-    struct spec_amount *const amounts[] = {&out->cpu, &out->memory, &out->ephemeral};
+    static const char *const names[] = {"cpu", "memory", "ephemeral-storage", RESOURCE_GPU};
+    struct spec_amount *const amounts[] = {&out->cpu, &out->memory, &out->ephemeral, &out->gpu};
     json requests = json_get(object, "requests"), limits = json_get(object, "limits");
     str requests_path = spec_path_key(read, path, "requests");
     str limits_path = spec_path_key(read, path, "limits");

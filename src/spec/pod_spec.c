@@ -211,6 +211,11 @@ struct sizing pod_spec_container_size(const struct spec_container *one)
                            memory_milli / 1000 + (memory_milli % 1000 > 0)};
 }
 
+int64_t pod_spec_container_gpus(const struct spec_container *one)
+{
+    return amount_milli(&one->gpu) / 1000;
+}
+
 str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena)
 {
     return json_text(json_get(pod->labels, key), arena);
