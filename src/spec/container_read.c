@@ -19,7 +19,7 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
 static str read_sub_path(struct spec_read *read, json mount, str path,
                          const struct spec_container *out);
 static str read_propagation(struct spec_read *read, json mount, str path);
-static bool is_read_only_volume(const struct spec_read *read, str name);
+static const struct spec_volume *find_volume(const struct spec_read *read, str name);
 
 void container_read(struct spec_read *read, json object, bool is_init, str path,
                     struct spec_container *out)
@@ -111,9 +111,14 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
         mount.is_secret = env_names_secret(json_text(json_get(one, "subPathExpr"), read->arena),
                                            out->env, out->env_count);
         mount.propagation = read_propagation(read, one, here);
-        mount.is_read_only |= is_read_only_volume(read, mount.volume);
+        const struct spec_volume *volume = find_volume(read, mount.volume);
+        mount.is_read_only |= volume != NULL && volume->is_read_only;
         if (str_is_empty(mount.volume) || str_is_empty(mount.path)) {
             verdict_refuse(read->verdict, SPEC_NEVER, here, "a mount needs a name and a mountPath");
+        } else if (volume == NULL) {
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, here, "name"),
+                           "there is no volume \"%.*s\"",
+                           STR_ARG(str_sub(mount.volume, 0, TEXT_BYTES_SHOWN)));
         }
         mounts[out->mounts_count++] = mount;
     }
@@ -160,14 +165,14 @@ static str read_propagation(struct spec_read *read, json mount, str path)
     return text;
 }
 
-static bool is_read_only_volume(const struct spec_read *read, str name)
+static const struct spec_volume *find_volume(const struct spec_read *read, str name)
 {
     for (uint32_t i = 0; i < read->pod->volumes_count; i++) {
         if (str_eq(read->pod->volumes[i].name, name)) {
-            return read->pod->volumes[i].is_read_only;
+            return &read->pod->volumes[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static void read_amount(struct spec_read *read, json list, const char *resource, str path,

@@ -12,6 +12,7 @@
 
 #define CONTAINERS_READ_MAX 20 /* the cloud's limit; more are refused, so they need no reading */
 #define HOST_NAME_BYTES_MAX 63
+#define NAME_BYTES_SHOWN 100
 
 static void check_owner(struct spec_read *read, const struct pod_facts *facts);
 static void read_pod_level(struct spec_read *read, json spec, struct pod_spec *out);
@@ -19,6 +20,9 @@ static void read_parts(struct spec_read *read, json spec, struct pod_spec *out);
 static str kubelet_host_name(str pod_name);
 static struct spec_container *begin_containers(struct spec_read *read, json spec, const char *key,
                                                uint32_t *count);
+static void check_names(struct spec_read *read, const char *key,
+                        const struct spec_container *containers, uint32_t count,
+                        const struct spec_container *before, uint32_t before_count);
 static struct sizing instance_size(const struct spec_read *read);
 static void read_containers(struct spec_read *read, json spec, const char *key, bool is_init,
                             struct spec_container *containers, uint32_t count);
@@ -57,6 +61,8 @@ static void read_parts(struct spec_read *read, json spec, struct pod_spec *out)
 
     out->init_containers = init;
     out->containers = apps;
+    check_names(read, "initContainers", init, out->init_containers_count, NULL, 0);
+    check_names(read, "containers", apps, out->containers_count, init, out->init_containers_count);
     read->instance = instance_size(read);
     service_env_read(read, spec, out->containers_count + out->init_containers_count);
     volumes_read(read, spec);
@@ -167,6 +173,33 @@ static struct spec_container *begin_containers(struct spec_read *read, json spec
         (*count)++;
     }
     return containers;
+}
+
+static bool has_name(const struct spec_container *containers, uint32_t count, str name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (str_eq(containers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The cloud takes a name once (InvalidParameter.DuplicatedName), of init containers too. */
+static void check_names(struct spec_read *read, const char *key,
+                        const struct spec_container *containers, uint32_t count,
+                        const struct spec_container *before, uint32_t before_count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        str name = containers[i].name;
+        if (!str_is_empty(name) &&
+            (has_name(containers, i, name) || has_name(before, before_count, name))) {
+            str path = spec_path_at(read, S("spec"), key, i);
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "name"),
+                           "there is another container \"%.*s\"",
+                           STR_ARG(str_sub(name, 0, NAME_BYTES_SHOWN)));
+        }
+    }
 }
 
 /* What the numbers of the containers buy: what one without limits may use. */
