@@ -2,6 +2,7 @@
 #include "spec/pod_spec.h"
 
 #include "base/check.h"
+#include "spec/annotation.h"
 #include "spec/container_read.h"
 #include "spec/network_read.h"
 #include "spec/pod_fields.h"
@@ -202,7 +203,34 @@ static void check_names(struct spec_read *read, const char *key,
     }
 }
 
-/* What the numbers of the containers buy: what one without limits may use. */
+/* False when they do not tell it: of ECS types and their families it is not known. What is wrong
+ * with them is told by pod_to_eci. */
+static bool size_of_annotations(const struct spec_read *read, struct sizing wanted,
+                                struct sizing *out)
+{
+    size_t mark = arena_mark(read->arena);
+    struct annotations *asked = ARENA_NEW(read->arena, struct annotations);
+    struct annotation_size chosen = {0};
+    struct spec_verdict untold;
+
+    verdict_init(&untold, read->arena);
+    if (asked == NULL) {
+        return false;
+    }
+    annotations_read(read->pod->annotations, read->config->effects, read->config->effects_count,
+                     asked, &untold);
+    enum err err = annotations_size(asked, wanted, read->config->region_id, read->arena, &chosen);
+    bool has_failed = read->arena->has_failed;
+    arena_rewind(read->arena, mark); /* which would forget it */
+    read->arena->has_failed = has_failed;
+    bool is_known = chosen.size.cpu_milli > 0 && chosen.room.cpu_milli > 0;
+    if (err == ERR_OK && is_known) {
+        *out = chosen.room;
+    }
+    return err == ERR_OK && is_known;
+}
+
+/* What the instance has: what a container without limits may use. */
 static struct sizing instance_size(const struct spec_read *read)
 {
     const struct pod_spec *pod = read->pod;
@@ -215,8 +243,12 @@ static struct sizing instance_size(const struct spec_read *read)
     for (uint32_t i = 0; i < pod->init_containers_count; i++) {
         sizing_add_init(&sum, pod_spec_container_size(&pod->init_containers[i]));
     }
+    struct sizing wanted = sizing_total(&sum);
+    if (size_of_annotations(read, wanted, &size)) {
+        return size;
+    }
     /* One that is too large is refused by pod_to_eci; it stays at the default here. */
-    enum err err = sizing_round(sizing_total(&sum), read->config->region_id, &size);
+    enum err err = sizing_round(wanted, read->config->region_id, &size);
     CHECK(err == ERR_OK || err == ERR_TOO_BIG);
     return size;
 }
