@@ -87,6 +87,8 @@ static void read_empty_dir(struct spec_read *read, json source, str path, struct
         (quantity_parse_milli(out->size_limit, &milli) != ERR_OK || milli < 0)) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "sizeLimit"),
                        "is not a quantity, or too large");
+    } else if (milli == 0) { /* to the kubelet that is no limit */
+        out->size_limit = STR_NONE;
     }
 }
 
