@@ -141,7 +141,8 @@ struct config {
     str eci_quota_cpu;              /* Kubernetes quantities, valid, as written */
     str eci_quota_memory;
     uint32_t eci_quota_pod;
-    bool quota_follow; /* the node shows no more room than the account has: core/capacity.h */
+    uint32_t eci_quota_gpu; /* 0: the node shows none */
+    bool quota_follow;      /* the node shows no more room than the account has: core/capacity.h */
     uint32_t kubelet_port;
     str kubelet_tls_cert_file; /* both or none */
     str kubelet_tls_key_file;

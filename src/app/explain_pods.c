@@ -2,7 +2,8 @@
  * see explain.h: which pods are in a manifest, and where.
  *
  * Of a workload's template a pod is made as its controller and the API server would: with a name, a
- * namespace, the owner that decides about a DaemonSet, and a stand-in for the UID.
+ * namespace, the owner that decides about a DaemonSet, and a stand-in for the UID; of a StatefulSet
+ * the first pod, with its claims.
  */
 #include "app/explain.h"
 
@@ -10,31 +11,39 @@
 #include "spec/token_volume.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+#define LABEL_POD_NAME "statefulset.kubernetes.io/pod-name"
+#define LABEL_POD_INDEX "apps.kubernetes.io/pod-index"
 /* A document, and what is added to it: names, pull secrets of the account, defaults. More: told. */
 #define POD_BYTES_MAX (2 * EXPLAIN_JSON_BYTES)
 
+#define CORE ""
+#define APPS "apps|extensions" /* the second until Kubernetes 1.16 */
+
 /* Where the pod is in an object of each kind, and who will own the pod. */
 static const struct workload {
+    const char *groups; /* separated by '|': others have kinds of the same names */
     const char *kind;
     const char *path[4];
-    const char *owner; /* NULL: the pod has no owner but its own */
+    const char *owner;  /* NULL: the pod has no owner but its own */
+    const char *ending; /* of the pod's name */
 } workloads[] = {
-    {"Pod", {NULL}, NULL},
-    {"PodTemplate", {"template"}, NULL},
-    {"Deployment", {"spec", "template"}, "ReplicaSet"},
-    {"ReplicaSet", {"spec", "template"}, "ReplicaSet"},
-    {"ReplicationController", {"spec", "template"}, "ReplicationController"},
-    {"StatefulSet", {"spec", "template"}, "StatefulSet"},
-    {"DaemonSet", {"spec", "template"}, "DaemonSet"},
-    {"Job", {"spec", "template"}, "Job"},
-    {"CronJob", {"spec", "jobTemplate", "spec", "template"}, "Job"},
+    {CORE, "Pod", {NULL}, NULL, ""},
+    {CORE, "PodTemplate", {"template"}, NULL, "-xxxxx"},
+    {APPS, "Deployment", {"spec", "template"}, "ReplicaSet", "-xxxxx"},
+    {APPS, "ReplicaSet", {"spec", "template"}, "ReplicaSet", "-xxxxx"},
+    {CORE, "ReplicationController", {"spec", "template"}, "ReplicationController", "-xxxxx"},
+    {APPS, "StatefulSet", {"spec", "template"}, "StatefulSet", "-0"},
+    {APPS, "DaemonSet", {"spec", "template"}, "DaemonSet", "-xxxxx"},
+    {"batch", "Job", {"spec", "template"}, "Job", "-xxxxx"},
+    {"batch", "CronJob", {"spec", "jobTemplate", "spec", "template"}, "Job", "-xxxxx"},
 };
 
 static void find_in(struct explain *explain, json object, uint32_t depth);
 static void found(struct explain *explain, const struct workload *workload, json object);
 static uint32_t line_of(const struct explain *explain, json value);
+static bool is_of_group(json object, const struct workload *workload, struct arena *arena);
 static str whole_pod(struct explain *explain, const struct workload *workload,
-                     const struct explain_pod *pod);
+                     const struct explain_pod *pod, json claims);
 
 void explain_find_pods(struct explain *explain, json object)
 {
@@ -58,7 +67,8 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
         return;
     }
     for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
-        if (str_eq(kind, str_of(workloads[i].kind))) {
+        if (str_eq(kind, str_of(workloads[i].kind)) &&
+            is_of_group(object, &workloads[i], &explain->arena)) {
             found(explain, &workloads[i], object);
             return;
         }
@@ -69,6 +79,27 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
     explain->on_other(explain, kind,
                       json_text(json_get(json_get(object, "metadata"), "name"), &explain->arena),
                       line_of(explain, object));
+}
+
+/* An object that does not say its version is taken as it looks. */
+static bool is_of_group(json object, const struct workload *workload, struct arena *arena)
+{
+    str version = json_text(json_get(object, "apiVersion"), arena), group = STR_NONE;
+    str rest = str_of(workload->groups), one;
+
+    if (str_is_empty(version)) {
+        return true;
+    }
+    if (str_find_char(version, '/') < 0) {
+        return str_is_empty(rest);
+    }
+    (void)str_cut(&version, '/', &group);
+    while (str_cut(&rest, '|', &one)) {
+        if (str_eq(group, one)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void found(struct explain *explain, const struct workload *workload, json object)
@@ -94,7 +125,8 @@ static void found(struct explain *explain, const struct workload *workload, json
     if (str_is_empty(pod.name_space)) {
         pod.name_space = explain->name_space;
     }
-    pod.json_text = whole_pod(explain, workload, &pod);
+    pod.json_text = whole_pod(explain, workload, &pod,
+                              json_get(json_get(object, "spec"), "volumeClaimTemplates"));
     explain->on_pod(explain, &pod);
     arena_rewind(&explain->arena, mark);
 }
@@ -244,14 +276,56 @@ static void put_filled(struct explain *explain, struct json_write *w, json value
 
 /* ---- one pod --------------------------------------------------------------------------------- */
 
+static json claim_of(json claims, str name, struct arena *arena)
+{
+    json one = json_first(claims);
+    while (json_is_there(one) &&
+           !str_eq(json_text(json_get(json_get(one, "metadata"), "name"), arena), name)) {
+        one = json_next(one);
+    }
+    return one;
+}
+
+/* The volumes, but those for which the StatefulSet has a claim; then its claims; then the token. */
+static void put_volumes(struct explain *explain, struct json_write *w,
+                        const struct explain_pod *pod, json claims, bool needs_token)
+{
+    json one = json_first(json_get(json_get(pod->object, "spec"), "volumes"));
+    struct arena *arena = &explain->arena;
+
+    json_member_array(w, "volumes");
+    for (; json_is_there(one); one = json_next(one)) {
+        bool is_object = json_type(one) == JSON_TYPE_OBJECT;
+        if (!json_is_there(claim_of(claims, json_text(json_get(one, "name"), arena), arena))) {
+            put_filled(explain, w, one, is_object ? PLACE_VOLUME : PLACE_NONE);
+        }
+    }
+    for (one = json_first(claims); json_is_there(one); one = json_next(one)) {
+        str name = json_text(json_get(json_get(one, "metadata"), "name"), arena);
+        json_object(w);
+        json_member_text(w, "name", name);
+        json_member_object(w, "persistentVolumeClaim");
+        json_member_text(w, "claimName",
+                         arena_fmt(arena, "%.*s-%.*s-0", STR_ARG(name), STR_ARG(pod->name)));
+        json_end(w);
+        json_end(w);
+    }
+    if (needs_token) {
+        json_put_raw(w, S("{\"name\":\"kube-api-access-xxxxx\",\"projected\":{}}"));
+    }
+    json_end(w);
+}
+
 /* The spec with what the admission plugin ServiceAccount adds: the account's pull secrets when the
- * pod has none, the volume of its token. */
-static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod)
+ * pod has none, the volume of its token; and with volumes for the claims of a StatefulSet. */
+static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod,
+                     json claims)
 {
     json spec = json_get(pod->object, "spec"), volumes = json_get(spec, "volumes");
     json account = account_of(explain, pod), pulls = json_get(account, "imagePullSecrets");
-    bool needs_token = !has_token(spec, account, &explain->arena) &&
-                       (!json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY);
+    bool is_list = !json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY;
+    bool needs_token = is_list && !has_token(spec, account, &explain->arena);
+    bool needs_volumes = needs_token || (is_list && json_count(claims) > 0);
     bool needs_pulls = json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0;
     if (json_type(spec) != JSON_TYPE_OBJECT) {
         json_member_raw(w, "spec", json_raw(spec));
@@ -259,7 +333,7 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
     }
     json_member_object(w, "spec");
     for (json one = json_first(spec); json_is_there(one); one = json_next(one)) {
-        if ((!needs_token || !json_key_is(one, "volumes")) &&
+        if ((!needs_volumes || !json_key_is(one, "volumes")) &&
             (!needs_pulls || !json_key_is(one, "imagePullSecrets")) && !json_is_null(one)) {
             json_key_put(w, json_key(one, &explain->arena));
             put_filled(explain, w, one, place_of(PLACE_SPEC, one));
@@ -269,25 +343,36 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
     if (needs_pulls) {
         json_member_raw(w, "imagePullSecrets", json_raw(pulls));
     }
-    if (needs_token) {
-        json_member_array(w, "volumes");
-        for (json one = json_first(volumes); json_is_there(one); one = json_next(one)) {
-            bool is_object = json_type(one) == JSON_TYPE_OBJECT;
-            put_filled(explain, w, one, is_object ? PLACE_VOLUME : PLACE_NONE);
-        }
-        json_put_raw(w, S("{\"name\":\"kube-api-access-xxxxx\",\"projected\":{}}"));
-        json_end(w);
+    if (needs_volumes) {
+        put_volumes(explain, w, pod, claims, needs_token);
     }
+    json_end(w);
+}
+
+/* With those by which a StatefulSet tells its pods apart. */
+static void put_labels(struct explain *explain, struct json_write *w, json labels, str pod_name)
+{
+    json_member_object(w, "labels");
+    for (json one = json_first(labels); json_is_there(one); one = json_next(one)) {
+        if (!json_key_is(one, LABEL_POD_NAME) && !json_key_is(one, LABEL_POD_INDEX)) {
+            json_key_put(w, json_key(one, &explain->arena));
+            json_put_raw(w, json_raw(one));
+        }
+    }
+    json_member_text(w, LABEL_POD_NAME, pod_name);
+    json_member_text(w, LABEL_POD_INDEX, S("0"));
     json_end(w);
 }
 
 /* The pod as written, its metadata and what comes of its account completed. */
 static str whole_pod(struct explain *explain, const struct workload *workload,
-                     const struct explain_pod *pod)
+                     const struct explain_pod *pod, json claims)
 {
     static const char *const set_here[] = {"name", "namespace", "uid", "ownerReferences"};
     json metadata = json_get(pod->object, "metadata");
     bool is_template = workload->path[0] != NULL;
+    bool is_set = strcmp(workload->kind, "StatefulSet") == 0;
+    str name = arena_fmt(&explain->arena, "%.*s%s", STR_ARG(pod->name), workload->ending);
     char *memory = arena_take(&explain->arena, POD_BYTES_MAX);
     struct json_write w;
     struct buf out;
@@ -301,25 +386,24 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
         for (size_t i = 0; i < sizeof(set_here) / sizeof(set_here[0]); i++) {
             is_ours = is_ours || json_key_is(one, set_here[i]);
         }
+        is_ours = is_ours || (is_set && json_key_is(one, "labels"));
         if (!is_ours || (!is_template && json_key_is(one, "ownerReferences"))) {
             json_key_put(&w, json_key(one, &explain->arena));
             json_put_raw(&w, json_raw(one));
         }
     }
-    json_key_put(&w, S("name"));
-    char name[512];
-    struct buf text;
-    buf_init(&text, name, sizeof(name));
-    buf_put_fmt(&text, "%.*s%s", STR_ARG(pod->name), is_template ? "-xxxxx" : "");
-    json_put_text(&w, buf_str(&text));
+    json_member_text(&w, "name", name);
     json_member_text(&w, "namespace", pod->name_space);
     str uid = json_text(json_get(metadata, "uid"), &explain->arena);
     json_member_text(&w, "uid", str_is_empty(uid) || is_template ? S(EXPLAIN_UID) : uid);
     if (workload->owner != NULL) {
         put_owner(&w, workload, pod);
     }
+    if (is_set) {
+        put_labels(explain, &w, json_get(metadata, "labels"), name);
+    }
     json_end(&w);
-    put_spec(explain, &w, pod);
+    put_spec(explain, &w, pod, is_set ? claims : JSON_NONE);
     json_end(&w);
     if (!json_write_ok(&w)) {
         explain->arena.has_failed = true;

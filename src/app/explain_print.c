@@ -210,8 +210,10 @@ static void print_pod_text(struct explain *explain, const struct explain_pod *po
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void put_remarks_json(struct explain *explain, const struct explain_pod *pod,
-                             const char *title, const struct spec_remark *remarks, uint32_t count)
+                             const char *title, const struct spec_remark *remarks, uint32_t count,
+                             uint32_t lost)
 {
+    char more[32];
     struct json_write *w = &explain->writer;
     json_member_array(w, title);
     for (uint32_t i = 0; i < count; i++) {
@@ -225,6 +227,8 @@ static void put_remarks_json(struct explain *explain, const struct explain_pod *
         json_end(w);
     }
     json_end(w);
+    (void)snprintf(more, sizeof(more), "%sMore", title);
+    json_member_i64(w, more, lost);
 }
 
 static void put_admission_json(struct explain *explain, const struct explain_admission *admission)
@@ -291,8 +295,10 @@ static void print_pod_json(struct explain *explain, const struct explain_pod *po
     json_member_bool(w, "canRun", result->err == ERR_OK);
     json_member_text(w, "outcome", str_of(outcome_of(result)));
     put_admission_json(explain, &result->admission);
-    put_remarks_json(explain, pod, "refusals", verdict->refusals, verdict->refusals_count);
-    put_remarks_json(explain, pod, "warnings", verdict->warnings, verdict->warnings_count);
+    put_remarks_json(explain, pod, "refusals", verdict->refusals, verdict->refusals_count,
+                     verdict->refusals_lost);
+    put_remarks_json(explain, pod, "warnings", verdict->warnings, verdict->warnings_count,
+                     verdict->warnings_lost);
     if (result->err == ERR_OK) {
         put_request_json(explain, pod, result);
     }

@@ -76,6 +76,7 @@ static void facts_init(struct wire *wire)
         .cpu = config->eci_quota_cpu,
         .memory = config->eci_quota_memory,
         .pods = config->eci_quota_pod,
+        .gpus = config->eci_quota_gpu,
         .cpu_free = config->eci_quota_cpu,
         .pods_free = config->eci_quota_pod,
         .kubelet_port = config->kubelet_port,

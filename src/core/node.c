@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "spec/pod_to_eci.h"
 
 struct condition {
     const char *type;
@@ -65,13 +66,22 @@ static void put_conditions(struct json_write *w, const struct node_facts *facts,
     json_end(w);
 }
 
-static void put_resources(struct json_write *w, const char *key, str cpu, str memory, uint32_t pods)
+/* Each instance has a disk of its own. That of them together is shown: the scheduler places no pod
+ * that asks for ephemeral-storage where none is. */
+static void put_resources(struct json_write *w, const char *key, const struct node_facts *facts,
+                          str cpu, uint32_t pods)
 {
-    char text[16];
-    (void)snprintf(text, sizeof text, "%u", pods);
+    char text[32];
     json_member_object(w, key);
     json_member_text(w, "cpu", cpu);
-    json_member_text(w, "memory", memory);
+    json_member_text(w, "memory", facts->memory);
+    (void)snprintf(text, sizeof text, "%lluGi",
+                   (unsigned long long)facts->pods *
+                       (ECI_EPHEMERAL_FREE_GIB + ECI_EPHEMERAL_MORE_GIB_MAX));
+    json_member_text(w, "ephemeral-storage", str_of(text));
+    (void)snprintf(text, sizeof text, "%u", facts->gpus);
+    json_member_text(w, "nvidia.com/gpu", str_of(text));
+    (void)snprintf(text, sizeof text, "%u", pods);
     json_member_text(w, "pods", str_of(text));
     json_end(w);
 }
@@ -105,8 +115,8 @@ static void put_status(struct json_write *w, const struct node_facts *facts, int
 {
     json_member_object(w, "status");
     json_member_text(w, "phase", S("Running"));
-    put_resources(w, "capacity", facts->cpu, facts->memory, facts->pods);
-    put_resources(w, "allocatable", facts->cpu_free, facts->memory, facts->pods_free);
+    put_resources(w, "capacity", facts, facts->cpu, facts->pods);
+    put_resources(w, "allocatable", facts, facts->cpu_free, facts->pods_free);
     put_conditions(w, facts, now_unix_s);
     json_member_array(w, "addresses");
     put_address(w, "InternalIP", facts->address);

@@ -34,7 +34,8 @@ struct node_facts {
     str address;     /* InternalIP */
     str cpu, memory; /* quantities: capacity */
     uint32_t pods;
-    str cpu_free; /* allocatable: see capacity.h; memory is the same in both */
+    uint32_t gpus; /* nvidia.com/gpu, the same in both */
+    str cpu_free;  /* allocatable: see capacity.h; memory is the same in both */
     uint32_t pods_free;
     uint32_t kubelet_port; /* 0: not served, no endpoint is announced */
     str kubelet_version;   /* "v1.20.2-ecilet-<version>" */

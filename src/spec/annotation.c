@@ -183,12 +183,14 @@ bool annotations_has_spot(const struct annotations *asked)
     return value->is_set && !str_eq(value->text, S("NoSpot"));
 }
 
-/* "SpotAsPriceGo|BPG=BGP" for people: what is taken, not what it means. */
-static void put_words(const char *words, struct buf *out)
+/* "SpotAsPriceGo|BPG=BGP" for people: what is taken, not what it means. Of ids: how they begin, as
+ * it stands ("tesla="). */
+static void put_words(const struct annotation_row *row, struct buf *out)
 {
-    str rest = str_of(words), word;
+    bool has_others = row->form == ANNOTATION_FORM_WORD;
+    str rest = str_of(row->words), word;
     for (bool is_first = true; str_cut(&rest, '|', &word); is_first = false) {
-        if (str_find_char(word, '=') < 0) {
+        if (!has_others || str_find_char(word, '=') < 0) {
             buf_put_text(out, is_first ? "" : ", ");
             buf_put(out, word);
         }
@@ -213,7 +215,7 @@ void annotation_put_allowed(const struct annotation_row *row, struct buf *out)
             piece = str_sub(piece, 4, piece.bytes);
         } else if (!is_first) {
             CHECK(str_starts(piece, S("words"))); /* there are no others */
-            put_words(row->words, out);
+            put_words(row, out);
             piece = str_sub(piece, 5, piece.bytes);
         }
         buf_put(out, piece);

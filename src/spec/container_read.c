@@ -12,13 +12,14 @@
 #include "spec/security_read.h"
 
 #define TEXT_BYTES_SHOWN 100
+#define RESOURCE_GPU "nvidia.com/gpu"
 
 static void read_ports(struct spec_read *read, json object, str path, struct spec_container *out);
 static void read_mounts(struct spec_read *read, json object, str path, struct spec_container *out);
 static str read_sub_path(struct spec_read *read, json mount, str path,
                          const struct spec_container *out);
 static str read_propagation(struct spec_read *read, json mount, str path);
-static bool is_read_only_volume(const struct spec_read *read, str name);
+static const struct spec_volume *find_volume(const struct spec_read *read, str name);
 
 void container_read(struct spec_read *read, json object, bool is_init, str path,
                     struct spec_container *out)
@@ -110,9 +111,14 @@ static void read_mounts(struct spec_read *read, json object, str path, struct sp
         mount.is_secret = env_names_secret(json_text(json_get(one, "subPathExpr"), read->arena),
                                            out->env, out->env_count);
         mount.propagation = read_propagation(read, one, here);
-        mount.is_read_only |= is_read_only_volume(read, mount.volume);
+        const struct spec_volume *volume = find_volume(read, mount.volume);
+        mount.is_read_only |= volume != NULL && volume->is_read_only;
         if (str_is_empty(mount.volume) || str_is_empty(mount.path)) {
             verdict_refuse(read->verdict, SPEC_NEVER, here, "a mount needs a name and a mountPath");
+        } else if (volume == NULL) {
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, here, "name"),
+                           "there is no volume \"%.*s\"",
+                           STR_ARG(str_sub(mount.volume, 0, TEXT_BYTES_SHOWN)));
         }
         mounts[out->mounts_count++] = mount;
     }
@@ -159,14 +165,14 @@ static str read_propagation(struct spec_read *read, json mount, str path)
     return text;
 }
 
-static bool is_read_only_volume(const struct spec_read *read, str name)
+static const struct spec_volume *find_volume(const struct spec_read *read, str name)
 {
     for (uint32_t i = 0; i < read->pod->volumes_count; i++) {
         if (str_eq(read->pod->volumes[i].name, name)) {
-            return read->pod->volumes[i].is_read_only;
+            return &read->pod->volumes[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static void read_amount(struct spec_read *read, json list, const char *resource, str path,
@@ -188,6 +194,10 @@ static void read_amount(struct spec_read *read, json list, const char *resource,
     } else if (err != ERR_OK || amount < 0) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, resource),
                        "\"%.*s\" is not a quantity", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
+    } else if (amount % 1000 != 0 && strcmp(resource, RESOURCE_GPU) == 0) {
+        verdict_refuse(
+            read->verdict, SPEC_NEVER, arena_fmt(read->arena, "%.*s[%s]", STR_ARG(path), resource),
+            "\"%.*s\" is not a whole number of GPUs", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
     } else {
         *is_there = true;
         *milli = amount;
@@ -199,8 +209,8 @@ void container_read_size(struct spec_read *read, json container, str container_p
 {
     json object = json_get(container, "resources");
     str path = spec_path_key(read, container_path, "resources");
-    static const char *const names[] = {"cpu", "memory", "ephemeral-storage"};
-    struct spec_amount *const amounts[] = {&out->cpu, &out->memory, &out->ephemeral};
+    static const char *const names[] = {"cpu", "memory", "ephemeral-storage", RESOURCE_GPU};
+    struct spec_amount *const amounts[] = {&out->cpu, &out->memory, &out->ephemeral, &out->gpu};
     json requests = json_get(object, "requests"), limits = json_get(object, "limits");
     str requests_path = spec_path_key(read, path, "requests");
     str limits_path = spec_path_key(read, path, "limits");

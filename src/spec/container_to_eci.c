@@ -75,6 +75,11 @@ static void add_limits(const struct ways *to)
     const struct spec_amount *cpu = &to->one->from->cpu;
     const struct spec_amount *memory = &to->one->from->memory;
 
+    int64_t gpus = pod_spec_container_gpus(to->one->from);
+
+    if (gpus > 0) { /* of the instance's type, which no limit makes smaller */
+        add_text(to, "Gpu", arena_fmt(to->params->arena, "%lld", (long long)gpus));
+    }
     if (!to->one->sends_limits) {
         return;
     }

@@ -265,21 +265,24 @@ static json read_keys(struct spec_read *read, json reference, str name_space, st
     return str_is_empty(use.name) ? JSON_NONE : json_get(ref_object(read, &use), "data");
 }
 
+/* "vers=3,nolock" of a list of texts, which are decoded before the writing begins. */
 static str join(struct spec_read *read, json list)
 {
+    uint32_t count = json_count(list), at = 0;
+    str *items = ARENA_ARRAY(read->arena, count, str);
     struct buf text;
     size_t bytes = 0;
-    char *room = arena_rest(read->arena, &bytes);
 
-    /* Mount options are plain words; of one with escapes json_text takes from the arena, so it is
-     * the raw text that is copied. */
-    buf_init(&text, room, bytes);
-    for (json one = json_first(list); json_is_there(one); one = json_next(one)) {
-        str raw = json_raw(one);
+    for (json one = json_first(list); items != NULL && json_is_there(one); one = json_next(one)) {
         if (json_type(one) == JSON_TYPE_STRING) {
-            buf_put_text(&text, text.bytes > 0 ? "," : "");
-            buf_put(&text, str_sub(raw, 1, raw.bytes - 2));
+            items[at++] = json_text(one, read->arena);
         }
+    }
+    char *room = arena_rest(read->arena, &bytes);
+    buf_init(&text, room, bytes);
+    for (uint32_t i = 0; i < at; i++) {
+        buf_put_text(&text, i > 0 ? "," : "");
+        buf_put(&text, items[i]);
     }
     read->arena->has_failed |= !buf_ok(&text);
     arena_keep(read->arena, text.bytes);

@@ -9,6 +9,7 @@
 
 #define DNS_SERVERS_MAX 3 /* Kubernetes' own limits */
 #define DNS_SEARCHES_MAX 32
+#define HOST_BYTES_SHOWN 100
 #define LOGINS_READ_MAX (ECI_LOGINS_MAX + 1) /* one more, to know that there are too many */
 
 static void read_options(struct spec_read *read, json config, str path);
@@ -174,14 +175,20 @@ static str host_of(str registry)
     return slash < 0 ? rest : str_sub(rest, 0, (size_t)slash);
 }
 
-static bool is_known_host(const struct spec_login *logins, uint32_t count, str host)
+static const struct spec_login *find_login(const struct spec_login *logins, uint32_t count,
+                                           str host)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (str_eq(logins[i].server, host)) {
-            return true;
+            return &logins[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool is_same_login(const struct spec_login *a, const struct spec_login *b)
+{
+    return str_eq(a->user, b->user) && str_eq(a->password, b->password);
 }
 
 static void read_registries(struct spec_read *read, json registries, str path,
@@ -192,12 +199,17 @@ static void read_registries(struct spec_read *read, json registries, str path,
     for (json one = json_first(registries); json_is_there(one) && *count < LOGINS_READ_MAX;
          one = json_next(one)) {
         struct spec_login login = {.server = host_of(json_key(one, read->arena))};
+        const struct spec_login *known = find_login(logins, *count, login.server);
 
         if (str_is_empty(login.server) || !read_login(read, one, &login)) {
             verdict_warn(read->verdict, path,
                          "an entry without a user's name and password is left out");
-        } else if (!is_known_host(logins, *count, login.server)) {
+        } else if (known == NULL) {
             logins[(*count)++] = login;
+        } else if (!is_same_login(known, &login)) {
+            verdict_warn(read->verdict, path,
+                         "another login for %.*s is left out: an instance knows one for each host",
+                         STR_ARG(str_sub(login.server, 0, HOST_BYTES_SHOWN)));
         }
     }
 }

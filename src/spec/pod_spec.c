@@ -2,6 +2,7 @@
 #include "spec/pod_spec.h"
 
 #include "base/check.h"
+#include "spec/annotation.h"
 #include "spec/container_read.h"
 #include "spec/network_read.h"
 #include "spec/pod_fields.h"
@@ -12,6 +13,7 @@
 
 #define CONTAINERS_READ_MAX 20 /* the cloud's limit; more are refused, so they need no reading */
 #define HOST_NAME_BYTES_MAX 63
+#define NAME_BYTES_SHOWN 100
 
 static void check_owner(struct spec_read *read, const struct pod_facts *facts);
 static void read_pod_level(struct spec_read *read, json spec, struct pod_spec *out);
@@ -19,6 +21,9 @@ static void read_parts(struct spec_read *read, json spec, struct pod_spec *out);
 static str kubelet_host_name(str pod_name);
 static struct spec_container *begin_containers(struct spec_read *read, json spec, const char *key,
                                                uint32_t *count);
+static void check_names(struct spec_read *read, const char *key,
+                        const struct spec_container *containers, uint32_t count,
+                        const struct spec_container *before, uint32_t before_count);
 static struct sizing instance_size(const struct spec_read *read);
 static void read_containers(struct spec_read *read, json spec, const char *key, bool is_init,
                             struct spec_container *containers, uint32_t count);
@@ -57,6 +62,8 @@ static void read_parts(struct spec_read *read, json spec, struct pod_spec *out)
 
     out->init_containers = init;
     out->containers = apps;
+    check_names(read, "initContainers", init, out->init_containers_count, NULL, 0);
+    check_names(read, "containers", apps, out->containers_count, init, out->init_containers_count);
     read->instance = instance_size(read);
     service_env_read(read, spec, out->containers_count + out->init_containers_count);
     volumes_read(read, spec);
@@ -169,7 +176,61 @@ static struct spec_container *begin_containers(struct spec_read *read, json spec
     return containers;
 }
 
-/* What the numbers of the containers buy: what one without limits may use. */
+static bool has_name(const struct spec_container *containers, uint32_t count, str name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (str_eq(containers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The cloud takes a name once (InvalidParameter.DuplicatedName), of init containers too. */
+static void check_names(struct spec_read *read, const char *key,
+                        const struct spec_container *containers, uint32_t count,
+                        const struct spec_container *before, uint32_t before_count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        str name = containers[i].name;
+        if (!str_is_empty(name) &&
+            (has_name(containers, i, name) || has_name(before, before_count, name))) {
+            str path = spec_path_at(read, S("spec"), key, i);
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "name"),
+                           "there is another container \"%.*s\"",
+                           STR_ARG(str_sub(name, 0, NAME_BYTES_SHOWN)));
+        }
+    }
+}
+
+/* False when they do not tell it: of ECS types and their families it is not known. What is wrong
+ * with them is told by pod_to_eci. */
+static bool size_of_annotations(const struct spec_read *read, struct sizing wanted,
+                                struct sizing *out)
+{
+    size_t mark = arena_mark(read->arena);
+    struct annotations *asked = ARENA_NEW(read->arena, struct annotations);
+    struct annotation_size chosen = {0};
+    struct spec_verdict untold;
+
+    verdict_init(&untold, read->arena);
+    if (asked == NULL) {
+        return false;
+    }
+    annotations_read(read->pod->annotations, read->config->effects, read->config->effects_count,
+                     asked, &untold);
+    enum err err = annotations_size(asked, wanted, read->config->region_id, read->arena, &chosen);
+    bool has_failed = read->arena->has_failed;
+    arena_rewind(read->arena, mark); /* which would forget it */
+    read->arena->has_failed = has_failed;
+    bool is_known = chosen.size.cpu_milli > 0 && chosen.room.cpu_milli > 0;
+    if (err == ERR_OK && is_known) {
+        *out = chosen.room;
+    }
+    return err == ERR_OK && is_known;
+}
+
+/* What the instance has: what a container without limits may use. */
 static struct sizing instance_size(const struct spec_read *read)
 {
     const struct pod_spec *pod = read->pod;
@@ -182,8 +243,12 @@ static struct sizing instance_size(const struct spec_read *read)
     for (uint32_t i = 0; i < pod->init_containers_count; i++) {
         sizing_add_init(&sum, pod_spec_container_size(&pod->init_containers[i]));
     }
+    struct sizing wanted = sizing_total(&sum);
+    if (size_of_annotations(read, wanted, &size)) {
+        return size;
+    }
     /* One that is too large is refused by pod_to_eci; it stays at the default here. */
-    enum err err = sizing_round(sizing_total(&sum), read->config->region_id, &size);
+    enum err err = sizing_round(wanted, read->config->region_id, &size);
     CHECK(err == ERR_OK || err == ERR_TOO_BIG);
     return size;
 }
@@ -209,6 +274,11 @@ struct sizing pod_spec_container_size(const struct spec_container *one)
 
     return (struct sizing){amount_milli(&one->cpu),
                            memory_milli / 1000 + (memory_milli % 1000 > 0)};
+}
+
+int64_t pod_spec_container_gpus(const struct spec_container *one)
+{
+    return amount_milli(&one->gpu) / 1000;
 }
 
 str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena)

@@ -111,6 +111,7 @@ struct spec_container {
     struct spec_amount cpu;
     struct spec_amount memory;
     struct spec_amount ephemeral;
+    struct spec_amount gpu; /* whole GPUs */
     struct spec_probe liveness;
     struct spec_probe readiness;
     struct spec_action post_start;
@@ -228,6 +229,9 @@ MUST_USE enum err pod_spec_read(json pod, const struct spec_refs *refs,
 
 /* What one container adds to the instance's size: its limits, else its requests (eci-api 4.3). */
 struct sizing pod_spec_container_size(const struct spec_container *one);
+
+/* How many GPUs one container has: its limit, which is its request too. */
+int64_t pod_spec_container_gpus(const struct spec_container *one);
 
 /* The text of one label or annotation; STR_NONE when there is none. */
 str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena);

@@ -26,6 +26,7 @@ struct ways {
 static void check_counts(const struct ways *to);
 static void add_group(const struct ways *to);
 static bool add_size(const struct ways *to);
+static void check_gpus(const struct ways *to);
 static void add_ephemeral(const struct ways *to);
 static void add_tags(const struct ways *to);
 static void add_containers(const struct ways *to);
@@ -47,6 +48,7 @@ enum err pod_to_eci(const struct pod_spec *pod, const struct spec_config *config
     check_counts(&to);
     add_group(&to);
     if (add_size(&to)) {
+        check_gpus(&to);
         add_ephemeral(&to);
         add_tags(&to);
         add_containers(&to);
@@ -202,6 +204,38 @@ static bool add_size(const struct ways *to)
     params_add(to->params, S("Cpu"), sizing_cpu_text(to->params->arena, size->cpu_milli));
     params_add(to->params, S("Memory"), sizing_gib_text(to->params->arena, size->memory_bytes));
     return true;
+}
+
+static bool has_gpus(const struct spec_container *containers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (pod_spec_container_gpus(&containers[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* GPUs come with ECS types that have them, which are not mixed with other kinds (eci-api 2.1). What
+ * families stand for has none. */
+static void check_gpus(const struct ways *to)
+{
+    str rest = to->chosen->is_chosen ? to->chosen->types : STR_NONE, one;
+    bool has_types = !str_is_empty(rest);
+
+    if (!has_gpus(to->pod->containers, to->pod->containers_count) &&
+        !has_gpus(to->pod->init_containers, to->pod->init_containers_count)) {
+        return;
+    }
+    while (str_cut(&rest, ',', &one)) {
+        has_types = has_types && str_starts(one, S("ecs."));
+    }
+    if (!has_types) {
+        verdict_refuse(to->verdict, SPEC_NEVER, S("spec.containers"),
+                       "GPUs need an instance of a type that has them: name ECS types, and nothing "
+                       "else, in %s",
+                       annotation_row(ANNOTATION_USE_SPECS)->key);
+    }
 }
 
 static int64_t milli_to_whole(int64_t milli)

@@ -8,9 +8,12 @@
 #include "spec/quantity.h"
 #include "spec/token_volume.h"
 
+#define TEXT_BYTES_SHOWN 100
+
 static void read_volume(struct spec_read *read, json object, str path, struct spec_volume *out);
 static void read_empty_dir(struct spec_read *read, json object, str path, struct spec_volume *out);
 static void read_host_path(struct spec_read *read, json source, str path, struct spec_volume *out);
+static bool has_volume(const struct spec_read *read, str name);
 static bool is_allowed(str allowed, str path);
 
 void volumes_read(struct spec_read *read, json spec)
@@ -20,6 +23,7 @@ void volumes_read(struct spec_read *read, json spec)
     struct spec_volume *volumes =
         count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_volume) : NULL;
 
+    read->pod->volumes = volumes;
     for (json one = json_first(list); volumes != NULL && json_is_there(one);
          one = json_next(one), at++) {
         str path = spec_path_at(read, S("spec"), "volumes", at);
@@ -32,9 +36,20 @@ void volumes_read(struct spec_read *read, json spec)
                          "(false)");
             continue;
         }
-        read_volume(read, one, path, &volumes[read->pod->volumes_count++]);
+        read_volume(read, one, path, &volumes[read->pod->volumes_count]);
+        read->pod->volumes_count++;
     }
-    read->pod->volumes = volumes;
+}
+
+/* Among those that were read before. */
+static bool has_volume(const struct spec_read *read, str name)
+{
+    for (uint32_t i = 0; i < read->pod->volumes_count; i++) {
+        if (str_eq(read->pod->volumes[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_volume(struct spec_read *read, json object, str path, struct spec_volume *out)
@@ -46,6 +61,10 @@ static void read_volume(struct spec_read *read, json object, str path, struct sp
     fields_check(FIELD_SCOPE_VOLUME, object, path, read->verdict);
     if (str_is_empty(out->name)) {
         verdict_refuse(read->verdict, SPEC_NEVER, path, "a volume needs a name");
+    } else if (has_volume(read, out->name)) {
+        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "name"),
+                       "there is another volume \"%.*s\"",
+                       STR_ARG(str_sub(out->name, 0, TEXT_BYTES_SHOWN)));
     }
     if (json_is_there(host_path)) {
         read_host_path(read, host_path, spec_path_key(read, path, "hostPath"), out);
@@ -68,6 +87,8 @@ static void read_empty_dir(struct spec_read *read, json source, str path, struct
         (quantity_parse_milli(out->size_limit, &milli) != ERR_OK || milli < 0)) {
         verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, "sizeLimit"),
                        "is not a quantity, or too large");
+    } else if (milli == 0) { /* to the kubelet that is no limit */
+        out->size_limit = STR_NONE;
     }
 }
 

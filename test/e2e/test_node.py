@@ -1,7 +1,7 @@
 """The node: how it registers, what it says about itself, and that it survives what people do to it."""
 import time
 
-from harness import ECILET, NODE, E2ETest, condition, is_ready, parse_time, pod, wait_for
+from harness import ECILET, NODE, E2ETest, condition, container, is_ready, parse_time, pod, scheduled, wait_for
 
 
 class NodeTest(E2ETest):
@@ -9,6 +9,7 @@ class NodeTest(E2ETest):
         "ECI_QUOTA_CPU": "4000",
         "ECI_QUOTA_MEMORY": "512Gi",
         "ECI_QUOTA_POD": "321",
+        "ECI_QUOTA_GPU": "8",
         "KUBELET_PORT": "10299",
         "VKUBELET_POD_IP": "127.0.0.9",
         "NODE_LABELS": "line=express",
@@ -46,6 +47,20 @@ class NodeTest(E2ETest):
         self.assertEqual(node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"], 10299)
         self.assertIn({"type": "InternalIP", "address": "127.0.0.9"}, node["status"]["addresses"])
         self.assertEqual(node["status"]["nodeInfo"]["operatingSystem"], "linux")
+
+    def test_pods_that_ask_for_disk_and_gpus_are_placed_here(self):
+        """By the scheduler, which looks at what the node shows."""
+        limits = {"cpu": "4", "memory": "15Gi", "ephemeral-storage": "40Gi", "nvidia.com/gpu": "1"}
+        made = pod("large", container(image="busybox", command=["sleep", "60"], resources={"limits": limits}))
+        made["spec"] = scheduled(made["spec"])
+        made["metadata"]["annotations"] = {"k8s.aliyun.com/eci-use-specs": "ecs.gn6i-c4g1.xlarge"}
+        self.create(made)
+        self.wait_running("large")
+        [group] = self.groups_here(exists="true")
+        asked = self.ecisim.parameters(group["id"])
+        self.assertEqual(asked["InstanceType"], "ecs.gn6i-c4g1.xlarge")
+        self.assertEqual(asked["Container.1.Gpu"], "1")
+        self.assertEqual(asked["EphemeralStorage"], "10")
 
     def test_conditions(self):
         node = self.node()

@@ -130,6 +130,14 @@ __attribute__((unused)) static void case_refs(struct spec_refs *refs, struct are
          /* {"p.example.com":{"username":"o","password":"w"}} */
          "{'data':{'.dockercfg':'eyJwLmV4YW1wbGUuY29tIjp7InVzZXJuYW1lIjoibyIsInBhc3N3b3JkIjoidyJ9f"
          "Q=='}}"},
+        {SPEC_REF_SECRET, "default", "pull-more",
+         /* {"auths":{"r.example.com/team":{"username":"x","password":"y"},
+                      "q.example.com/z":{"username":"n","password":"m"}}} */
+         "{'data':{'.dockerconfigjson':'"
+         "eyJhdXRocyI6eyJyLmV4YW1wbGUuY29tL3RlYW0iOnsidXNlcm5hbWUiOiJ4IiwicGFzc3"
+         "dvcmQiOiJ5In0sInEuZXhhbXBsZS5jb20veiI6eyJ1c2VybmFtZSI6Im4iLCJwYXNzd29y"
+         "ZCI6Im0ifX19"
+         "'}}"},
         {SPEC_REF_SECRET, "default", "keys", "{'data':{'akId':'aWQ=','akSecret':'aHVudGVyMg=='}}"},
         {SPEC_REF_CLAIM, "default", "nfs", CASE_CLAIM("nfs")},
         {SPEC_REF_CLAIM, "default", "nas", CASE_CLAIM("nas")},
@@ -147,7 +155,8 @@ __attribute__((unused)) static void case_refs(struct spec_refs *refs, struct are
          "'mountOptions':['vers=4.1']}}"},
         {SPEC_REF_VOLUME, "", "pv-nas",
          "{'spec':{'csi':{'driver':'nasplugin.csi.alibabacloud.com','volumeAttributes':{'server':"
-         "'s','path':'/p','storage.kubernetes.io/x':'y'}},'mountOptions':['vers=3','nolock']}}"},
+         "'s','path':'/p','storage.kubernetes.io/x':'y'}},'mountOptions':['vers=3','nolock',"
+         "'a\\u0026b']}}"},
         {SPEC_REF_VOLUME, "", "pv-oss",
          CASE_CSI("ossplugin.csi.alibabacloud.com",
                   ",'volumeAttributes':{'bucket':'b','url':'u'},'nodePublishSecretRef':{'name':"

@@ -90,7 +90,9 @@ static const struct value_case {
     ROW(GPU_DRIVER, EDGE, A "eci-gpu-driver-version':'tesla=5'", "GpuDriverVersion=tesla=5\n",
         NULL),
     ROW(GPU_DRIVER, BAD, A "eci-gpu-driver-version':'tesla='",
-        NOT("eci-gpu-driver-version", "tesla="), NULL),
+        NOT("eci-gpu-driver-version",
+            "tesla=") ": must be one that starts with tesla=, without blanks",
+        NULL),
     ROW(POOL_MATCH, VALID, A "eci-privatepool-matchcriteria':'Open'", "",
         "metadata.annotations[k8s.aliyun.com/eci-privatepool-matchcriteria]: capacity pools"),
     ROW(POOL_MATCH, EDGE, A "eci-privatepool-matchcriteria':'open'", "",
@@ -669,6 +671,13 @@ static void test_empty_values_ask_for_nothing(void **state)
     "{'containers':[{'name':'a','image':'b:1','resources':{'limits':{'cpu':'" cpu \
     "','memory':'" memory "'}}}]}"
 
+/* env that shows what the container may use */
+#define FIELDS \
+    ",'env':[{'name':'C','valueFrom':{'resourceFieldRef':{'resource':'limits.cpu'}}},{'name':'M'," \
+    "'valueFrom':{'resourceFieldRef':{'resource':'limits.memory'}}}]"
+#define SHOWN "{'containers':[{'name':'a','image':'b:1'" FIELDS "}]}"
+#define VALUE(number) "Container.1.EnvironmentVar." #number ".Value"
+
 static const struct pair_case {
     const char *annotations;
     const char *spec;
@@ -708,6 +717,24 @@ static const struct pair_case {
      "InstanceType=ecs.g6.13xlarge\n", ""},
     {A "eci-instance-family':'ecs.c6'", LIMITED("1", "20Gi"), /* of 24 GiB; sizes go on to 32 */
      "InstanceType=ecs.c6.3xlarge\nContainer.1.Memory=20\n", ""},
+    /* what a container without limits may use, and its fields show: the instance, of several the
+     * smallest; of a type unknown */
+    {A "eci-use-specs':'8-16Gi'", SHOWN, "Cpu=8\n" VALUE(1) "=8\n" VALUE(2) "=17179869184\n", ""},
+    {A "eci-use-specs':'8-16Gi,4-32Gi'", SHOWN, VALUE(1) "=4\n" VALUE(2) "=17179869184\n", ""},
+    {A "eci-use-specs':'ecs.c6.large'", SHOWN, VALUE(1) "=2\n" VALUE(2) "=4294967296\n", ""},
+    {A "eci-spot-strategy':'SpotAsPriceGo'",
+     "{'containers':[{'name':'a','image':'b:1','resources':{'requests':{'cpu':'500m'}}" FIELDS
+     "}]}",
+     "Cpu=2\nMemory=2\n" VALUE(1) "=2\n" VALUE(2) "=2147483648\n", ""},
+    /* GPUs: of the type, also where the containers' limits do not go along */
+    {A "eci-use-specs':'ecs.gn6i-c4g1.xlarge,ecs.gn6i-c8g1.2xlarge'",
+     "{'initContainers':[{'name':'i','image':'b:1','resources':{'limits':{'nvidia.com/gpu':'1'}}}],"
+     "'containers':[{'name':'a','image':'b:1','resources':{'limits':{'cpu':'1','nvidia.com/gpu':2},"
+     "'requests':{'nvidia.com/gpu':'2'}}},{'name':'b','image':'b:1','resources':{'limits':"
+     "{'nvidia.com/gpu':'0'}}}]}",
+     "InstanceType=ecs.gn6i-c4g1.xlarge,ecs.gn6i-c8g1.2xlarge\nContainer.1.Gpu=2\n"
+     "!Container.1.Cpu\n!Container.2.Gpu\nInitContainer.1.Gpu=1\n",
+     ""},
     /* spot: no small and no extra sizes */
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("500m", "512Mi"), "Cpu=2\nMemory=2\n", ""},
     {A "eci-spot-strategy':'SpotAsPriceGo'", LIMITED("3", "1Gi"), "Cpu=4\nMemory=4\n", ""},

@@ -356,6 +356,12 @@ static const struct field_case {
      "ImageRegistryCredential.2.UserName=n\nImageRegistryCredential.2.Password=m\n"
      "ImageRegistryCredential.3.Server=p.example.com\nImageRegistryCredential.3.Password=w\n",
      "spec.imagePullSecrets[0]: an entry without", NULL},
+    {"two logins for one host", POD(",'imagePullSecrets':[{'name':'pull-more'},{'name':'pull'}]"),
+     ERR_OK,
+     "ImageRegistryCredential.1.UserName=x\nImageRegistryCredential.2.UserName=n\n"
+     "!ImageRegistryCredential.3.Server\n",
+     "spec.imagePullSecrets[1]: another login for r.example.com is left out: an instance knows",
+     NULL},
     {"no pull secret", POD(",'imagePullSecrets':[{'name':'none'}]"), ERR_OK,
      "!ImageRegistryCredential.1.Server\n", "spec.imagePullSecrets[0]: there is no Secret",
      "FailedToRetrieveImagePullSecret"},
@@ -366,14 +372,26 @@ static const struct field_case {
      "FailedToReadMandatorySecret"},
     /* VolumeMount */
     {"mounts",
-     ONE(",'env':[{'name':'A','value':'x'}],'volumeMounts':[{'name':'v','mountPath':'/m',"
-         "'subPathExpr':'d/$(A)','mountPropagation':'HostToContainer'},{'name':'v','mountPath':"
-         "'/n','mountPropagation':'None'}]"),
+     "{'volumes':[{'name':'v'}],'containers':[{'name':'a','image':'b:1','env':[{'name':'A',"
+     "'value':'x'}],'volumeMounts':[{'name':'v','mountPath':'/m',"
+     "'subPathExpr':'d/$(A)','mountPropagation':'HostToContainer'},{'name':'v','mountPath':"
+     "'/n','mountPropagation':'None'}]}]}",
      ERR_OK,
      "Container.1.VolumeMount.1.SubPath=d/x\n"
      "Container.1.VolumeMount.1.MountPropagation=HostToContainer\n"
      "!Container.1.VolumeMount.2.MountPropagation\n",
      NULL, NULL},
+    {"mount of a volume that is not there", ONE(",'volumeMounts':[{'name':'w','mountPath':'/m'}]"),
+     ERR_UNSUPPORTED, NULL, "spec.containers[0].volumeMounts[0].name: there is no volume \"w\"",
+     NULL},
+    {"two volumes of one name", POD(",'volumes':[{'name':'v'},{'name':'w'},{'name':'v'}]"),
+     ERR_UNSUPPORTED, NULL, "spec.volumes[2].name: there is another volume \"v\"", NULL},
+    {"two containers of one name",
+     "{'containers':[{'name':'a','image':'b:1'},{'name':'a','image':'b:1'}]}", ERR_UNSUPPORTED,
+     NULL, "spec.containers[1].name: there is another container \"a\"", NULL},
+    {"an init container of that name",
+     "{'initContainers':[{'name':'a','image':'b:1'}],'containers':[{'name':'a','image':'b:1'}]}",
+     ERR_UNSUPPORTED, NULL, "spec.containers[0].name: there is another container \"a\"", NULL},
     {"path that leaves",
      ONE(",'volumeMounts':[{'name':'v','mountPath':'/m','subPath':'a/../../b'}]"), ERR_UNSUPPORTED,
      NULL, "spec.containers[0].volumeMounts[0]: the path inside", NULL},
@@ -516,7 +534,7 @@ static const struct field_case {
      "spec.volumes[0].persistentVolumeClaim: its volume's mountOptions are not passed", NULL},
     {"claim of NAS", VOLUME("'persistentVolumeClaim':{'claimName':'nas'}"), ERR_OK,
      "Volume.1.FlexVolume.Driver=alicloud/nas\nVolume.1.FlexVolume.Options={\"options\":\"vers=3,"
-     "nolock\",\"server\":\"s\",\"path\":\"/p\"}\n",
+     "nolock,a&b\",\"server\":\"s\",\"path\":\"/p\"}\n",
      NULL, NULL},
     {"claim of OSS", VOLUME("'persistentVolumeClaim':{'claimName':'oss'}"), ERR_OK,
      "Volume.1.FlexVolume.Driver=alicloud/oss\nVolume.1.FlexVolume.Options={\"bucket\":\"b\","

@@ -195,6 +195,12 @@ static const struct field_case {
      "Container.1.TerminationMessagePath=/t\n"
      "Container.1.TerminationMessagePolicy=FallbackToLogsOnError\n",
      NULL},
+    {"a size of 0 is no limit", "",
+     "{'volumes':[{'name':'w','emptyDir':{'sizeLimit':'0'}},{'name':'v','emptyDir':{'sizeLimit':0}"
+     "}],'containers':[{'name':'a','image':'b:1'}]}",
+     "Volume.1.Type=EmptyDirVolume\n!Volume.1.EmptyDirVolume.SizeLimit\n"
+     "!Volume.2.EmptyDirVolume.SizeLimit\n",
+     NULL},
     {"a size that is a number", "",
      "{'volumes':[{'name':'v','emptyDir':{'sizeLimit':1048576}}],'containers':[{'name':'a',"
      "'image':'b:1'}]}",

@@ -158,7 +158,9 @@ static void test_explain_workloads(void **state)
         assert_int_equal(explain(*state, text, "text"), CLI_OK);
         assert_says(kinds[i]);
         assert_says(" shop/w: can run\n");
-        assert_says("\n  ContainerGroupName = shop-w-xxxxx\n");
+        assert_says(strcmp(kinds[i], "StatefulSet") == 0
+                        ? "\n  ContainerGroupName = shop-w-0\n"
+                        : "\n  ContainerGroupName = shop-w-xxxxx\n");
         assert_says("OwnerReferenceKind\n");
     }
     assert_int_equal(explain(*state,
@@ -173,6 +175,61 @@ static void test_explain_workloads(void **state)
                              "text"),
                      CLI_OK);
     assert_says("PodTemplate default/t: can run\n");
+}
+
+/* Other groups have kinds of the same names, with other insides. */
+static void test_explain_workloads_of_other_groups(void **state)
+{
+    static const char manifest[] =
+        "apiVersion: batch.volcano.sh/v1alpha1\nkind: Job\nmetadata: {name: train}\n"
+        "spec: {tasks: [{template: {spec: {containers: [{name: a, image: b}]}}}]}\n"
+        "---\napiVersion: example.com/v1\nkind: Pod\nmetadata: {name: odd}\n"
+        "---\napiVersion: example.com/v1\nkind: DeploymentList\nitems: []\n"
+        "---\napiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: old}\n"
+        "spec: {template: {spec: {containers: [{name: a, image: b}]}}}\n"
+        "---\napiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: nightly}\n"
+        "spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: b}]}}}}}\n";
+    assert_int_equal(explain(*state, manifest, "text"), CLI_OK);
+    assert_non_null(strstr(err_memory, ":1: Job train: no pod, left out\n"));
+    assert_non_null(strstr(err_memory, ":6: Pod odd: no pod, left out\n"));
+    assert_says(" Deployment default/old: can run\n");
+    assert_says(" CronJob default/nightly: can run\n");
+    assert_not_said("train");
+}
+
+/* The first pod of a StatefulSet: its number, its labels, its claims, which win over volumes. */
+static void test_explain_stateful_sets(void **state)
+{
+#define SET \
+    "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n" \
+    "  template:\n    metadata: {labels: {app: db}}\n    spec:\n" \
+    "      volumes: [{name: tmp, emptyDir: {}}, {name: data, emptyDir: {}}]\n" \
+    "      containers:\n      - name: a\n        image: b\n" \
+    "        env:\n" \
+    "        - {name: ME, valueFrom: {fieldRef: {fieldPath: " \
+    "\"metadata.labels['statefulset.kubernetes.io/pod-name']\"}}}\n" \
+    "        - {name: AT, valueFrom: {fieldRef: {fieldPath: " \
+    "\"metadata.labels['apps.kubernetes.io/pod-index']\"}}}\n" \
+    "        - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n" \
+    "        volumeMounts: [{name: data, mountPath: /d}, {name: tmp, mountPath: /t}]\n" \
+    "  volumeClaimTemplates:\n  - {metadata: {name: data}, spec: {}}\n"
+    assert_int_equal(explain(*state, SET, "text"), CLI_FAILED);
+    assert_says(":1: StatefulSet default/db: has to wait\n");
+    assert_says("there is no PersistentVolumeClaim default/data-db-0");
+    assert_int_equal(explain(*state,
+                             SET "---\nkind: PersistentVolumeClaim\nmetadata: {name: data-db-0}\n"
+                                 "spec: {volumeName: v}\n---\nkind: PersistentVolume\n"
+                                 "metadata: {name: v}\nspec: {nfs: {server: s, path: /p}}\n",
+                             "text"),
+                     CLI_OK);
+    assert_says("\n  HostName = db-0\n");
+    assert_says("\n  Container.1.EnvironmentVar.1.Value = db-0\n");
+    assert_says("\n  Container.1.EnvironmentVar.2.Value = 0\n");
+    assert_says("\n  Container.1.EnvironmentVar.3.Value = db\n");
+    assert_says("\n  Volume.1.Name = tmp\n  Volume.1.Type = EmptyDirVolume\n"
+                "  Volume.2.Name = data\n  Volume.2.Type = NFSVolume\n");
+    assert_not_said("Volume.3");
+#undef SET
 }
 
 static void test_explain_daemon_sets_wait(void **state)
@@ -275,6 +332,30 @@ static void test_explain_json(void **state)
     assert_int_equal(json_parse(str_of(out_text), &arena, &root, NULL), ERR_OK);
     assert_int_equal(explain(*state, POD("web", "", ""), "json"), CLI_OK);
     assert_says("\"allCanRun\":true");
+    assert_says("\"refusals\":[],\"refusalsMore\":0,\"warnings\":[");
+}
+
+/* More remarks than are kept are counted in both forms. */
+static void test_explain_counts_what_it_cannot_keep(void **state)
+{
+    char text[8192], ends[64];
+    int bytes = snprintf(text, sizeof(text),
+                         "kind: Pod\nmetadata: {name: p}\nspec:\n"
+                         "  containers:\n");
+    for (int i = 0; i < 20; i++) {
+        bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes,
+                          "  - {name: c%d, image: b, startupProbe: {periodSeconds: 1}, "
+                          "securityContext: {privileged: true}, "
+                          "ports: [{containerPort: 1, hostPort: 1}, {containerPort: 0}]}\n",
+                          i);
+    }
+    unsigned more = 80 - SPEC_REFUSALS_MAX;
+    assert_int_equal(explain(*state, text, "text"), CLI_FAILED);
+    (void)snprintf(ends, sizeof(ends), "  refused  and %u more\n", more);
+    assert_says(ends);
+    assert_int_equal(explain(*state, text, "json"), CLI_FAILED);
+    (void)snprintf(ends, sizeof(ends), "\"refusalsMore\":%u,\"warnings\"", more);
+    assert_says(ends);
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */
@@ -887,10 +968,13 @@ int main(void)
         TEST(test_explain_uses_the_configuration),
         TEST(test_explain_host_paths),
         TEST(test_explain_workloads),
+        TEST(test_explain_workloads_of_other_groups),
+        TEST(test_explain_stateful_sets),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
         TEST(test_explain_types),
         TEST(test_explain_json),
+        TEST(test_explain_counts_what_it_cannot_keep),
         TEST(test_explain_bad_manifests),
         TEST(test_explain_big_manifests),
         TEST(test_explain_finds_what_pods_refer_to),

@@ -19,6 +19,7 @@ static struct node_facts usual(void)
         .cpu = S("1000"),
         .memory = S("512Gi"),
         .pods = 50,
+        .gpus = 4,
         .cpu_free = S("900500m"),
         .pods_free = 48,
         .kubelet_version = S("v1"),
@@ -66,6 +67,11 @@ static void test_node_shows_what_is_left(void **state)
     assert_true(json_text_is(json_get(allocatable, "cpu"), "900500m"));
     assert_true(json_text_is(json_get(allocatable, "memory"), "512Gi"));
     assert_true(json_text_is(json_get(allocatable, "pods"), "48"));
+    /* a pod that asks for what the node does not show is never placed here */
+    assert_true(json_text_is(json_get(capacity, "ephemeral-storage"), "251500Gi")); /* 50 * 5030 */
+    assert_true(json_text_is(json_get(allocatable, "ephemeral-storage"), "251500Gi"));
+    assert_true(json_text_is(json_get(capacity, "nvidia.com/gpu"), "4"));
+    assert_true(json_text_is(json_get(allocatable, "nvidia.com/gpu"), "4"));
 }
 
 static void test_node_stays_ready_when_a_quota_is_used_up(void **state)

@@ -232,6 +232,7 @@ static const struct normal {
     {"cpu", ANYWHERE, {"'100m'", "'1'", "'0.5'", "2"}},
     {"memory", ANYWHERE, {"'64Mi'", "'1Gi'", "'1e9'", "100000000"}},
     {"ephemeral-storage", ANYWHERE, {"'1Gi'", "'40Gi'", "'5Gi'", "0"}},
+    {"nvidia.com/gpu", ANYWHERE, {"'1'", "2", "'500m'", "0"}},
     {"restartPolicy", ANYWHERE, {"'Always'", "'OnFailure'", "'Never'", "''"}},
     {"terminationGracePeriodSeconds", ANYWHERE, {"0", "30", "-1", "86400"}},
     {"activeDeadlineSeconds", ANYWHERE, {"1", "60", "600", "99999999"}},
