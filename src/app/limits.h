@@ -91,8 +91,9 @@ struct limits {
     /* Calls to the cloud under way: CLOUD_CONNECTIONS. Full: the effect stays in its queue; creates
      * leave a quarter free for deletes and reads. */
     uint32_t cloud_calls_max;
-    /* Events for people, remembered to count repetitions: 64 + pods_max/64, at most 512 (2 KiB
-     * each). Full: the least recently used makes room; the pod's status says the same. */
+    /* Events for people, remembered to count repetitions: 64 + pods_max/64, at most 512 (half
+     * a KiB to 2 KiB each, as their texts are). Full: the least recently used makes room; the pod's
+     * status says the same. */
     uint32_t event_writes_max;
     /* Timers of the loop: those of exec and port-forward sessions, four per call and connection
      * (deadline, back-off, idleness, the library's own), and LIMITS_TIMERS_OTHER. Never full: one

@@ -32,9 +32,9 @@
 #include "serve/stats.h"
 #include "spec/pod_to_eci.h"
 
-#define WIRE_PAGE_ROWS 200               /* rows of a poll's page (eci-api 2.4, A-10) */
-#define WIRE_ARENA_RELEASE (1024 * 1024) /* an event that needed more gives its pages back ... */
-#define WIRE_ARENA_KEEP (256 * 1024)     /* ... but for so much, which usual events need */
+#define WIRE_PAGE_ROWS 200              /* rows of a poll's page (eci-api 2.4, A-10) */
+#define WIRE_ARENA_RELEASE (384 * 1024) /* an event that needed more gives its pages back ... */
+#define WIRE_ARENA_KEEP (256 * 1024)    /* ... but for so much, which usual events need */
 #define WIRE_TOKEN_BYTES 1024 /* NextToken of the cloud; a longer one ends that sweep as failed */
 #define WIRE_BODY_BYTES (320 * 1024) /* largest status patch: 20 containers with 4 KB messages */
 #define WIRE_LARGE_CALL_BYTES (WIRE_BODY_BYTES + 64 * 1024) /* with path, headers and reply */

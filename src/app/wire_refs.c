@@ -1,6 +1,8 @@
 /* see wire_refs.h */
 #include "app/wire_refs.h"
 
+#include <assert.h>
+
 #include "base/check.h"
 #include "os/os.h"
 #include "spec/service_env.h"
@@ -8,18 +10,28 @@
 /* A page of services that is too big a reply is asked for again with so many times fewer. */
 #define PAGE_SHRINKS 10
 
+#define PAGE_BYTES 4096 /* of memory; rooms begin at one, so that all of theirs can be given back \
+                         */
+
 struct room {
-    struct arena arena; /* the pod, the replies, and what was parsed of both */
+    struct arena arena; /* the references, the pod, the replies, and what was parsed of both */
     size_t bytes;       /* of replies so far, at most WIRE_REFS_BYTES */
     json pod;
-    struct spec_refs refs;
-    uint32_t at; /* the reference under way */
+    struct spec_refs *refs;
+    uint32_t under_way; /* requests */
+    uint64_t asked;     /* bit i: for refs->items[i] one is under way ... */
+    uint64_t large;     /* ... or will be, with the larger reply room */
 };
+
+static_assert(SPEC_REFS_MAX <= 64, "a bit for each");
+static_assert(WIRE_ROOM_BYTES % PAGE_BYTES == 0, "whole pages");
 
 void refs_init(struct wire *wire, struct region *region)
 {
     pool_init(&wire->rooms, region, "reference rooms", WIRE_ROOMS, sizeof(struct room));
-    wire->room_memory = region_carve(region, "what pods refer to", WIRE_ROOMS, WIRE_ROOM_BYTES);
+    char *memory = region_carve(region, "what pods refer to",
+                                WIRE_ROOMS * (WIRE_ROOM_BYTES / PAGE_BYTES) + 1, PAGE_BYTES);
+    wire->room_memory = memory + (PAGE_BYTES - (uintptr_t)memory % PAGE_BYTES) % PAGE_BYTES;
 }
 
 static struct room *room_of(struct wire *wire, const struct wire_job *job)
@@ -56,11 +68,13 @@ static enum err room_take(struct wire *wire, struct wire_job *job, json object)
     job->room = h;
     arena_init(&room->arena, wire->room_memory + (size_t)(h.slot - 1) * WIRE_ROOM_BYTES,
                WIRE_ROOM_BYTES);
+    room->refs = ARENA_NEW(&room->arena, struct spec_refs);
+    CHECK(room->refs != NULL);
     str text = arena_copy(&room->arena, json_raw(object));
     enum err err =
         str_is_empty(text) ? ERR_TOO_BIG : json_parse(text, &room->arena, &room->pod, NULL);
     if (err == ERR_OK) {
-        err = spec_refs_collect(room->pod, &room->arena, &room->refs);
+        err = spec_refs_collect(room->pod, &room->arena, room->refs);
     }
     if (err != ERR_OK) {
         leave(wire, job);
@@ -166,14 +180,19 @@ static void take_reply(struct room *room, struct spec_ref *ref, const struct kub
     ref->why = arena_copy(&room->arena, why);
 }
 
-/* ---- one after the other --------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static void on_reply(void *owner, const struct kube_reply *reply);
 
-static enum err ask(struct wire *wire, struct wire_job *job, struct room *room)
+static uint64_t bit(uint32_t at)
+{
+    return UINT64_C(1) << at;
+}
+
+static enum err ask(struct wire *wire, struct wire_job *job, struct room *room, uint32_t at)
 {
     const struct pod *pod = brain_pod(&wire->brain, job->effect.pod);
-    const struct spec_ref *ref = &room->refs.items[room->at];
+    const struct spec_ref *ref = &room->refs->items[at];
     bool is_token = ref->kind == SPEC_REF_TOKEN;
     /* Names in a pod are checked by the API server (253 bytes each), but an audience is any text:
      * what is too long for these fails as a reference that cannot be read. */
@@ -193,60 +212,80 @@ static enum err ask(struct wire *wire, struct wire_job *job, struct room *room)
         .rank = KUBE_RANK_NORMAL,
         .path = buf_str(&path),
         .body = buf_str(&body),
-        .reply_bytes = job->is_large ? WIRE_POD_BYTES_MAX : WIRE_POD_BYTES,
+        .reply_bytes = (room->large & bit(at)) != 0 ? WIRE_POD_BYTES_MAX : WIRE_POD_BYTES,
         .on_done = on_reply,
         .owner = wire,
         .about = wire_job_handle(job),
+        .op = at,
     };
-    return kube_call_send(&wire->calls, &request, NULL);
+    enum err err = kube_call_send(&wire->calls, &request, NULL);
+    if (err == ERR_OK) {
+        room->asked |= bit(at);
+        room->under_way++;
+    }
+    return err;
 }
 
-static bool find_wanted(struct room *room)
+static bool find_wanted(const struct room *room, uint32_t *at)
 {
-    for (uint32_t i = 0; i < room->refs.count; i++) {
-        if (room->refs.items[i].state == SPEC_REF_WANTED) {
-            room->at = i;
+    for (uint32_t i = 0; i < room->refs->count; i++) {
+        if (room->refs->items[i].state == SPEC_REF_WANTED && (room->asked & bit(i)) == 0) {
+            *at = i;
             return true;
         }
     }
     return false;
 }
 
+/* One request at least is under way afterwards, if anything is wanted. More only over connections
+ * that are open and idle: opening one takes longer than waiting for the one in use. */
+static enum err ask_wanted(struct wire *wire, struct wire_job *job, struct room *room)
+{
+    uint32_t at;
+    while (find_wanted(room, &at) && (room->under_way == 0 || kube_calls_idle(&wire->calls))) {
+        enum err err = ask(wire, job, room, at);
+        if (err == ERR_TOO_BIG) {
+            room->refs->items[at].state = SPEC_REF_FAILED;
+            room->refs->items[at].why = S("its name or audience is too long");
+        } else if (err != ERR_OK) {
+            return room->under_way > 0 ? ERR_OK : err;
+        }
+    }
+    return ERR_OK;
+}
+
 /*
- * Asks for the next object; *is_done when nothing is left to ask for. What was read may name more
+ * Asks for what is wanted; *is_done when nothing is left to ask for. What was read may name more
  * (a claim its volume), so the pod is looked at again before that is said. It ends: references are
- * only ever added, up to SPEC_REFS_MAX, and each is asked for once.
+ * only ever added, up to SPEC_REFS_MAX, and each is asked for once. On an error nothing is under
+ * way.
  */
 static enum err go_on(struct wire *wire, struct wire_job *job, bool *is_done)
 {
     struct room *room = room_of(wire, job);
+    uint32_t at;
     for (;;) {
-        if (!find_wanted(room)) {
-            if (spec_refs_collect(room->pod, &room->arena, &room->refs) != ERR_OK) {
-                return ERR_TOO_BIG;
-            }
-            *is_done = !find_wanted(room);
-            if (*is_done) {
-                return ERR_OK;
-            }
-        }
-        job->is_large = false;
-        enum err err = ask(wire, job, room);
-        if (err != ERR_TOO_BIG) {
+        enum err err = ask_wanted(wire, job, room);
+        if (err != ERR_OK || room->under_way > 0) {
             return err;
         }
-        room->refs.items[room->at].state = SPEC_REF_FAILED;
-        room->refs.items[room->at].why = S("its name or audience is too long");
+        if (spec_refs_collect(room->pod, &room->arena, room->refs) != ERR_OK) {
+            return ERR_TOO_BIG;
+        }
+        if (!find_wanted(room, &at)) {
+            *is_done = true;
+            return ERR_OK;
+        }
     }
 }
 
-/* After a reply that was too big: with the larger room, then for a shorter page; that one again
- * with the small room first, as the large slot is given back after us only. */
-static bool can_ask_again(struct wire_job *job, struct spec_ref *ref)
+/* After a reply that was too big: with the larger room, then for a shorter page. */
+static bool can_ask_again(struct room *room, uint32_t at, bool was_large)
 {
+    struct spec_ref *ref = &room->refs->items[at];
     bool is_page = ref->kind == SPEC_REF_SERVICES && str_is_empty(ref->name);
-    if (!job->is_large) {
-        job->is_large = true;
+    if (!was_large) {
+        room->large |= bit(at);
         return true;
     }
     if (!is_page || ref->limit == 1) {
@@ -254,7 +293,6 @@ static bool can_ask_again(struct wire_job *job, struct spec_ref *ref)
     }
     uint32_t fewer = (ref->limit > 0 ? ref->limit : SPEC_SERVICES_PAGE) / PAGE_SHRINKS;
     ref->limit = fewer > 0 ? fewer : 1;
-    job->is_large = false;
     return true;
 }
 
@@ -263,18 +301,20 @@ static void on_reply(void *owner, const struct kube_reply *reply)
     struct wire *wire = owner;
     struct wire_job *job = wire_job_at(wire, reply->about);
     struct room *room = room_of(wire, job);
-    if (reply->err == ERR_TOO_BIG && can_ask_again(job, &room->refs.items[room->at])) {
-        enum err err = ask(wire, job, room);
-        if (err != ERR_OK) {
-            refs_done(wire, job, ERR_FULL, JSON_NONE, NULL);
-        }
-        return;
+    CHECK(reply->op < room->refs->count && (room->asked & bit(reply->op)) != 0);
+    room->asked &= ~bit(reply->op);
+    room->under_way--;
+    bool was_large = (room->large & bit(reply->op)) != 0;
+    if (was_large) { /* its slot is given back after us only: others begin with the small room */
+        room->large &= room->asked;
     }
-    take_reply(room, &room->refs.items[room->at], reply, wire->arena);
+    if (reply->err != ERR_TOO_BIG || !can_ask_again(room, reply->op, was_large)) {
+        take_reply(room, &room->refs->items[reply->op], reply, wire->arena);
+    }
     bool is_done = false;
     enum err err = go_on(wire, job, &is_done);
     if (err != ERR_OK || is_done) {
-        refs_done(wire, job, err, room->pod, &room->refs);
+        refs_done(wire, job, err, room->pod, room->refs);
     }
 }
 
@@ -289,7 +329,7 @@ enum err refs_start(struct wire *wire, struct wire_job *job, json object)
         leave(wire, job);
     } else if (is_done) {
         struct room *room = room_of(wire, job);
-        refs_done(wire, job, ERR_OK, room->pod, &room->refs);
+        refs_done(wire, job, ERR_OK, room->pod, room->refs);
     }
     return err;
 }

@@ -3,9 +3,9 @@
  * Services, claims, tokens (spec/spec_refs.h says which). Nothing is kept between two creates.
  *
  * A create that needs any of it takes a room: memory of one size in which the pod and all replies
- * stay until the translation is done. The objects are read one after the other, so a create has at
- * most one request under way. A room is wiped and its pages are given back when it is left: it had
- * Secrets in it.
+ * stay until the translation is done. The objects are read one after the other, and some at
+ * once while connections to the API server are open and idle. A room is wiped and its pages are
+ * given back when it is left: it had Secrets in it.
  */
 #ifndef ECILET_APP_WIRE_REFS_H
 #define ECILET_APP_WIRE_REFS_H

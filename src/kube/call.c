@@ -125,6 +125,14 @@ static bool slot_fill(struct slot *slot, const struct kube_request *request)
     return slot_put_headers(slot);
 }
 
+static void count_running(const struct slot *slot, bool begins)
+{
+    struct kube_calls *calls = slot->calls;
+    uint32_t one = begins ? 1 : (uint32_t)-1;
+    calls->running += one;
+    calls->running_high += slot->request.rank == KUBE_RANK_HIGH ? one : 0;
+}
+
 /* ---- the end of a request -------------------------------------------------------------------- */
 
 static void slot_finish(struct slot *slot, enum err err, const struct kube_status *status, str why)
@@ -181,7 +189,7 @@ static void on_done(struct http_call *http, enum err err)
     struct kube_calls *calls = slot->calls;
     size_t mark = arena_mark(calls->arena);
     struct kube_status status;
-    calls->running--;
+    count_running(slot, false);
     err = kube_judge(http, err, verb_rows[slot->request.verb].is_write, buf_str(&slot->reply),
                      calls->arena, &status);
     if (err == ERR_THROTTLED) {
@@ -229,15 +237,23 @@ static void slot_run(struct slot *slot)
     slot->reply.bytes = 0;
     slot->is_cut = false;
     slot->state = SLOT_RUNNING;
-    calls->running++;
+    count_running(slot, true);
     http_client_send(&calls->client, &slot->http);
+}
+
+/* Whether a request of this rank may have one more connection. */
+static bool rank_may_run(const struct kube_calls *calls, int rank)
+{
+    if (rank == KUBE_RANK_HIGH) {
+        return calls->running_high < calls->running_max - calls->running_max / 4;
+    }
+    return rank != KUBE_RANK_LOW || calls->loop->now_ms >= calls->low_after_ms;
 }
 
 static struct list *next_waiting(struct kube_calls *calls)
 {
-    bool is_held = calls->loop->now_ms < calls->low_after_ms;
-    for (int rank = KUBE_RANK_COUNT - 1; rank >= (is_held ? KUBE_RANK_NORMAL : 0); rank--) {
-        if (calls->waiting[rank].count > 0) {
+    for (int rank = KUBE_RANK_COUNT - 1; rank >= 0; rank--) {
+        if (calls->waiting[rank].count > 0 && rank_may_run(calls, rank)) {
             return &calls->waiting[rank];
         }
     }
@@ -272,6 +288,12 @@ static void calls_pump(struct kube_calls *calls)
     } else {
         loop_timer_clear(calls->loop, &calls->timer);
     }
+}
+
+bool kube_calls_idle(const struct kube_calls *calls)
+{
+    return !anybody_waits(calls) && calls->running < calls->running_max &&
+           http_client_has_idle(&calls->client);
 }
 
 enum err kube_call_send(struct kube_calls *calls, const struct kube_request *request, handle *out)
@@ -343,7 +365,7 @@ static void slot_cancel(struct slot *slot)
         list_remove(&calls->waiting[slot->request.rank], &slot->node);
     } else {
         http_client_cancel(&calls->client, &slot->http);
-        calls->running--;
+        count_running(slot, false);
     }
     calls->done[ERR_CANCELLED]++;
     slot_give(slot);

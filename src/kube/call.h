@@ -6,8 +6,9 @@
  * two sizes; a request takes the smallest that fits.
  *
  * Order: requests wait here, not in the HTTP client, by rank and then first come, so that deletes
- * and status writes overtake creates of events. Slots are kept back too: a low rank finds the slots
- * "full" while a high one still gets one.
+ * and status writes overtake creates of events. But a quarter of the connections is not for them:
+ * the reads of a new pod do not wait until the statuses of a hundred others are written. Slots are
+ * kept back too: a low rank finds the slots "full" while a high one still gets one.
  *
  * A 401 with changed credentials behind it (token rotation) is repeated once by this file: a
  * refused request had no effect. Everything else is reported as it came; no other repeat is made
@@ -98,6 +99,7 @@ struct kube_calls {
     struct loop_timer timer;  /* deadlines of waiting requests */
     msec low_after_ms;        /* a 429 holds events back until then */
     uint32_t running;         /* handed to the client, at most running_max */
+    uint32_t running_high;    /* of them with the highest rank */
     uint32_t running_max;     /* connections */
     uint64_t done[ERR_COUNT]; /* how requests ended, for metrics */
     uint64_t refused;         /* no slot */
@@ -138,6 +140,9 @@ bool kube_is_absent(const struct kube_reply *reply, enum kube_kind kind, str nam
  */
 MUST_USE enum err kube_read_one(const struct kube_reply *reply, enum kube_kind kind, str name,
                                 str uid, struct arena *arena, json *object);
+
+/* Would one more request go out at once, over a connection that is open already? */
+bool kube_calls_idle(const struct kube_calls *calls);
 
 /* Cancels everything (end of the process). */
 void kube_calls_stop(struct kube_calls *calls);

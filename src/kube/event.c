@@ -12,6 +12,14 @@
 #define HEX_DIGITS 16
 #define NAME_COUNTER_BITS 20
 
+/* The texts of an entry lie one after the other, each with its NUL, in a block of one of two sizes:
+ * most events are short, and only what is used of a pool costs memory. */
+#define SHORT_TEXTS_BYTES 512
+#define TEXTS_COUNT 7
+#define TEXTS_BYTES_MAX                                                                        \
+    (KUBE_NAMESPACE_BYTES_MAX + 3 * KUBE_NAME_BYTES_MAX + 2 * KUBE_EVENT_REASON_BYTES_MAX +    \
+     KUBE_EVENT_MESSAGE_BYTES_MAX + TEXTS_COUNT)
+
 struct entry {
     struct due_item due;     /* set while it waits to be written */
     struct list_node recent; /* else, unless it is being written */
@@ -25,13 +33,16 @@ struct entry {
     msec sent_at_ms;     /* start of the newest write */
     msec waits_since_ms; /* for the first write that has not succeeded */
     uint32_t failures_row;
-    char name_space[KUBE_NAMESPACE_BYTES_MAX + 1];
-    char name[KUBE_NAME_BYTES_MAX + 1];
-    char uid[KUBE_NAME_BYTES_MAX + 1]; /* a Node's is its name */
-    char event_name[KUBE_NAME_BYTES_MAX + 1];
-    char reason[KUBE_EVENT_REASON_BYTES_MAX + 1];
-    char component[KUBE_EVENT_REASON_BYTES_MAX + 1]; /* empty: ours */
-    char message[KUBE_EVENT_MESSAGE_BYTES_MAX + 1];
+    bool is_long; /* which pool its texts are of */
+    handle texts;
+    const char *name_space;
+    const char *name;
+    const char *uid; /* a Node's is its name */
+    char *event_name;
+    size_t event_name_bytes; /* of room, with the NUL */
+    const char *reason;
+    const char *component; /* empty: ours */
+    const char *message;
 };
 
 struct kube_event_object {
@@ -81,6 +92,75 @@ static void object_charge(struct kube_events *events, str uid)
     cell->tokens -= cell->tokens > 0;
 }
 
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+static struct pool *pool_of_texts(struct kube_events *events, const struct entry *entry)
+{
+    return entry->is_long ? &events->long_texts : &events->short_texts;
+}
+
+static bool texts_fit(const struct kube_event *event, str message)
+{
+    return event->name_space.bytes <= KUBE_NAMESPACE_BYTES_MAX &&
+           event->name.bytes <= KUBE_NAME_BYTES_MAX && event->uid.bytes <= KUBE_NAME_BYTES_MAX &&
+           event->own_name.bytes <= KUBE_NAME_BYTES_MAX &&
+           event->reason.bytes <= KUBE_EVENT_REASON_BYTES_MAX &&
+           message.bytes <= KUBE_EVENT_MESSAGE_BYTES_MAX;
+}
+
+static char *put_text(struct buf *block, str text)
+{
+    char *start = block->ptr + block->bytes;
+    buf_put(block, text);
+    buf_put_char(block, '\0');
+    return start;
+}
+
+/* Room for a name that is made here: make_name(). */
+static size_t name_bytes(const struct kube_event *event)
+{
+    size_t bytes = event->name.bytes + 1 + HEX_DIGITS;
+    bytes = bytes > KUBE_NAME_BYTES_MAX ? KUBE_NAME_BYTES_MAX : bytes;
+    return 1 + (str_is_empty(event->own_name) ? bytes : event->own_name.bytes);
+}
+
+/* There are as many blocks of each size as entries. False: the texts are too long. */
+static bool take_texts(struct kube_events *events, struct entry *entry,
+                       const struct kube_event *event, str message)
+{
+    struct buf block;
+    if (!texts_fit(event, message)) {
+        return false;
+    }
+    str component = str_sub(event->component, 0, KUBE_EVENT_REASON_BYTES_MAX);
+    entry->event_name_bytes = name_bytes(event);
+    size_t bytes = event->name_space.bytes + event->name.bytes + event->uid.bytes +
+                   event->reason.bytes + component.bytes + message.bytes + entry->event_name_bytes +
+                   TEXTS_COUNT - 1;
+    entry->is_long = bytes > SHORT_TEXTS_BYTES;
+    struct pool *pool = pool_of_texts(events, entry);
+    if (pool_take(pool, &entry->texts) != ERR_OK) {
+        return false;
+    }
+    buf_init(&block, pool_at(pool, entry->texts), bytes);
+    entry->name_space = put_text(&block, event->name_space);
+    entry->name = put_text(&block, event->name);
+    entry->uid = put_text(&block, event->uid);
+    entry->reason = put_text(&block, event->reason);
+    entry->component = put_text(&block, component);
+    entry->message = put_text(&block, message);
+    entry->event_name = put_text(&block, event->own_name);
+    CHECK(buf_ok(&block));
+    return true;
+}
+
+static void give_texts(struct kube_events *events, struct entry *entry)
+{
+    if (!handle_is_none(entry->texts)) {
+        pool_give(pool_of_texts(events, entry), entry->texts);
+    }
+}
+
 /* ---- entries --------------------------------------------------------------------------------- */
 
 static void forget(struct kube_events *events, struct entry *entry)
@@ -91,6 +171,7 @@ static void forget(struct kube_events *events, struct entry *entry)
     if (list_has(&entry->recent)) {
         list_remove(&events->recent, &entry->recent);
     }
+    give_texts(events, entry);
     pool_give(&events->entries, h);
 }
 
@@ -148,7 +229,7 @@ static void make_name(struct kube_events *events, struct entry *entry)
     while (str_ends(object, S(".")) || str_ends(object, S("-"))) {
         object = str_sub(object, 0, object.bytes - 1);
     }
-    (void)snprintf(entry->event_name, sizeof entry->event_name, "%.*s.%016llx", STR_ARG(object),
+    (void)snprintf(entry->event_name, entry->event_name_bytes, "%.*s.%016llx", STR_ARG(object),
                    (unsigned long long)events->names);
 }
 
@@ -391,8 +472,8 @@ static void repeat(struct kube_events *events, struct entry *entry, const struct
     }
 }
 
-static bool fill_entry(struct kube_events *events, struct entry *entry,
-                       const struct kube_event *event, str message)
+static void fill_entry(struct kube_events *events, struct entry *entry,
+                       const struct kube_event *event)
 {
     entry->kind = event->kind;
     entry->is_warning = event->is_warning;
@@ -405,13 +486,6 @@ static bool fill_entry(struct kube_events *events, struct entry *entry,
         entry->first_unix_s = event->first_unix_s;
         entry->last_unix_s = event->last_unix_s;
     }
-    (void)str_copy(entry->component, sizeof entry->component, event->component);
-    return str_copy(entry->event_name, sizeof entry->event_name, event->own_name) &&
-           str_copy(entry->name_space, sizeof entry->name_space, event->name_space) &&
-           str_copy(entry->name, sizeof entry->name, event->name) &&
-           str_copy(entry->uid, sizeof entry->uid, event->uid) &&
-           str_copy(entry->reason, sizeof entry->reason, event->reason) &&
-           str_copy(entry->message, sizeof entry->message, message);
 }
 
 /* False: dropped. */
@@ -426,11 +500,13 @@ static bool add(struct kube_events *events, uint64_t key, const struct kube_even
         return false;
     }
     handle h = pool_handle_of(&events->entries, entry);
-    if (!fill_entry(events, entry, event, message) ||
+    if (!take_texts(events, entry, event, message) ||
         index_add(&events->by_key, key, h) != ERR_OK) {
+        give_texts(events, entry);
         pool_give(&events->entries, h);
         return false;
     }
+    fill_entry(events, entry, event);
     entry->key = key;
     if (!entry->is_named) {
         make_name(events, entry);
@@ -470,6 +546,10 @@ void kube_events_init(struct kube_events *events, struct loop *loop, struct regi
     CHECK(config->entries_max > 0 && config->objects_max >= OBJECT_WAYS);
     *events = (struct kube_events){.calls = calls, .loop = loop, .config = *config};
     pool_init(&events->entries, region, "kube events", config->entries_max, sizeof(struct entry));
+    pool_init(&events->short_texts, region, "kube event texts", config->entries_max,
+              SHORT_TEXTS_BYTES);
+    pool_init(&events->long_texts, region, "kube event long texts", config->entries_max,
+              TEXTS_BYTES_MAX);
     index_init(&events->by_key, region, "kube events by key", config->entries_max);
     due_init(&events->due, region, "kube events due", config->entries_max);
     events->objects = region_carve(region, "kube event budgets", config->objects_max,

@@ -48,7 +48,7 @@ struct kube_event {
 struct kube_events_config {
     str component;           /* "ecilet"; borrowed for ever */
     str host;                /* node name; borrowed for ever */
-    uint32_t entries_max;    /* remembered events, about 2 KiB each; e.g. 256 */
+    uint32_t entries_max;    /* remembered events, at most 3 KiB each; e.g. 256 */
     uint32_t objects_max;    /* budgets per object, 32 bytes each; e.g. 1024 */
     uint32_t per_minute_max; /* global rate; e.g. 300 */
 };
@@ -63,6 +63,7 @@ struct kube_events {
     struct loop *loop;
     struct kube_events_config config;
     struct pool entries;
+    struct pool short_texts, long_texts; /* of entries */
     struct index by_key;
     struct due due;     /* entries waiting to be written */
     struct list recent; /* entries written, least recently used first */

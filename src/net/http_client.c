@@ -149,6 +149,15 @@ void http_client_init(struct http_client *client, struct loop *loop, struct regi
     }
 }
 
+bool http_client_has_idle(const struct http_client *client)
+{
+    uint32_t idle = 0;
+    for (uint32_t i = 0; i < client->conns_count; i++) {
+        idle += client->conns[i].phase == CONN_IDLE;
+    }
+    return idle > client->queue.count;
+}
+
 void http_client_cancel(struct http_client *client, struct http_call *call)
 {
     struct http_conn *conn = call->conn;

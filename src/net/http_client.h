@@ -102,6 +102,8 @@ void http_client_init(struct http_client *client, struct loop *loop, struct regi
                       const char *name, uint32_t conns_count, const struct http_target *target);
 /* Never fails at once: errors come by on_done in a later turn. Zero the call before filling it. */
 void http_client_send(struct http_client *client, struct http_call *call);
+/* A connection is open and idle that none of the calls that wait will take. */
+bool http_client_has_idle(const struct http_client *client);
 /* on_done will not be called. The connection is closed if the request was under way. */
 void http_client_cancel(struct http_client *client, struct http_call *call);
 /* Target or credentials changed: idle connections are closed, busy ones after their call,

@@ -38,14 +38,21 @@ void server_give_body(struct http_server *server, int body, size_t bytes)
 
 /* ---- who gets a connection ------------------------------------------------------------------- */
 
+/* One that was in use before, if there is one: a connection that never was is not touched, and so
+ * costs no memory. There is one: server_make_room(). */
 static struct http_conn *find_free(struct http_server *server)
 {
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         if (server->conns[i].phase == CONN_FREE) {
             return &server->conns[i];
         }
     }
-    return NULL;
+    CHECK(server->conns_used < server->config.conns_max);
+    uint32_t i = server->conns_used++;
+    conn_init(&server->conns[i], server,
+              (struct http_room *)(void *)(server->rooms + i * CONN_ROOM_BYTES),
+              server->outs + i * CONN_OUT_BYTES);
+    return &server->conns[i];
 }
 
 static void admit(struct http_server *server, int fd, const struct sock_addr *peer)
@@ -133,19 +140,14 @@ void http_server_init(struct http_server *server, struct loop *loop, struct regi
     server->watch.fd = -1;
     server->conns = region_carve(region, config->name, config->conns_max, sizeof(struct http_conn));
     server->hosts = region_carve(region, config->name, config->conns_max, sizeof(struct http_host));
-    char *rooms = carve_pages(region, config->name, config->conns_max, CONN_ROOM_BYTES);
-    char *outs = carve_pages(region, config->name, config->conns_max, CONN_OUT_BYTES);
+    server->rooms = carve_pages(region, config->name, config->conns_max, CONN_ROOM_BYTES);
+    server->outs = carve_pages(region, config->name, config->conns_max, CONN_OUT_BYTES);
     server->bodies = region_carve(region, config->name, config->bodies_max, config->body_bytes_max);
     server->bodies_taken = region_carve(region, config->name, config->bodies_max, sizeof(bool));
     list_init(&server->kicked);
     server_crowd_init(server);
     loop_timer_init(&server->pause, on_pause_over, server);
     loop_timer_init(&server->kick, on_kick, server);
-    for (uint32_t i = 0; server->conns != NULL && i < config->conns_max; i++) {
-        conn_init(&server->conns[i], server,
-                  (struct http_room *)(void *)(rooms + i * CONN_ROOM_BYTES),
-                  outs + i * CONN_OUT_BYTES);
-    }
 }
 
 enum err http_server_start(struct http_server *server, struct sock_addr *bound)
@@ -169,7 +171,7 @@ void http_server_stop(struct http_server *server)
         loop_watch_remove(server->loop, &server->watch);
         sock_close(&server->listener);
     }
-    for (uint32_t i = 0; server->conns != NULL && i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         conn_close(&server->conns[i], true);
     }
     loop_timer_clear(server->loop, &server->pause);
@@ -179,7 +181,7 @@ void http_server_stop(struct http_server *server)
 
 void http_server_refresh(struct http_server *server)
 {
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         if (server->conns[i].phase == CONN_SHAKE) {
             conn_close(&server->conns[i], false);
         }

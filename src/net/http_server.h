@@ -114,7 +114,9 @@ struct http_server {
     struct loop *loop;
     struct http_server_config config;
     struct http_conn *conns;
+    uint32_t conns_used;     /* of them were ever open; the others are not touched yet */
     struct http_host *hosts; /* as many */
+    char *rooms, *outs;      /* of the connections: whole pages each */
     char *bodies;            /* of requests: bodies_max of body_bytes_max */
     bool *bodies_taken;
     int listener; /* -1: not listening */

@@ -136,7 +136,7 @@ static bool evict_one(struct http_server *server, const struct http_host *host, 
     struct choice worst = {.conn = NULL};
     uint32_t own = host != NULL ? host->crowd : 0;
 
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         struct http_conn *conn = &server->conns[i];
         if (!is_crowd(conn->phase) || (only_own && conn->host != host)) {
             continue;
@@ -168,7 +168,7 @@ bool server_make_room(struct http_server *server, const struct sock_addr *peer)
 static uint32_t bodies_of(const struct http_server *server, const struct http_host *host)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         count += server->conns[i].host == host && server->conns[i].body >= 0;
     }
     return count;
@@ -180,7 +180,7 @@ bool server_free_body(struct http_server *server, const struct http_host *host)
     struct choice worst = {.conn = NULL};
     uint32_t own = bodies_of(server, host);
 
-    for (uint32_t i = 0; i < server->config.conns_max; i++) {
+    for (uint32_t i = 0; i < server->conns_used; i++) {
         struct http_conn *conn = &server->conns[i];
         if (conn->phase != CONN_BODY) {
             continue;

@@ -265,8 +265,9 @@ static void write_ring(void)
         if (written == 0) {
             return;
         }
-        ring.first = (ring.first + written) % ring.bytes_max;
         ring.bytes -= written;
+        /* From the front again when it is empty: what is never needed is never touched. */
+        ring.first = ring.bytes > 0 ? (ring.first + written) % ring.bytes_max : 0;
     }
 }
 

@@ -928,6 +928,21 @@ static void test_slow_peers_give_way(void **state)
     assert_true(w.server.counters.evicted > 0);
 }
 
+/* What is never needed is never touched: each newcomer gets a connection that was in use before. */
+static void test_connections_are_used_again(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct net_peer *peer = open_peer(i);
+        say(peer, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_hears(peer, HELLO);
+        net_peer_close(peer);
+        UNTIL(http_server_open(&w.server) == 0);
+    }
+    assert_int_equal(w.server.counters.accepted, 3);
+    assert_int_equal(w.server.conns_used, 1);
+}
+
 /* As if this connection had come from another machine. */
 static void move(uint32_t i, uint8_t last_byte)
 {
@@ -1141,6 +1156,7 @@ int main(void)
         TEST(test_oldest_idle_makes_room),
         TEST(test_busy_ones_stay),
         TEST(test_slow_peers_give_way),
+        TEST(test_connections_are_used_again),
         TEST(test_largest_crowd_gives_way),
         TEST(test_slow_bodies_give_way),
         TEST(test_smallest_crowd_shakes_first),

@@ -59,15 +59,29 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
     }
 }
 
-static int start(void **state)
+static void start_with(uint32_t conns_count)
 {
-    static const struct kube_calls_config config = {
-        .conns_count = 1, .small_count = 8, .small_bytes = 4096, .large_count = 2,
-        .large_bytes = 64 * 1024};
-    (void)state;
+    const struct kube_calls_config config = {.conns_count = conns_count,
+                                             .small_count = 8,
+                                             .small_bytes = 4096,
+                                             .large_count = 2,
+                                             .large_bytes = 64 * 1024};
     memset(&last, 0, sizeof last);
     world_start(answer);
     kube_calls_init(&calls, &world.loop, &world.region, &world.auth, &world.arena, &config);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    start_with(1);
+    return 0;
+}
+
+static int start_four(void **state)
+{
+    (void)state;
+    start_with(4);
     return 0;
 }
 
@@ -242,6 +256,43 @@ static void test_high_rank_overtakes(void **state)
     assert_int_equal(last.ops[3], 2);
 }
 
+/* Statuses of many pods leave a connection to the reads of a new one; deletes come first again as
+ * soon as one of theirs is free. */
+static void test_high_rank_leaves_a_connection(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(send(KUBE_GET, KUBE_RANK_HIGH, "/slow", STR_NONE, 0, i, NULL), ERR_OK);
+    }
+    assert_int_equal(calls.running_high, 3);
+    assert_int_equal(send(KUBE_GET, KUBE_RANK_NORMAL, "/n", STR_NONE, 0, 9, NULL), ERR_OK);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, last.count == 1));
+    assert_int_equal(last.op, 9);
+    assert_int_equal(last.err, ERR_OK);
+    assert_int_equal(calls.running, 3);
+    assert_true(FAKE_UNTIL(&world.loop, 60000, last.count == 6));
+    assert_int_equal(calls.running, 0);
+    assert_int_equal(calls.running_high, 0);
+}
+
+static void test_idle_is_an_open_connection_to_spare(void **state)
+{
+    (void)state;
+    assert_false(kube_calls_idle(&calls)); /* none is open yet */
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(send(KUBE_GET, KUBE_RANK_NORMAL, "/n", STR_NONE, 0, i, NULL), ERR_OK);
+    }
+    assert_true(FAKE_UNTIL(&world.loop, 1000, last.count == 2));
+    assert_int_equal(world.api.accepted, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(kube_calls_idle(&calls));
+        assert_int_equal(send(KUBE_GET, KUBE_RANK_NORMAL, "/n", STR_NONE, 0, i, NULL), ERR_OK);
+    }
+    assert_false(kube_calls_idle(&calls));
+    assert_true(FAKE_UNTIL(&world.loop, 1000, last.count == 4));
+    assert_int_equal(world.api.accepted, 2);
+}
+
 static void test_full_slots_keep_a_reserve(void **state)
 {
     uint32_t low = 0, normal = 0, high = 0;
@@ -336,6 +387,7 @@ static void test_slots_are_wiped(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST_OF_FOUR(name) cmocka_unit_test_setup_teardown(name, start_four, stop)
 
 int main(void)
 {
@@ -349,6 +401,8 @@ int main(void)
         TEST(test_rotated_token_is_tried_at_once),
         TEST(test_refused_token_without_news_is_an_error),
         TEST(test_high_rank_overtakes),
+        TEST_OF_FOUR(test_high_rank_leaves_a_connection),
+        TEST_OF_FOUR(test_idle_is_an_open_connection_to_spare),
         TEST(test_full_slots_keep_a_reserve),
         TEST(test_waiting_has_a_deadline),
         TEST(test_throttling_holds_events_back_only),

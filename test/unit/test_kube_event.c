@@ -165,6 +165,40 @@ static void test_other_reason_or_message_is_another_event(void **state)
     assert_int_equal(server.creates, 4);
 }
 
+/* What is never needed is never touched: a pool's memory that was never taken costs nothing. */
+static void test_texts_take_what_they_need(void **state)
+{
+    char name[256], message[1025];
+    (void)state;
+    for (int i = 0; i < 40; i++) { /* more than there are entries: the oldest make room */
+        (void)snprintf(name, sizeof name, "nginx-%d", i);
+        post_to(name, "A", S("it did not work"));
+        assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    }
+    assert_int_equal(server.creates, 40);
+    assert_int_equal(events.short_texts.count, events.entries.count);
+    assert_int_equal(events.long_texts.count_peak, 0);
+
+    memset(name, 'n', 253);
+    name[253] = '\0';
+    memset(message, 'm', 1024);
+    message[1024] = '\0';
+    post_to(name, "A", str_of(message));
+    assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    assert_int_equal(server.creates, 41);
+    assert_string_equal(server.message, message);
+    assert_int_equal(strlen(server.name), 253);
+    assert_int_equal(events.long_texts.count, 1);
+
+    for (int i = 0; i < 16; i++) { /* each pushes one out */
+        post_to(name, "A", str_sub(str_of(message), 0, (size_t)(1023 - i)));
+        assert_true(FAKE_UNTIL(&world.loop, 1000, is_quiet()));
+    }
+    assert_int_equal(events.long_texts.count, 16);
+    assert_int_equal(events.short_texts.count, 0);
+    assert_int_equal(events.entries.count, 16);
+}
+
 static void test_event_gone_from_the_server_is_made_anew(void **state)
 {
     char before[256];
@@ -468,6 +502,7 @@ int main(void)
         TEST(test_first_occurrence_is_posted),
         TEST(test_repetitions_are_counted_in_one_patch),
         TEST(test_other_reason_or_message_is_another_event),
+        TEST(test_texts_take_what_they_need),
         TEST(test_event_gone_from_the_server_is_made_anew),
         TEST(test_lost_create_is_not_doubled),
         TEST(test_passing_trouble_is_retried),

@@ -135,6 +135,27 @@ static void reply_services(struct fake_conn *conn, const struct fake_request *re
     fake_reply(conn, 200, "", buf_str(&out));
 }
 
+/* Answered when so many have come: whoever asks one after the other waits for ever. */
+#define TOGETHER 3
+
+static struct {
+    struct fake_conn *conns[TOGETHER];
+    uint32_t bytes[TOGETHER];
+    uint32_t count;
+} together;
+
+static void reply_together(struct fake_conn *conn, uint32_t number)
+{
+    together.bytes[together.count] = 100 + 100 * number;
+    together.conns[together.count++] = conn;
+    if (together.count == TOGETHER) {
+        while (together.count > 0) { /* the last one first */
+            together.count--;
+            reply_secret(together.conns[together.count], together.bytes[together.count]);
+        }
+    }
+}
+
 static void answer(struct fake_api *api, struct fake_conn *conn, const struct fake_request *request)
 {
     if (fake_has(request, "/services/kubernetes")) {
@@ -153,6 +174,8 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
         fake_reply_text(conn, 200,
                         "{\"spec\":{\"csi\":{\"nodePublishSecretRef\":{\"name\":\"found\","
                         "\"namespace\":\"storage\"}}}}");
+    } else if (fake_has(request, "/together-")) {
+        reply_together(conn, number_after(request, "/together-", 0));
     } else if (fake_has(request, "/hang")) {
         fake_hang(conn);
     } else if (fake_has(request, "/drop")) {
@@ -198,6 +221,7 @@ static int start(void **state)
     memset(is_job_done, 0, sizeof is_job_done);
     done_count = 0;
     services_count = 0;
+    together.count = 0;
     (void)snprintf(the_pod.name, sizeof the_pod.name, "web-0");
     (void)snprintf(the_pod.uid, sizeof the_pod.uid, "uid-1");
     world_start(answer);
@@ -425,6 +449,70 @@ static void test_rooms_and_requests_are_counted(void **state)
     assert_int_equal(world.api.requests, 2 * (WIRE_ROOMS + 1));
 }
 
+static void count_reply(void *owner, const struct kube_reply *reply)
+{
+    assert_int_equal(reply->err, ERR_OK);
+    ++*(uint32_t *)owner;
+}
+
+/* Opens connections to the API server. */
+static void warm_up(uint32_t conns_count)
+{
+    uint32_t replies = 0;
+    const struct kube_request request = {.verb = KUBE_GET,
+                                         .rank = KUBE_RANK_NORMAL,
+                                         .path = S("/any"),
+                                         .on_done = count_reply,
+                                         .owner = &replies};
+    for (uint32_t i = 0; i < conns_count; i++) {
+        assert_int_equal(kube_call_send(&wire.calls, &request, NULL), ERR_OK);
+    }
+    assert_true(FAKE_UNTIL(&world.loop, 1000, replies == conns_count));
+    assert_int_equal(world.api.accepted, conns_count);
+}
+
+#define THREE_SECRETS(name)                                                       \
+    "{'enableServiceLinks':false,'containers':[{'envFrom':[{'secretRef':{'name':" \
+    "'" name "-1'}},{'secretRef':{'name':'" name "-2'}},{'secretRef':{'name':"    \
+    "'" name "-3'}}]}]}"
+
+static void test_some_at_once_over_open_connections(void **state)
+{
+    (void)state;
+    warm_up(TOGETHER);
+    run(THREE_SECRETS("together"));
+    for (uint32_t i = 1; i <= TOGETHER; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "together-%u", i);
+        assert_int_equal(last.refs[find(name)].state, SPEC_REF_FOUND);
+        assert_int_equal(last.refs[find(name)].object_bytes, 100 + 100 * i);
+    }
+    assert_int_equal(world.api.accepted, TOGETHER);
+}
+
+/* To open another connection takes longer than to wait for the one that is in use. */
+static void test_no_connection_is_opened_to_be_faster(void **state)
+{
+    (void)state;
+    run(THREE_SECRETS("found"));
+    run(THREE_SECRETS("other"));
+    assert_int_equal(world.api.requests, 2 * 4);
+    assert_int_equal(world.api.accepted, 1);
+}
+
+/* Two are too big for a small slot, and there is one large: the second waits for the first, whose
+ * slot is not free yet when its reply comes. */
+static void test_large_one_among_others(void **state)
+{
+    (void)state;
+    warm_up(3);
+    run("{'enableServiceLinks':false,'containers':[{'envFrom':[{'secretRef':{'name':'large'}},"
+        "{'secretRef':{'name':'found'}},{'secretRef':{'name':'too-large'}}]}]}");
+    assert_int_equal(last.refs[find("large")].state, SPEC_REF_FOUND);
+    assert_int_equal(last.refs[find("found")].state, SPEC_REF_FOUND);
+    assert_int_equal(last.refs[find("too-large")].state, SPEC_REF_FAILED);
+}
+
 static void never(void *owner, const struct kube_reply *reply)
 {
     (void)owner;
@@ -484,6 +572,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_audience_too_long, start, stop),
         cmocka_unit_test_setup_teardown(test_services_in_pages, start, stop),
         cmocka_unit_test_setup_teardown(test_rooms_and_requests_are_counted, start, stop),
+        cmocka_unit_test_setup_teardown(test_some_at_once_over_open_connections, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_connection_is_opened_to_be_faster, start, stop),
+        cmocka_unit_test_setup_teardown(test_large_one_among_others, start, stop),
         cmocka_unit_test_setup_teardown(test_too_many_references_and_no_slots, start, stop),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_secret_stays, start, stop),
     };
