@@ -3,8 +3,8 @@
 
 Include direction, banned functions, unique file names, opening comments, braces, the length of
 lines, functions and (of the product) files, unfinished marks, and nothing that belongs to one
-machine only. A function that is one long
-table or flat switch says so with the comment in LONG_MARK in or right above it.
+machine only. A function that is one long table or flat switch says so with the comment in LONG_MARK
+in or right above it.
 """
 import glob
 import os
