@@ -2,7 +2,6 @@
 #include "spec/service_env.h"
 
 #include "base/check.h"
-#include "spec/expand.h"
 
 #define VARIABLES_PER_PORT 5 /* ..._SERVICE_PORT_NAME and four of Docker's */
 
@@ -147,15 +146,8 @@ static void count_service(struct services *to, json service)
 
 static void add(struct services *to, str name, str value)
 {
-    const struct spec_env variable = {.name = name, .value = value};
-    const struct spec_env *same = expand_find(to->env, to->count, name);
-
-    if (same != NULL) {
-        to->env[same - to->env] = variable;
-        return;
-    }
     CHECK(to->count < to->most); /* count_service() */
-    to->env[to->count++] = variable;
+    to->env[to->count++] = (struct spec_env){.name = name, .value = value};
 }
 
 /* makeEnvVariableName, or with `is_upper` false strings.ToLower. */

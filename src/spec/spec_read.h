@@ -25,7 +25,7 @@ struct spec_read {
     json pod_security;                      /* spec.securityContext */
     str account;                            /* spec.serviceAccountName */
     str token_volume;                       /* name of the one that is left out (token_volume.h) */
-    const struct spec_env *services;        /* variables of services (service_env.h) */
+    const struct spec_env *services;        /* their variables, in order (service_env.h) */
     uint32_t services_count;
     uint32_t env_count;     /* so far, of SPEC_ENV_MAX */
     struct sizing instance; /* what a container without limits may use */

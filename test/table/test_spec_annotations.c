@@ -711,8 +711,8 @@ static const struct pair_case {
     {A "eci-instance-generation':'6'", LIMITED("65", "1Gi"), "",
      "spec.containers: 65 vCPU and 1 GiB together; no ECS type of the families that are asked for "
      "is that large"},
-    {A "eci-instance-family':'ecs.c6" X64 X64 X64 X64 X64 X64 X64 X64 "'", LIMITED("1", "2Gi"), "",
-     "spec.containers: 1 vCPU and 2 GiB together; no ECS type"},
+    {A "eci-instance-family':'ecs.c6,ecs.c6" X64 X64 X64 X64 X64 X64 X64 X64 "'",
+     LIMITED("1", "2Gi"), "", "spec.containers: 1 vCPU and 2 GiB together; no ECS type"},
     {A "eci-instance-family':'ecs.c6,ecs.g6'", LIMITED("1", "200Gi"), /* only the second has one */
      "InstanceType=ecs.g6.13xlarge\n", ""},
     {A "eci-instance-family':'ecs.c6'", LIMITED("1", "20Gi"), /* of 24 GiB; sizes go on to 32 */

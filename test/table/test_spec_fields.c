@@ -801,6 +801,7 @@ static void test_numbers_of_things(void **state)
                             POD(",'imagePullSecrets':[{'name':'p'}],'volumes':[{'name':'v',"
                                 "'configMap':{'name':'m'}}]"));
         assert_int_equal(pod_spec_read(pod, &refs, &case_config, &arena, &out, &verdict), ERR_OK);
+        assert_int_equal(out.logins_count, ECI_LOGINS_MAX + (more > 0)); /* one more is enough */
         assert_string_equal(case_remarks(&verdict, false),
                             more == 0 ? ""
                                       : "spec.imagePullSecrets: more than 11 registries; an "

@@ -136,7 +136,8 @@ static void test_what_the_scheduler_counts(void **state)
         {"{'containers':[{" ASKS("1") "}],'overhead':{'cpu':'100m'}}", 1100},
         {"{'containers':[{" ASKS("much") "},{" ASKS("-1") "},{" ASKS("1") "}]}", 1000},
         {"{'containers':[{" ASKS("9E") "},{" ASKS("9E") "}]}", POD_REQUEST_MILLI_MAX},
-        {"{'containers':[{" ASKS("2T") "}]}", POD_REQUEST_MILLI_MAX},
+        {"{'containers':[{" ASKS("9223372036854775") "},{" ASKS("9223372036854775") "}]}",
+         POD_REQUEST_MILLI_MAX},
         {"{'containers':[{'resources':{'requests':{'cpu':2}}}]}", 0}, /* no API server says so */
         {"{'containers':'none','initContainers':7}", 0},
     };
