@@ -213,6 +213,10 @@ void group_touch(struct brain *brain, struct group *group)
     struct pod *pod = pod_of_group(brain, group);
     if (pod != NULL) {
         pod_mark(brain, pod);
+        struct group *twin = group->is_extra ? group_of_pod(brain, pod) : NULL;
+        if (twin != NULL && twin != group) { /* it may have to be proven for this one to go */
+            group_mark(brain, twin);
+        }
     }
 }
 
@@ -383,6 +387,7 @@ static void end_is_hidden(struct pod *pod)
         (void)str_copy(pod->message, sizeof pod->message,
                        S("the container group ended; its details are no longer kept"));
     }
+    pod->was_hidden_again = pod->busy == EFFECT_SAY;
     pod->must_repeat = true;
 }
 
@@ -439,8 +444,10 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         pod_introduce(brain, pod, news, now_ms);
     }
     object_is_there(brain, pod);
-    if (news->instance_attempt >
-        newest_attempt(brain, pod)) { /* another gateway went on without us */
+    /* Another gateway went on without us; or the process before us had shown more than we knew. */
+    bool runs_unknown = news->phase == POD_PHASE_RUNNING && pod->phase < POD_PHASE_RUNNING &&
+                        handle_is_none(pod->group) && news->instance_attempt >= pod->attempt;
+    if (news->instance_attempt > newest_attempt(brain, pod) || runs_unknown) {
         believe_note(brain, news, now_ms);
     }
     phase_seen(pod, news->phase, now_ms);

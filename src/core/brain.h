@@ -22,6 +22,8 @@
  * the same client token.
  *   - A group is gone when a read by id does not find it *and* either a delete was accepted, or
  *     enough complete non-empty sweeps over enough time did not show it either.
+ *   - Of two groups of one pod the one too many is deleted only right after a read by id found the
+ * other: a listing may show for a while what somebody has deleted.
  *   - A pod object is gone when an authoritative read says so, never because a list or a watch
  * does.
  *   - Deleting for pods that vanished without our having seen their deletion has a brake.
@@ -128,6 +130,7 @@ struct pod {
     enum say_kind say;           /* a status of our own waits to be written */
     bool was_said;               /* ... and this one was written already */
     bool must_repeat;       /* it has ended, but the object says less: an older write came late */
+    bool was_hidden_again;  /* ... also after the write under way began: once more after it */
     bool is_refused;        /* will never be created as it is */
     bool is_waiter;         /* waits for something in the cluster; counted in brain->waiters */
     const char *say_reason; /* static text, e.g. "ProviderFailed" */
@@ -165,6 +168,9 @@ struct group {
     bool is_extra;   /* a twin, or a former attempt: to be removed */
     bool
         must_date; /* it has a twin, and when it was made is not known yet: its row is read first */
+    msec proof_began_ms;     /* when the read by id began that newest found it; 0 = none */
+    msec proof_came_ms;      /* ... and when its reply came */
+    bool is_unreadable;      /* its details are larger than this node can read */
     msec delete_accepted_ms; /* the cloud took our delete; 0 = not */
     bool is_suspect;         /* sweeps say it is gone: a read by id decides */
     bool is_hidden;        /* the newest read by id did not show it: nothing to look at till then */

@@ -16,9 +16,10 @@
  * lacks) they look less often, so many a second together, but not more seldom than this. */
 #define WAIT_LOOKS_PER_S 20
 #define WAIT_CAP_MANY_MS 120000
-#define RETRY_SLOT_MS 200      /* no local slot: look again soon */
-#define GONE_POLL_MS 1000      /* between reads of a group that is being deleted */
-#define GONE_POLL_CAP_MS 5000  /* ... growing to this */
+#define RETRY_SLOT_MS 200     /* no local slot: look again soon */
+#define GONE_POLL_MS 1000     /* between reads of a group that is being deleted */
+#define GONE_POLL_CAP_MS 5000 /* ... growing to this */
+#define PROOF_MS 2000 /* a group that a read by id found counts as being there for so long */
 #define DELETE_AGAIN_MS 120000 /* a group still there so long after its delete gets another one */
 #define INIT_POLL_MS 2000      /* between looks at init containers while they run */
 #define DESCRIBE_MS \
@@ -118,6 +119,15 @@ void group_is_dated(struct brain *brain, struct group *group, int64_t created_un
 /* Unlinked groups with our tags get a pod that waits for proof. */
 void claim_orphans(struct brain *brain, msec now_ms);
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms);
+/* Its pod's other groups look again: what they wait for may be known now. */
+void twins_touch(struct brain *brain, const struct group *group);
+/* Another group of its pod may go as one too many, as soon as it is proven that this one is there.
+ */
+bool group_must_be_proven(const struct brain *brain, const struct group *group, msec now_ms);
+/* ... and for that one: the one that counts instead of it is there. */
+bool twin_is_proven(const struct brain *brain, const struct group *extra, msec now_ms);
+/* What is known of its twin is a note, or older than the extra one itself. */
+bool twin_is_unconfirmed(const struct brain *brain, const struct group *extra);
 /* Also one that does not count, and is on its way out. */
 bool pod_has_any_group(const struct brain *brain, const struct pod *pod);
 void brake_refresh(struct brain *brain, msec now_ms);

@@ -4,6 +4,19 @@
  */
 #include "core/brain_in.h"
 
+/* The next group of this UID, from *at on; NULL: no more. */
+static struct group *next_of_uid(const struct brain *brain, const char *uid, uint32_t *at)
+{
+    handle h;
+    while (index_find(&brain->group_by_uid, str_hash(str_of(uid)), at, &h)) {
+        struct group *group = brain_group(brain, h);
+        if (group != NULL && str_eq(str_of(group->uid), str_of(uid))) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
 static bool is_alive(const struct group *group)
 {
     /* Somebody removes that one already, perhaps another gateway as the lesser of the two. */
@@ -129,10 +142,9 @@ void unlink_group(struct brain *brain, struct group *group)
 void link_pod(struct brain *brain, struct pod *pod, msec now_ms)
 {
     uint32_t at = INDEX_START;
-    handle h;
-    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
-        struct group *group = brain_group(brain, h);
-        if (group != NULL && !group->is_foreign && str_eq(str_of(group->uid), str_of(pod->uid))) {
+    struct group *group;
+    while ((group = next_of_uid(brain, pod->uid, &at)) != NULL) {
+        if (!group->is_foreign) {
             link_group(brain, group, now_ms);
         }
     }
@@ -175,25 +187,78 @@ void claim_orphans(struct brain *brain, msec now_ms)
 static struct group *living_twin(const struct brain *brain, const struct pod *pod, uint32_t attempt)
 {
     uint32_t at = INDEX_START;
-    handle h;
-    struct group *best = NULL;
-    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
-        struct group *group = brain_group(brain, h);
-        bool may = group != NULL && !group->is_foreign && is_alive(group) &&
-                   group->attempt >= attempt && str_eq(str_of(group->uid), str_of(pod->uid));
+    struct group *group, *best = NULL;
+    while ((group = next_of_uid(brain, pod->uid, &at)) != NULL) {
+        bool may = !group->is_foreign && is_alive(group) && group->attempt >= attempt;
         best = may && (best == NULL || counts_more(group, best)) ? group : best;
     }
     return best;
 }
 
+void twins_touch(struct brain *brain, const struct group *group)
+{
+    uint32_t at = INDEX_START;
+    struct group *other;
+    while ((other = next_of_uid(brain, group->uid, &at)) != NULL) {
+        if (other->is_extra) {
+            group_touch(brain, other);
+        }
+    }
+}
+
+bool twin_is_unconfirmed(const struct brain *brain, const struct group *extra)
+{
+    const struct pod *pod = pod_of_group(brain, extra);
+    const struct group *twin = pod != NULL ? group_of_pod(brain, pod) : NULL;
+    if (!extra->is_extra || twin == NULL || twin == extra) {
+        return false;
+    }
+    /* It may have ended long ago, and then the extra one is the one that counts. */
+    bool is_read = twin->row_hash != 0 && twin->seen_at_ms >= extra->known_since_ms;
+    return !is_read || twin->must_date || twin->is_noted || extra->must_date;
+}
+
+/* Its pod lives on, and of its groups only this one's twin keeps it going. */
+static bool needs_its_twin(const struct brain *brain, const struct group *extra)
+{
+    const struct pod *pod = pod_of_group(brain, extra);
+    return extra->is_extra && pod != NULL && !handle_is_none(pod->group) &&
+           pod->object != OBJECT_GONE && !pod->is_leaving && !pod_phase_is_terminal(pod->phase) &&
+           is_alive(extra);
+}
+
+bool twin_is_proven(const struct brain *brain, const struct group *extra, msec now_ms)
+{
+    if (!needs_its_twin(brain, extra)) {
+        return true;
+    }
+    const struct group *twin = group_of_pod(brain, pod_of_group(brain, extra));
+    return !twin->is_hidden && twin->proof_began_ms >= extra->known_since_ms &&
+           twin->proof_began_ms != 0 && now_ms - twin->proof_came_ms <= PROOF_MS;
+}
+
+bool group_must_be_proven(const struct brain *brain, const struct group *group, msec now_ms)
+{
+    const struct pod *pod = pod_of_group(brain, group);
+    bool counts = pod != NULL && handle_eq(pod->group, group_handle(brain, group));
+    uint32_t at = INDEX_START;
+    const struct group *other;
+    while (counts && (other = next_of_uid(brain, group->uid, &at)) != NULL) {
+        bool wants = other->is_extra && other->retry_at_ms <= now_ms &&
+                     handle_eq(other->pod, group->pod) && !twin_is_unconfirmed(brain, other);
+        if (wants && !twin_is_proven(brain, other, now_ms)) {
+            return !group->is_hidden;
+        }
+    }
+    return false;
+}
+
 bool pod_has_any_group(const struct brain *brain, const struct pod *pod)
 {
     uint32_t at = INDEX_START;
-    handle h;
-    while (index_find(&brain->group_by_uid, str_hash(str_of(pod->uid)), &at, &h)) {
-        const struct group *group = brain_group(brain, h);
-        if (group != NULL && eci_status_is_live(group->status) &&
-            str_eq(str_of(group->uid), str_of(pod->uid))) {
+    const struct group *group;
+    while ((group = next_of_uid(brain, pod->uid, &at)) != NULL) {
+        if (eci_status_is_live(group->status)) {
             return true;
         }
     }

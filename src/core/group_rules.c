@@ -36,6 +36,11 @@ static bool has_no_tags(const struct look *l)
 
 static bool is_noted(const struct look *l)
 {
+    return l->group->is_noted && !l->group->is_unreadable;
+}
+
+static bool is_noted_only(const struct look *l)
+{
     return l->group->is_noted;
 }
 
@@ -60,16 +65,21 @@ static bool must_date(const struct look *l)
     return l->group->must_date && !l->group->is_hidden;
 }
 
-/* What is known of its twin is a note, or older than the extra one: it may have ended long ago, and
- * then the extra one is the one that counts. The next complete sweep tells. */
-static bool twin_is_unconfirmed(const struct look *l)
+/* The next complete sweep tells. */
+static bool has_unconfirmed_twin(const struct look *l)
 {
-    const struct group *twin = l->pod != NULL ? group_of_pod(l->brain, l->pod) : NULL;
-    if (!l->group->is_extra || twin == NULL || twin == l->group) {
-        return false;
-    }
-    bool is_read = twin->row_hash != 0 && twin->seen_at_ms >= l->group->known_since_ms;
-    return !is_read || twin->must_date || twin->is_noted || l->group->must_date;
+    return twin_is_unconfirmed(l->brain, l->group);
+}
+
+/* Somebody may have deleted it; listings show it for a while all the same. */
+static bool has_unproven_twin(const struct look *l)
+{
+    return !twin_is_proven(l->brain, l->group, l->now_ms);
+}
+
+static bool must_be_proven(const struct look *l)
+{
+    return group_must_be_proven(l->brain, l->group, l->now_ms);
 }
 
 static bool is_unlinked(const struct look *l)
@@ -132,7 +142,7 @@ static bool has_news(const struct look *l)
 
 static bool has_init_news(const struct look *l)
 {
-    return l->pod->has_init && pod_wants_detail(l->pod) &&
+    return l->pod->has_init && pod_wants_detail(l->pod) && !l->group->is_unreadable &&
            l->group->status != ECI_STATUS_SCHEDULING && l->group->was_seen &&
            l->pod->init_read_at_ms <= l->now_ms;
 }
@@ -146,7 +156,7 @@ static bool ended_with_init_news(const struct look *l)
 
 static bool is_undescribed(const struct look *l)
 {
-    return !l->pod->has_init && pod_wants_detail(l->pod) &&
+    return !l->pod->has_init && pod_wants_detail(l->pod) && !l->group->is_unreadable &&
            l->group->status == ECI_STATUS_RUNNING && l->group->was_seen &&
            l->pod->init_read_at_ms <= l->now_ms;
 }
@@ -170,8 +180,13 @@ static const struct group_rule {
     {"being deleted; is it gone?", is_being_deleted, EFFECT_READ},
     {"missing from complete sweeps; is it gone?", is_suspect, EFFECT_READ},
     {"it has a twin: which was made first?", must_date, EFFECT_READ_DETAIL},
-    {"it has a twin, of which the newest is not known yet", twin_is_unconfirmed, EFFECT_NONE},
+    {"its details are too large to be read, and a note alone proves nothing", is_noted_only,
+     EFFECT_NONE},
+    {"it has a twin, of which the newest is not known yet", has_unconfirmed_twin, EFFECT_NONE},
+    {"it goes when it is certain that the one that counts is there", has_unproven_twin,
+     EFFECT_NONE},
     {"an extra group beside the one that counts", is_extra, EFFECT_DELETE},
+    {"an extra one beside it may go; is this one there?", must_be_proven, EFFECT_READ_DETAIL},
     {"its pod is not known yet", is_unlinked, EFFECT_NONE},
     {"its pod is gone, but too many are: the brake is on", gone_under_brake, EFFECT_NONE},
     {"its pod is gone", pod_is_gone, EFFECT_DELETE},

@@ -313,7 +313,8 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
         return;
     }
     pod->was_said = true;
-    pod->must_repeat = false;
+    pod->must_repeat = pod->was_hidden_again;
+    pod->was_hidden_again = false;
     pod->reported_row = 0; /* whatever was reported before is overwritten */
     if (err == ERR_OK) {
         CHECK(past != NULL);

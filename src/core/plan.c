@@ -306,6 +306,16 @@ static bool delete_by_force(const struct brain *brain, const struct group *group
     return pod == NULL || pod->object != OBJECT_SEEN || pod->is_forced || group->is_extra;
 }
 
+/* One proof is good for one delete: the next one comes after another look. */
+static void use_proof(struct brain *brain, const struct group *group)
+{
+    const struct pod *pod = pod_of_group(brain, group);
+    struct group *twin = group->is_extra && pod != NULL ? group_of_pod(brain, pod) : NULL;
+    if (twin != NULL) {
+        twin->proof_began_ms = 0;
+    }
+}
+
 static bool next_group_effect(struct brain *brain, enum effect_kind kind, msec now_ms,
                               struct effect *out)
 {
@@ -321,6 +331,9 @@ static bool next_group_effect(struct brain *brain, enum effect_kind kind, msec n
             continue;
         }
         group->busy = kind;
+        if (kind == EFFECT_DELETE) {
+            use_proof(brain, group);
+        }
         out->why = brain_group_why(group);
         out->is_forced = kind == EFFECT_DELETE && delete_by_force(brain, group);
         out->groups[out->groups_count++] = group_handle(brain, group);

@@ -366,6 +366,13 @@ static void group_was_read(struct brain *brain, struct group *group, bool was_fo
     group_back_off(brain, group, GONE_POLL_MS / 2, GONE_POLL_CAP_MS, now_ms);
 }
 
+static void group_is_proven(struct brain *brain, struct group *group, msec started_ms, msec now_ms)
+{
+    group->proof_began_ms = started_ms;
+    group->proof_came_ms = now_ms;
+    twins_touch(brain, group);
+}
+
 /* Details of twenty groups may be larger than any buffer (they quote config files): ask for fewer
  * at a time, down to one, and for one more after each success. */
 static void fit_batch(struct brain *brain, enum err err)
@@ -377,21 +384,37 @@ static void fit_batch(struct brain *brain, enum err err)
     }
 }
 
-/* Even alone its details are too big: whose it is stays unknown. It must not hold up all others. */
+/* Even alone its details are too big: they stay unknown. It must not hold up all others. */
 static bool is_hopeless(const struct brain *brain, const struct effect *effect, enum err err)
 {
     return effect->kind == EFFECT_READ_DETAIL && effect->groups_count == 1 &&
            brain->detail_batch == 1 && (err == ERR_TOO_BIG || err == ERR_FULL);
 }
 
-static void give_up_on(struct brain *brain, struct group *group, msec now_ms)
+/* Its tags were never seen: it counts as nobody's. A note on a pod is not enough to do anything to
+ * it. One that is known to be ours goes on without what only its details tell; that there are so
+ * many of them shows that it is there. */
+static void give_up_on(struct brain *brain, struct group *group, msec started_ms, msec now_ms)
 {
-    brain_tell(brain, NULL, true, "GroupUnreadable",
-               "the details of container group %s are larger than this node can read; it is left "
-               "alone, remove it by hand if no pod needs it",
-               group->id);
-    const struct tag_facts nobody = {.is_ours = false};
-    brain_tags_seen(brain, group, &nobody, now_ms);
+    bool is_alone = !group->has_tags || group->is_noted;
+    if (!group->is_unreadable) {
+        brain_tell(brain, NULL, true, "GroupUnreadable",
+                   "the details of container group %s are larger than this node can read; %s",
+                   group->id,
+                   is_alone ? "it is left alone, remove it by hand if no pod needs it"
+                            : "its init containers and its instance are not shown");
+    }
+    group->is_unreadable = true;
+    if (!group->has_tags) {
+        const struct tag_facts nobody = {.is_ours = false};
+        brain_tags_seen(brain, group, &nobody, now_ms);
+        return;
+    }
+    if (group->must_date) {
+        group_is_dated(brain, group, 0, now_ms);
+    }
+    group_is_proven(brain, group, started_ms, now_ms);
+    group_was_read(brain, group, true, started_ms, now_ms);
 }
 
 void brain_read_done(struct brain *brain, const struct effect *effect, enum err err,
@@ -410,8 +433,8 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
             continue;
         }
         group_idle(brain, group, effect->kind);
-        if (is_hopeless(brain, effect, err) && !group->has_tags) {
-            give_up_on(brain, group, now_ms);
+        if (is_hopeless(brain, effect, err)) {
+            give_up_on(brain, group, effect->started_ms, now_ms);
             continue;
         }
         if (err != ERR_OK) {
@@ -424,6 +447,8 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
         }
         if (effect->kind == EFFECT_READ_DETAIL && !was_found[i]) {
             group->is_noted = false; /* nobody's: deleting it by id does no harm */
+        } else if (effect->kind == EFFECT_READ_DETAIL) {
+            group_is_proven(brain, group, effect->started_ms, now_ms);
         }
         group_was_read(brain, group, was_found[i], effect->started_ms, now_ms);
     }

@@ -112,6 +112,13 @@ static bool is_shown(const struct world *world, const struct world_group *group)
                           : world->now_ms - group->created_ms >= world->options.list_lag_ms;
 }
 
+/* Details by id are read where groups are kept: they know what is gone. */
+static bool is_found(const struct world *world, const struct world_group *group,
+                     enum effect_kind kind)
+{
+    return is_shown(world, group) && !(kind == EFFECT_READ_DETAIL && group->is_gone);
+}
+
 static void add_row(struct world *world, struct world_step *reply, uint32_t slot)
 {
     const struct world_group *group = &world->groups[slot];
@@ -163,7 +170,7 @@ static void read_ids(struct world *world, const struct world_step *request,
 {
     reply->rows = calloc(READ_BATCH_MAX, sizeof *reply->rows);
     for (uint32_t i = 0; i < request->rows_count && world->phase != PHASE_NO_PERMISSION; i++) {
-        if (is_shown(world, &world->groups[request->rows[i].group])) {
+        if (is_found(world, &world->groups[request->rows[i].group], request->effect.kind)) {
             add_row(world, reply, request->rows[i].group);
         }
     }

@@ -10,6 +10,24 @@ static void accept(struct scene *scene, struct effect effect, const char *id)
                       scene->now_ms);
 }
 
+/* The details of this group are read, and show it. */
+static void read_is_shown(struct scene *scene, const char *id)
+{
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, 1);
+    assert_string_equal(brain_group(&scene->brain, effect.groups[0])->id, id);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene->now_ms);
+}
+
+static void read_is_too_big(struct scene *scene)
+{
+    scene->brain.detail_batch = 1;
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene->brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                    scene->now_ms);
+    pass(scene, 30000);
+}
+
 /* ---- creating -------------------------------------------------------------------------------- */
 
 static void test_brain_creates_only_after_both_readings(void **state)
@@ -685,8 +703,63 @@ static void test_brain_removes_a_twin_of_which_there_is_no_more_news(void **stat
     const char *const ids[] = {"eci-1", "eci-2", NULL};
     pass(&scene, 1000);
     sweep(&scene, ids);
+    read_is_shown(&scene, "eci-1");
     struct effect effect = expect(&scene, EFFECT_DELETE);
     assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+    scene_close(&scene);
+}
+
+/* The first is deleted by hand, but listed for some seconds more: the second is what the pod has.
+ */
+static void test_brain_removes_a_twin_only_beside_one_that_is_there(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    const char *const both[] = {"eci-1", "eci-2", NULL};
+    pass(&scene, 5000);
+    sweep(&scene, both);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_int_equal(effect.groups_count, 1);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    brain_read_done(&scene.brain, &effect, ERR_TIMEOUT, (bool[READ_BATCH_MAX]){false},
+                    scene.now_ms);
+    expect_silence(&scene); /* nobody knows */
+    pass(&scene, 10000);
+    effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    expect_silence(&scene); /* it is not there: eci-2 stays */
+    const char *const second[] = {"eci-2", NULL};
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, second);
+    }
+    effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    scene_close(&scene);
+}
+
+/* One proof for one delete: a delete that failed comes again after another look. */
+static void test_brain_looks_at_the_first_before_each_delete_of_the_twin(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    const char *const both[] = {"eci-1", "eci-2", NULL};
+    pass(&scene, 5000);
+    sweep(&scene, both);
+    for (int i = 0; i < 3; i++) {
+        read_is_shown(&scene, "eci-1");
+        struct effect effect = expect(&scene, EFFECT_DELETE);
+        assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+        brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
+        pass(&scene, 60000);
+    }
+    give(&scene, "a", POD_PHASE_RUNNING, true); /* when it leaves, both go */
+    (void)expect(&scene, EFFECT_DELETE);
+    (void)expect(&scene, EFFECT_DELETE);
     scene_close(&scene);
 }
 
@@ -743,13 +816,15 @@ static void test_brain_goes_on_with_the_twin_that_is_left(void **state)
     brain_find_pod(&scene.brain, S("a"))->reported_row = 9;
     struct effect effect = expect(&scene, EFFECT_DELETE);
     brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
-    const char *const ids[] = {"eci-1", NULL}; /* eci-2 is deleted by hand */
+    pass(&scene, 5000);
+    effect = expect(&scene, EFFECT_READ_DETAIL); /* before the next try; it was deleted by hand */
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    const char *const ids[] = {"eci-1", NULL};
     for (int i = 0; i < 3; i++) {
         pass(&scene, 30000);
         sweep(&scene, ids);
     }
-    effect = expect(&scene, EFFECT_DELETE); /* of eci-1, which is the lesser one still */
-    brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
     effect = expect(&scene, EFFECT_READ);
     assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
     brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
@@ -975,6 +1050,20 @@ static void test_brain_describes_only_what_runs_undescribed(void **state)
     assert_true(brain_report(&scene.brain, group, 4712, false, false, scene.now_ms));
     brain_patch_done(&scene.brain, pod, ERR_OK, &past, 79, false, scene.now_ms);
     pass(&scene, 60000);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+static void test_brain_describes_no_instance_whose_details_are_too_big(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    (void)undescribed(&scene, "a", "eci-1");
+    runs(&scene, "eci-1");
+    pass(&scene, 10000);
+    read_is_too_big(&scene);
+    assert_int_equal(count_events(&scene, "GroupUnreadable"), 1);
     expect_silence(&scene);
     scene_close(&scene);
 }
@@ -1216,6 +1305,93 @@ static void test_brain_deletes_by_a_note_that_is_confirmed_or_about_nothing(void
     brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
     pass(&scene, 2000);
     (void)expect(&scene, EFFECT_DELETE);
+    scene_close(&scene);
+}
+
+/* The process before wrote its last status; a list that is behind does not show it yet. */
+static void test_brain_believes_a_note_that_comes_with_the_news_that_it_runs(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    scene.brain.polls_are_on = false;
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    struct pod_news news = {.uid = S("a"),
+                            .name_space = S("web"),
+                            .name = S("a"),
+                            .phase = POD_PHASE_RUNNING,
+                            .instance_id = S("eci-1"),
+                            .instance_attempt = 1};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    scene.brain.polls_are_on = true;
+    const char *const other[] = {"eci-9", NULL}; /* eci-1 was deleted by hand */
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, other);
+        if (i == 0) {
+            effect = expect(&scene, EFFECT_READ_DETAIL);
+            tag(&scene, "eci-9", "b", 1);
+            brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true},
+                            scene.now_ms);
+        }
+    }
+    effect = expect(&scene, EFFECT_PROVE); /* of b, whose group was found */
+    brain_prove_done(&scene.brain, effect.pod, ERR_TIMEOUT, scene.now_ms);
+    effect = expect(&scene, EFFECT_READ);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_int_equal(pod->say, SAY_LOST);
+    /* The note still stands on the object; it was looked into. */
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    assert_null(brain_find_group(&scene.brain, S("eci-1")));
+    scene_close(&scene);
+}
+
+/* Details that are too big are too big for ever: they are not asked for again and again. */
+static void test_brain_gives_up_on_details_of_a_noted_group_that_are_too_big(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give_noted(&scene, "a", "eci-1", true);
+    read_is_too_big(&scene);
+    assert_int_equal(count_events(&scene, "GroupUnreadable"), 1);
+    expect_silence(&scene); /* a note alone deletes nothing */
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_pod_why(pod), "leaving; its container group is removed first");
+    const char *const other[] = {"eci-9", NULL}; /* somebody removed it by hand, as was told */
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, other);
+        if (i == 0) {
+            read_is_too_big(&scene);
+        }
+    }
+    struct effect effect = expect(&scene, EFFECT_READ);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    (void)expect(&scene, EFFECT_FINISH);
+    scene_close(&scene);
+}
+
+static void test_brain_dates_no_twin_whose_details_are_too_big(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    (void)brain_row_seen(&scene.brain, S("eci-2"), ECI_STATUS_RUNNING, 9, scene.now_ms,
+                         scene.now_ms);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag_made(&scene, "eci-2", "a", 1, 300);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    read_is_too_big(&scene); /* eci-1 */
+    assert_int_equal(count_events(&scene, "GroupUnreadable"), 1);
+    read_is_shown(&scene, "eci-2");
+    effect = expect(&scene, EFFECT_DELETE);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
     scene_close(&scene);
 }
 
@@ -1672,6 +1848,26 @@ static void test_brain_writes_an_end_again_that_an_older_status_hides(void **sta
     scene_close(&scene);
 }
 
+/* The older status may come while the end is being written again. */
+static void test_brain_repeats_an_end_that_was_hidden_meanwhile(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    give(&scene, "a", POD_PHASE_FAILED, false);
+    expect_silence(&scene);
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    struct effect effect = expect(&scene, EFFECT_SAY);
+    struct pod_status_past past = {.phase = POD_PHASE_FAILED};
+    give(&scene, "a", POD_PHASE_FAILED, false);  /* it landed ... */
+    give(&scene, "a", POD_PHASE_RUNNING, false); /* ... and was written over, before its reply */
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    effect = expect(&scene, EFFECT_SAY);
+    brain_say_done(&scene.brain, effect.pod, ERR_OK, &past, scene.now_ms);
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
 static void test_brain_has_a_sentence_for_each_rule(void **state)
 {
     (void)state;
@@ -1789,83 +1985,91 @@ static void test_brain_sets_aside_within_its_limits(void **state)
     scene_close(&scene);
 }
 
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_brain_creates_only_after_both_readings),
+    cmocka_unit_test(test_brain_looks_before_it_creates_again),
+    cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
+    cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
+    cmocka_unit_test(test_brain_used_token_means_another_attempt),
+    cmocka_unit_test(test_brain_many_that_wait_look_less_often),
+    cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
+    cmocka_unit_test(test_brain_three_pods_refused_for_quota_close_the_node),
+    cmocka_unit_test(test_brain_other_refusals_close_nothing),
+    cmocka_unit_test(test_brain_look_counts_what_the_scheduler_does_not_see),
+    cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
+    cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
+    cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
+    cmocka_unit_test(test_brain_neither_fails_nor_doubles_a_strangers_pod),
+    cmocka_unit_test(test_brain_tells_of_listings_that_stay_empty),
+    cmocka_unit_test(test_brain_removes_the_group_before_the_object),
+    cmocka_unit_test(test_brain_failed_delete_comes_again),
+    cmocka_unit_test(test_brain_leaving_pod_does_not_wait_for_the_next_try),
+    cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
+    cmocka_unit_test(test_brain_conflict_on_finish_is_no_proof),
+    cmocka_unit_test(test_brain_removes_orphans_that_are_proven),
+    cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
+    cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
+    cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
+    cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
+    cmocka_unit_test(test_brain_removes_a_twin_of_which_there_is_no_more_news),
+    cmocka_unit_test(test_brain_removes_a_twin_only_beside_one_that_is_there),
+    cmocka_unit_test(test_brain_looks_at_the_first_before_each_delete_of_the_twin),
+    cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
+    cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
+    cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
+    cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
+    cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
+    cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
+    cmocka_unit_test(test_brain_first_minute_is_of_readings_not_of_sleep),
+    cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
+    cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
+    cmocka_unit_test(test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt),
+    cmocka_unit_test(test_brain_group_of_an_earlier_attempt_leaves_the_doubt),
+    cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
+    cmocka_unit_test(test_brain_counts_attempts_from_the_group),
+    cmocka_unit_test(test_brain_says_no_pending_over_a_status_that_may_have_landed),
+    cmocka_unit_test(test_brain_believes_the_newer_of_two_readings),
+    cmocka_unit_test(test_brain_asks_for_fewer_details_when_a_reply_is_too_big),
+    cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
+    cmocka_unit_test(test_brain_explains_waiting_for_a_cloud_that_never_answered),
+    cmocka_unit_test(test_brain_probes_within_five_seconds),
+    cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
+    cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
+    cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
+    cmocka_unit_test(test_brain_describes_instances_once_and_together),
+    cmocka_unit_test(test_brain_describes_only_what_runs_undescribed),
+    cmocka_unit_test(test_brain_tells_warnings_once),
+    cmocka_unit_test(test_brain_reports_a_change_once),
+    cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
+    cmocka_unit_test(test_brain_failed_report_is_read_again),
+    cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
+    cmocka_unit_test(test_brain_reports_no_row_of_an_older_reading),
+    cmocka_unit_test(test_brain_conflict_makes_no_ended_pod_run_again),
+    cmocka_unit_test(test_brain_leaving_pod_waits_until_its_group_would_show),
+    cmocka_unit_test(test_brain_leaving_pod_of_an_earlier_life_waits_too),
+    cmocka_unit_test(test_brain_full_pool_still_removes_orphans),
+    cmocka_unit_test(test_brain_deletes_no_group_on_the_word_of_a_note),
+    cmocka_unit_test(test_brain_deletes_by_a_note_that_is_confirmed_or_about_nothing),
+    cmocka_unit_test(test_brain_believes_a_note_that_comes_with_the_news_that_it_runs),
+    cmocka_unit_test(test_brain_gives_up_on_details_of_a_noted_group_that_are_too_big),
+    cmocka_unit_test(test_brain_dates_no_twin_whose_details_are_too_big),
+    cmocka_unit_test(test_brain_describes_no_instance_whose_details_are_too_big),
+    cmocka_unit_test(test_brain_backs_off_from_a_status_that_cannot_be_written),
+    cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
+    cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
+    cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
+    cmocka_unit_test(test_brain_tells_of_a_wait_that_lasts),
+    cmocka_unit_test(test_brain_tells_of_a_group_that_the_cloud_says_nothing_of),
+    cmocka_unit_test(test_brain_writes_an_end_again_that_an_older_status_hides),
+    cmocka_unit_test(test_brain_repeats_an_end_that_was_hidden_meanwhile),
+    cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
+    cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
+    cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
+    cmocka_unit_test(test_brain_removes_what_a_pod_set_aside_leaves_behind),
+    cmocka_unit_test(test_brain_sets_aside_within_its_limits),
+};
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_brain_creates_only_after_both_readings),
-        cmocka_unit_test(test_brain_looks_before_it_creates_again),
-        cmocka_unit_test(test_brain_adopts_the_group_of_a_lost_reply),
-        cmocka_unit_test(test_brain_late_timeout_after_adoption_raises_no_doubt),
-        cmocka_unit_test(test_brain_used_token_means_another_attempt),
-        cmocka_unit_test(test_brain_many_that_wait_look_less_often),
-        cmocka_unit_test(test_brain_fail_fast_ends_a_pod_that_cannot_be_created_now),
-        cmocka_unit_test(test_brain_three_pods_refused_for_quota_close_the_node),
-        cmocka_unit_test(test_brain_other_refusals_close_nothing),
-        cmocka_unit_test(test_brain_look_counts_what_the_scheduler_does_not_see),
-        cmocka_unit_test(test_brain_waiting_for_an_object_is_told_once_and_looked_at_soon),
-        cmocka_unit_test(test_brain_empty_sweeps_prove_nothing),
-        cmocka_unit_test(test_brain_missing_group_is_read_by_id_before_the_pod_fails),
-        cmocka_unit_test(test_brain_neither_fails_nor_doubles_a_strangers_pod),
-        cmocka_unit_test(test_brain_tells_of_listings_that_stay_empty),
-        cmocka_unit_test(test_brain_removes_the_group_before_the_object),
-        cmocka_unit_test(test_brain_failed_delete_comes_again),
-        cmocka_unit_test(test_brain_leaving_pod_does_not_wait_for_the_next_try),
-        cmocka_unit_test(test_brain_believes_only_proof_that_an_object_is_gone),
-        cmocka_unit_test(test_brain_conflict_on_finish_is_no_proof),
-        cmocka_unit_test(test_brain_removes_orphans_that_are_proven),
-        cmocka_unit_test(test_brain_brake_holds_when_too_many_are_orphans),
-        cmocka_unit_test(test_brain_leaves_foreign_groups_alone),
-        cmocka_unit_test(test_brain_removes_the_twin_not_the_first),
-        cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
-        cmocka_unit_test(test_brain_removes_a_twin_of_which_there_is_no_more_news),
-        cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
-        cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
-        cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
-        cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
-        cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
-        cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
-        cmocka_unit_test(test_brain_first_minute_is_of_readings_not_of_sleep),
-        cmocka_unit_test(test_brain_pod_that_others_call_running_has_a_group_somewhere),
-        cmocka_unit_test(test_brain_follows_the_note_of_a_later_attempt),
-        cmocka_unit_test(test_brain_keeps_its_doubt_over_the_note_of_an_earlier_attempt),
-        cmocka_unit_test(test_brain_group_of_an_earlier_attempt_leaves_the_doubt),
-        cmocka_unit_test(test_brain_does_not_call_lost_what_has_a_later_group),
-        cmocka_unit_test(test_brain_counts_attempts_from_the_group),
-        cmocka_unit_test(test_brain_says_no_pending_over_a_status_that_may_have_landed),
-        cmocka_unit_test(test_brain_believes_the_newer_of_two_readings),
-        cmocka_unit_test(test_brain_asks_for_fewer_details_when_a_reply_is_too_big),
-        cmocka_unit_test(test_brain_waits_while_the_cloud_is_away),
-        cmocka_unit_test(test_brain_explains_waiting_for_a_cloud_that_never_answered),
-        cmocka_unit_test(test_brain_probes_within_five_seconds),
-        cmocka_unit_test(test_brain_full_pool_refuses_and_asks_again),
-        cmocka_unit_test(test_brain_refuses_texts_that_do_not_fit),
-        cmocka_unit_test(test_brain_unreadable_objects_are_not_missing),
-        cmocka_unit_test(test_brain_describes_instances_once_and_together),
-        cmocka_unit_test(test_brain_describes_only_what_runs_undescribed),
-        cmocka_unit_test(test_brain_tells_warnings_once),
-        cmocka_unit_test(test_brain_reports_a_change_once),
-        cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
-        cmocka_unit_test(test_brain_failed_report_is_read_again),
-        cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
-        cmocka_unit_test(test_brain_reports_no_row_of_an_older_reading),
-        cmocka_unit_test(test_brain_conflict_makes_no_ended_pod_run_again),
-        cmocka_unit_test(test_brain_leaving_pod_waits_until_its_group_would_show),
-        cmocka_unit_test(test_brain_leaving_pod_of_an_earlier_life_waits_too),
-        cmocka_unit_test(test_brain_full_pool_still_removes_orphans),
-        cmocka_unit_test(test_brain_deletes_no_group_on_the_word_of_a_note),
-        cmocka_unit_test(test_brain_deletes_by_a_note_that_is_confirmed_or_about_nothing),
-        cmocka_unit_test(test_brain_backs_off_from_a_status_that_cannot_be_written),
-        cmocka_unit_test(test_brain_create_reply_with_another_pods_group_is_a_doubt),
-        cmocka_unit_test(test_brain_brake_does_not_count_pods_seen_leaving),
-        cmocka_unit_test(test_brain_looks_no_further_at_what_the_cloud_does_not_show),
-        cmocka_unit_test(test_brain_tells_of_a_wait_that_lasts),
-        cmocka_unit_test(test_brain_tells_of_a_group_that_the_cloud_says_nothing_of),
-        cmocka_unit_test(test_brain_writes_an_end_again_that_an_older_status_hides),
-        cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
-        cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),
-        cmocka_unit_test(test_brain_leaves_the_group_of_a_pod_set_aside_alone),
-        cmocka_unit_test(test_brain_removes_what_a_pod_set_aside_leaves_behind),
-        cmocka_unit_test(test_brain_sets_aside_within_its_limits),
-    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
