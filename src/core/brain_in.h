@@ -37,8 +37,9 @@
     10000                   /* a group never shown is believed deleted so long after its delete */
 #define EMPTY_SWEEPS_TOLD 3 /* empty listings in a row before people are told */
 #define RELIST_MS 30000     /* between lists asked for because the pool was full */
-#define HELD_TOLD_MS 60000  /* a pod that waits so long for one thing says for which */
-#define REACH_FAILURES 3    /* failures in a row that make the cloud unreachable */
+#define KUBE_FAILURES_TOLD 3   /* failures in a row after which people are told what fails */
+#define HELD_TOLD_MS 60000     /* a pod that waits so long for one thing says for which */
+#define REACH_FAILURES 3       /* failures in a row that make the cloud unreachable */
 #define REACH_FAILING_MS 10000 /* ... or failing for so long */
 
 /* pod_rules.c, group_rules.c: which effect, by the first rule that holds; *rule is its index. */

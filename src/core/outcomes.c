@@ -249,12 +249,24 @@ static void object_is_gone(struct brain *brain, struct pod *pod, msec now_ms)
     pod_touch(brain, pod);
 }
 
+/* Its status cannot be written, or the object not be read, for whatever reason: people are told
+ * when that lasts. (In an event, which may come through all the same.) */
+static void kube_failed(struct brain *brain, struct pod *pod, enum err err)
+{
+    if (pod->failures == KUBE_FAILURES_TOLD) {
+        brain_tell(brain, pod, true, "StatusNotWritten",
+                   "its status could not be written, or the pod not be read, %u times in a row: %s",
+                   KUBE_FAILURES_TOLD, err_text(err));
+    }
+}
+
 /* A write found another object, or none: a read decides. Backing off, because the read may show the
  * object and the write conflict again. */
 static void object_is_doubtful(struct brain *brain, struct pod *pod, msec now_ms)
 {
     pod->object = OBJECT_MISSING;
     brain->brake_is_stale = true;
+    kube_failed(brain, pod, ERR_CONFLICT);
     pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
 }
 
@@ -288,6 +300,7 @@ void brain_prove_done(struct brain *brain, handle h, enum err err, msec now_ms)
     if (err == ERR_NOT_FOUND || (MUTANT(19) && err != ERR_OK)) {
         object_is_gone(brain, pod, now_ms);
     } else if (err != ERR_OK) {
+        kube_failed(brain, pod, err);
         pod_back_off(brain, pod, RETRY_CAP_MS / 2, now_ms);
     }
 }
@@ -309,6 +322,7 @@ void brain_say_done(struct brain *brain, handle h, enum err err, const struct po
     }
     bool is_end = pod->say != SAY_PENDING;
     if (!MUTANT(16) && err != ERR_OK && (is_end || err_fate(err) != FATE_NEVER)) {
+        kube_failed(brain, pod, err);
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
@@ -425,6 +439,7 @@ void brain_patch_done(struct brain *brain, handle h, enum err err,
         if (may_run && pod->phase < POD_PHASE_RUNNING) { /* it may stand there: never below it */
             pod->phase = POD_PHASE_RUNNING;
         }
+        kube_failed(brain, pod, err);
         pod_back_off(brain, pod, RETRY_CAP_MS / 4, now_ms);
         return;
     }

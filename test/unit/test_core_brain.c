@@ -1128,6 +1128,33 @@ static void test_brain_failed_report_is_read_again(void **state)
     scene_close(&scene);
 }
 
+/* Writes conflict, and the reads after them fail: no rule holds for long, and yet nothing comes of
+ * it. */
+static void test_brain_tells_of_a_status_that_is_refused_again_and_again(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_group(&scene);
+    uint64_t row = 100;
+    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .hash = 4711};
+    for (int i = 0; i < 2; i++) { /* a conflict and a failed read, twice */
+        assert_int_equal(count_events(&scene, "StatusNotWritten"), 0);
+        struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, ++row,
+                                             scene.now_ms, scene.now_ms);
+        assert_true(brain_report(&scene.brain, group, 4711, false, false, scene.now_ms));
+        brain_patch_done(&scene.brain, group->pod, ERR_CONFLICT, &past, row, false, scene.now_ms);
+        pass(&scene, 61000);
+        struct effect effect = expect(&scene, EFFECT_PROVE);
+        brain_prove_done(&scene.brain, effect.pod, ERR_SERVER, scene.now_ms);
+        pass(&scene, 31000);
+        effect = expect(&scene, EFFECT_PROVE);
+        give(&scene, "a", POD_PHASE_RUNNING, false);
+        brain_prove_done(&scene.brain, effect.pod, ERR_OK, scene.now_ms);
+    }
+    assert_int_equal(count_events(&scene, "StatusNotWritten"), 1);
+    scene_close(&scene);
+}
+
 static void test_brain_daemonset_pods_wait_with_advice(void **state)
 {
     (void)state;
@@ -2042,6 +2069,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_brain_reports_a_change_once),
     cmocka_unit_test(test_brain_writes_again_what_others_overwrote),
     cmocka_unit_test(test_brain_failed_report_is_read_again),
+    cmocka_unit_test(test_brain_tells_of_a_status_that_is_refused_again_and_again),
     cmocka_unit_test(test_brain_daemonset_pods_wait_with_advice),
     cmocka_unit_test(test_brain_reports_no_row_of_an_older_reading),
     cmocka_unit_test(test_brain_conflict_makes_no_ended_pod_run_again),
