@@ -57,6 +57,7 @@ names='
 32 3 goes on to read the group of a pod that is set aside
 33 24 does not tell why a pod waits for a long time
 34 24 an older status may stand over an end
+35 24 a leaving pod waits for its group, not for the twin of it
 '
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046

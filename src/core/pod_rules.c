@@ -67,7 +67,7 @@ static bool leaving_with_group(const struct look *l)
 
 static bool leaving_with_twin(const struct look *l)
 {
-    return !MUTANT(7) && l->pod->is_leaving && pod_has_any_group(l->brain, l->pod);
+    return !MUTANT(7) && !MUTANT(35) && l->pod->is_leaving && pod_has_any_group(l->brain, l->pod);
 }
 
 static bool leaving_unread(const struct look *l)

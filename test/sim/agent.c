@@ -185,6 +185,7 @@ static struct world_step *launch(struct world *world, struct world_agent *agent,
         world, agent, STEP_ARRIVE,
         is_late ? REQUEST_MS + world_delay(world) + world_up_to(world, LATE_MAX_MS) : delay_ms);
     step->is_late = is_late;
+    step->sent_ms = world->now_ms;
     step->effect = *effect;
     if (is_late) { /* the sender gives up long before */
         struct world_step *reply = own_step(world, agent, STEP_REPLY, REQUEST_MS + delay_ms);

@@ -2,6 +2,8 @@
  * agent_facts.c - replies become the brain's facts, as app/wire does it in the product: rows are
  * given in, statuses are made of those that are news, and the outcome of each effect is told.
  */
+#include <stdlib.h>
+
 #include "world.h"
 
 /* What a status becomes as a phase, in this world's words. */
@@ -93,6 +95,16 @@ static void give_detail(struct world *world, struct world_agent *agent, const st
     report_init(world, agent, group, row);
 }
 
+/* With its tags: from now on this process cannot say that it did not know of it. */
+static void group_is_shown(struct world *world, uint32_t slot, const struct world_step *reply)
+{
+    struct world_group *group = &world->groups[slot];
+    if (group->shown_to != step_writer(reply)) {
+        group->shown_to = step_writer(reply);
+        group->shown_ms = world->now_ms;
+    }
+}
+
 static void give_rows(struct world *world, struct world_agent *agent,
                       const struct world_step *reply, bool *found)
 {
@@ -105,6 +117,7 @@ static void give_rows(struct world *world, struct world_agent *agent,
             found[g] = found[g] || (asked != NULL && str_eq(str_of(asked->id), id));
         }
         if (effect->kind == EFFECT_READ_DETAIL) {
+            group_is_shown(world, row->group, reply);
             give_detail(world, agent, row);
             continue;
         }
@@ -161,6 +174,9 @@ static void create_replied(struct world *world, struct world_agent *agent,
     }
     if (reply->is_second) {
         brain_cloud_answered(agent->brain, reply->err, STR_NONE, now_ms);
+    }
+    if (reply->is_second && reply->outcome == CREATE_ACCEPTED) {
+        group_is_shown(world, (uint32_t)strtoul(reply->id + strlen("eci-"), NULL, 10) - 1, reply);
     }
     brain_create_done(agent->brain, reply->effect.pod, reply->outcome, reply->err,
                       str_of(reply->id), S("simulated"), now_ms);

@@ -3,18 +3,27 @@
  * at the brain's beliefs. Each is checked where the truth changes, so no step can slip by.
  *
  * Three worlds break a promise that nobody could keep, and are judged a little milder:
- *   forgetful   the cloud knows no client tokens: a second group may be made, also after its pod
- * has gone; it must go again blind       listings without permission look empty: a pod that leaves
- * may be finished before its group (an orphan, and removed when the permission is back) split two
- * gateways: one may finish a pod while a group of the other's is on its way (it is an orphan, and
- * removed), or write a status that is older than the other's A status write that was still on its
- * way when its process died may land after one of the next process's: for that moment a phase may
- * go back too.
+ *
+ * - forgetful: the cloud knows no client tokens. A second group may be made, also after its pod has
+ *   gone; it must go again.
+ *
+ * - blind: listings without permission look empty. A pod that leaves may be finished before its
+ *   group (an orphan, and removed when the permission is back).
+ *
+ * - split: two gateways. One may finish a pod while a group of the other's is on its way (it is an
+ *   orphan, and removed), or write a status that is older than the other's.
+ *
+ * In none of them a process may finish a pod before a group that it made, or whose tags it has
+ * read, is gone (in a blind one: or goes).
+ *
+ * A status write that was still on its way when its process died may land after one of the next
+ * process's: for that moment a phase may go back too.
  */
 #include "world.h"
 
 #define EXPLAINED_MS 300000 /* a pod that waits for so long has been told why */
 
+#define PROOF_LASTS_MS 2500  /* a reply that says of a group that it is there; clocks run wrong */
 #define TWIN_ENDED_MS 60000  /* one that has ended is known to have by then */
 #define TWIN_SHOWS_MS 120000 /* one that a forgetful cloud made is known by then */
 
@@ -33,6 +42,23 @@ static bool had_a_twin_lately(const struct world *world, const struct world_pod 
         const struct world_group *group = &world->groups[i - 1];
         bool goes = !eci_status_is_live(group->status) || group->status == ECI_STATUS_TERMINATING;
         if (group != not_this && goes && world->now_ms - group->changed_ms < TWIN_ENDED_MS) {
+            return is_forgetful(world) && pod->was_twin;
+        }
+    }
+    return false;
+}
+
+/* Somebody may delete the one while the delete of the other is on its way: nobody can know. But it
+ * must have been found there by a read of which the reply had only just come. */
+static bool had_a_twin_when_sent(const struct world *world, const struct world_pod *pod,
+                                 const struct world_group *not_this,
+                                 const struct world_step *request)
+{
+    for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
+        const struct world_group *group = &world->groups[i - 1];
+        msec since_ms = request->sent_ms - group->found_ms;
+        if (group != not_this && group->was_deleted_by_hand && group->found_ms != 0 &&
+            since_ms <= world->options.delay_max_ms + PROOF_LASTS_MS) {
             return is_forgetful(world) && pod->was_twin;
         }
     }
@@ -60,12 +86,14 @@ void check_live(struct world *world, const struct world_group *group)
 }
 
 /* I3: in the truth of this moment, is there a reason to remove this group? */
-void check_deletion(struct world *world, const struct world_group *group)
+void check_deletion(struct world *world, const struct world_group *group,
+                    const struct world_step *request)
 {
     const struct world_pod *pod = &world->pods[group->pod];
     const struct world_object *object = &pod->object;
     bool is_just = !object->exists || object->is_leaving || pod_phase_is_terminal(object->phase) ||
                    pod->live > 1 || had_a_twin_lately(world, pod, group) ||
+                   had_a_twin_when_sent(world, pod, group, request) ||
                    (is_split(world) && pod->has_ended) || /* an older status came later */
                    eci_status_is_terminal(group->status) || group->status == ECI_STATUS_TERMINATING;
     if (!is_just) {
@@ -74,8 +102,20 @@ void check_deletion(struct world *world, const struct world_group *group)
     }
 }
 
+uint64_t step_writer(const struct world_step *step)
+{
+    return (uint64_t)step->life << 1 | step->agent | 1ull << 63;
+}
+
+/* Nobody is milder to a process that had seen the group before it sent the request. */
+static bool knew_of(const struct world_step *request, const struct world_group *group)
+{
+    return group->shown_to == step_writer(request) && group->shown_ms < request->sent_ms;
+}
+
 /* I5: an object is finalised only when somebody deleted it and its group is gone. */
-void check_finish(struct world *world, const struct world_pod *pod)
+void check_finish(struct world *world, const struct world_pod *pod,
+                  const struct world_step *request)
 {
     if (!pod->object.is_leaving) {
         world_broken(world, "I5: pod %s was finished although nobody deleted it", pod->uid);
@@ -84,7 +124,10 @@ void check_finish(struct world *world, const struct world_pod *pod)
     for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
         const struct world_group *group = &world->groups[i - 1];
         bool is_new = is_forgetful(world) && world->now_ms - group->created_ms < TWIN_SHOWS_MS;
-        if (!group->is_gone && !group->has_ended && !is_blind && !is_split(world) && !is_new) {
+        bool did_not_know = is_blind || is_split(world) || is_new;
+        bool was_sure = is_blind && group->status == ECI_STATUS_TERMINATING;
+        bool is_excused = was_sure || (did_not_know && !knew_of(request, group));
+        if (!group->is_gone && !group->has_ended && !is_excused) {
             world_broken(world, "I5: pod %s was finished before its group %s was gone", pod->uid,
                          group->id);
         }

@@ -177,9 +177,10 @@ void api_list(struct world *world, struct world_agent *agent)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static void finish(struct world *world, struct world_pod *pod, uint32_t slot)
+static void finish(struct world *world, struct world_pod *pod, uint32_t slot,
+                   const struct world_step *request)
 {
-    check_finish(world, pod);
+    check_finish(world, pod, request);
     struct world_object before = pod->object;
     pod->object.exists = false;
     world->pods_existing--;
@@ -196,7 +197,7 @@ static void write_status(struct world *world, struct world_pod *pod, uint32_t sl
         pod->object.past.init_hash = request->past.init_hash;
         return;
     }
-    uint64_t writer = (uint64_t)request->life << 1 | request->agent | 1ull << 63;
+    uint64_t writer = step_writer(request);
     check_status(world, pod, request->past.phase, writer);
     pod->writer = writer;
     pod->object.phase = request->past.phase;
@@ -228,7 +229,7 @@ void api_arrive(struct world *world, struct world_step *request, struct world_st
                !pod_phase_is_terminal(request->past.phase)) {
         reply->err = ERR_CONFLICT; /* it is read first, and an end is the end */
     } else if (kind == EFFECT_FINISH) {
-        finish(world, pod, slot);
+        finish(world, pod, slot, request);
     } else if (kind != EFFECT_PROVE) {
         write_status(world, pod, slot, request);
     }

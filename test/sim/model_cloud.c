@@ -96,7 +96,7 @@ static void delete_group(struct world *world, const struct world_step *request,
         reply->err = ERR_BUSY;
         return;
     }
-    check_deletion(world, group);
+    check_deletion(world, group, request);
     group_enters(world, group, ECI_STATUS_TERMINATING,
                  request->effect.is_forced ? 200 : 1000 + world_delay(world));
 }
@@ -170,7 +170,10 @@ static void read_ids(struct world *world, const struct world_step *request,
 {
     reply->rows = calloc(READ_BATCH_MAX, sizeof *reply->rows);
     for (uint32_t i = 0; i < request->rows_count && world->phase != PHASE_NO_PERMISSION; i++) {
-        if (is_found(world, &world->groups[request->rows[i].group], request->effect.kind)) {
+        struct world_group *group = &world->groups[request->rows[i].group];
+        if (is_found(world, group, request->effect.kind)) {
+            group->found_ms =
+                request->effect.kind == EFFECT_READ_DETAIL ? world->now_ms : group->found_ms;
             add_row(world, reply, request->rows[i].group);
         }
     }

@@ -20,6 +20,10 @@ static void changed(struct world *world, struct world_group *group, bool was_liv
     group->version++;
     group->changed_ms = world->now_ms;
     check_live(world, group);
+    if (pod->live > 1 && !was_live && world_chance(world, 250)) {
+        /* Two at a time are rare, and a deletion meanwhile is rarer: somebody lends a hand. */
+        world_step_new(world, STEP_USER, world_up_to(world, 20000))->a = group->pod + 1;
+    }
 }
 
 void group_enters(struct world *world, struct world_group *group, enum eci_status status,

@@ -160,10 +160,14 @@ static void delete_some_pod(struct world *world)
 }
 
 /* Users rest once the world has healed: what they did would not be "nothing changes" (I9). */
-static void user_acts(struct world *world)
+static void user_acts(struct world *world, const struct world_step *step)
 {
     const struct world_options *options = &world->options;
     if (world->is_healed) {
+        return;
+    }
+    if (step->a != 0) { /* this one, at this time */
+        world_pod_delete(world, step->a - 1, false);
         return;
     }
     bool creates =
@@ -296,7 +300,7 @@ static void perform(struct world *world, struct world_step *step)
         agent_turn(world, &world->agents[step->agent]);
         break;
     case STEP_USER:
-        user_acts(world);
+        user_acts(world, step);
         break;
     case STEP_GROUP:
         group_moves(world, step);

@@ -138,6 +138,9 @@ struct world_group {
     bool was_deleted_by_hand;
     bool has_ended; /* whatever comes later, nothing runs in it any more */
     msec created_ms, changed_ms;
+    uint64_t shown_to; /* which life of which process knew of it first, since shown_ms; 0: none */
+    msec shown_ms;
+    msec found_ms;          /* a read of its details found it there */
     int64_t created_unix_s; /* by the clock of the cloud's front end, which may be wrong */
     uint64_t version;
     uint32_t before; /* the pod's group made before: slot + 1 */
@@ -151,7 +154,7 @@ enum step_kind {
     STEP_LIST,    /* a complete list of pods is given to the brain */
     STEP_WAKE,    /* the brain asked to be woken */
     STEP_RESTART, /* the process starts again */
-    STEP_USER,    /* somebody creates or deletes a pod */
+    STEP_USER,    /* somebody creates or deletes a pod (a: this one, slot + 1) */
     STEP_GROUP,   /* a group moves on by itself */
     STEP_MINUTE,  /* small mishaps */
     STEP_PHASE,   /* a kind of trouble begins or ends */
@@ -167,6 +170,7 @@ struct world_row {
 
 struct world_step {
     msec at_ms;
+    msec sent_ms; /* requests: when they left */
     uint64_t order;
     enum step_kind kind;
     uint32_t agent;
@@ -331,10 +335,14 @@ void groups_minute(struct world *world);
 /* ---- checkers.c ------------------------------------------------------------------------------ */
 
 void check_live(struct world *world, const struct world_group *group);
-void check_deletion(struct world *world, const struct world_group *group);
-void check_finish(struct world *world, const struct world_pod *pod);
+void check_deletion(struct world *world, const struct world_group *group,
+                    const struct world_step *request);
+void check_finish(struct world *world, const struct world_pod *pod,
+                  const struct world_step *request);
 void check_status(struct world *world, const struct world_pod *pod, enum pod_phase phase,
                   uint64_t writer);
+/* The process that sent this step, in this life; never 0. */
+uint64_t step_writer(const struct world_step *step);
 /* What is done for a pod on which this process died often enough. */
 void check_aside(struct world *world, const struct world_agent *agent, const struct effect *effect);
 /* I12, while faults are on. */
