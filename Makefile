@@ -229,8 +229,11 @@ $(foreach source,$(unit_src),$(eval build/san/$(basename $(notdir $(source))): $
 $(unit_programs): build/obj/san/libtest.a build/obj/san/libecilet.a
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(san) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(Q)$(HOST_CC) $(san) $(wrapped) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    -L$(THIRD_PARTY_host)/lib $(third_party_link) -lcmocka
+
+# One that makes the allocations of a library fail.
+build/san/test_yaml_heap build/cover/test_yaml_heap: wrapped := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 .PHONY: unit
 unit: $(if $(T),$(addprefix build/san/,$(T)),$(unit_programs))
@@ -359,7 +362,7 @@ $(foreach source,$(unit_src),$(eval build/cover/$(basename $(notdir $(source))):
 $(cover_programs): build/obj/cover/libtest.a build/obj/cover/libecilet.a
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) --coverage -Wl,-u,__gcov_dump -o $@ $(filter %.o,$^) \
+	$(Q)$(HOST_CC) --coverage -Wl,-u,__gcov_dump $(wrapped) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -L$(THIRD_PARTY_host)/lib $(third_party_link) -lcmocka
 
 build/cover/sim: $(call sim_objects,cover)

@@ -214,7 +214,7 @@ void group_touch(struct brain *brain, struct group *group)
     if (pod != NULL) {
         pod_mark(brain, pod);
         struct group *twin = group->is_extra ? group_of_pod(brain, pod) : NULL;
-        if (twin != NULL && twin != group) { /* it may have to be proven for this one to go */
+        if (twin != NULL) { /* it may have to be proven for this one to go */
             group_mark(brain, twin);
         }
     }

@@ -10,7 +10,8 @@ static struct group *next_of_uid(const struct brain *brain, const char *uid, uin
     handle h;
     while (index_find(&brain->group_by_uid, str_hash(str_of(uid)), at, &h)) {
         struct group *group = brain_group(brain, h);
-        if (group != NULL && str_eq(str_of(group->uid), str_of(uid))) {
+        CHECK(group != NULL && !group->is_foreign);
+        if (str_eq(str_of(group->uid), str_of(uid))) { /* the index knows hashes only */
             return group;
         }
     }
@@ -144,9 +145,7 @@ void link_pod(struct brain *brain, struct pod *pod, msec now_ms)
     uint32_t at = INDEX_START;
     struct group *group;
     while ((group = next_of_uid(brain, pod->uid, &at)) != NULL) {
-        if (!group->is_foreign) {
-            link_group(brain, group, now_ms);
-        }
+        link_group(brain, group, now_ms);
     }
 }
 
@@ -189,7 +188,7 @@ static struct group *living_twin(const struct brain *brain, const struct pod *po
     uint32_t at = INDEX_START;
     struct group *group, *best = NULL;
     while ((group = next_of_uid(brain, pod->uid, &at)) != NULL) {
-        bool may = !group->is_foreign && is_alive(group) && group->attempt >= attempt;
+        bool may = is_alive(group) && group->attempt >= attempt;
         best = may && (best == NULL || counts_more(group, best)) ? group : best;
     }
     return best;
@@ -210,7 +209,7 @@ bool twin_is_unconfirmed(const struct brain *brain, const struct group *extra)
 {
     const struct pod *pod = pod_of_group(brain, extra);
     const struct group *twin = pod != NULL ? group_of_pod(brain, pod) : NULL;
-    if (!extra->is_extra || twin == NULL || twin == extra) {
+    if (!extra->is_extra || twin == NULL) {
         return false;
     }
     /* It may have ended long ago, and then the extra one is the one that counts. */

@@ -157,8 +157,7 @@ static bool ended_with_init_news(const struct look *l)
 static bool is_undescribed(const struct look *l)
 {
     return !l->pod->has_init && pod_wants_detail(l->pod) && !l->group->is_unreadable &&
-           l->group->status == ECI_STATUS_RUNNING && l->group->was_seen &&
-           l->pod->init_read_at_ms <= l->now_ms;
+           l->group->status == ECI_STATUS_RUNNING && l->pod->init_read_at_ms <= l->now_ms;
 }
 
 static bool always(const struct look *l)

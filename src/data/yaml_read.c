@@ -11,6 +11,8 @@
 
 #include "data/yaml_read.h"
 
+#include <errno.h>
+
 #include "base/check.h"
 #include "base/codec.h"
 #include "data/json_write.h"
@@ -441,7 +443,10 @@ static enum err report_parser(struct fy_diag *diag, struct yaml_fault *fault)
 {
     void *iterator = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
-    if (NEVER(error == NULL || error->msg == NULL || error->line <= 0 || error->column <= 0)) {
+    if (error == NULL) { /* it had no memory for words */
+        return report(fault, 1, 1, "not YAML");
+    }
+    if (NEVER(error->msg == NULL || error->line <= 0 || error->column <= 0)) {
         return report(fault, 1, 1, "not YAML");
     }
     return report(fault, (uint32_t)error->line, (uint32_t)error->column, error->msg);
@@ -553,11 +558,15 @@ static enum err to_json(str text, uint32_t index, struct buf *out, uint32_t *fir
     if (check_characters(text, fault) != ERR_OK) {
         return ERR_BAD_INPUT;
     }
+    errno = 0; /* libfyaml does not always tell when it had no memory, and reads on without */
     struct fy_diag *diag = create_diag();
     struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_PARSE, .diag = diag};
     struct fy_parser *parser = diag != NULL ? fy_parser_create(&config) : NULL;
     if (parser != NULL && fy_parser_set_string(parser, text.ptr, text.bytes) == 0) {
         err = convert(parser, diag, index, out, first_line, lines, fault);
+    }
+    if (errno == ENOMEM) {
+        err = ERR_NO_MEMORY;
     }
     fy_parser_destroy(parser);
     fy_diag_destroy(diag);

@@ -217,6 +217,59 @@ static void test_outcomes_the_end_of_an_earlier_group_settles_no_doubt(void **st
     scene_close(&scene);
 }
 
+/* A create in doubt, and others say that the pod runs: the doubt is as old as it was, and neither
+ * an empty listing, which is what a missing permission looks like, nor silence settles it. */
+static void test_outcomes_a_running_pod_is_looked_for_until_it_shows(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_running(&scene);
+    struct effect effect = made(&scene, "a");
+    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene.now_ms);
+    const struct pod *pod = brain_pod(&scene.brain, effect.pod);
+    msec doubt_ms = pod->doubt_ms;
+    pass(&scene, 1000);
+    give(&scene, "a", POD_PHASE_RUNNING, false);
+    for (int i = 0; i < 5; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, nothing);
+        expect_silence(&scene);
+    }
+    assert_true(pod->doubt_ms == doubt_ms);
+    brain_cloud_answered(&scene.brain, ERR_AUTH, STR_NONE, scene.now_ms);
+    expect_silence(&scene);
+    assert_non_null(strstr(brain_pod_why(pod), "not visible yet")); /* not: the cloud is away */
+    assert_int_equal(pod->say, SAY_NOTHING);
+    scene_close(&scene);
+}
+
+/* Its end was told, its init containers were not, and the cloud shows it no more: no use asking,
+ * until a listing shows it again. */
+static void test_outcomes_an_ended_group_that_is_hidden_is_left_alone(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->has_init = true;
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_FAILED, 99, scene.now_ms,
+                         scene.now_ms);
+    pod->past.phase = pod->phase = POD_PHASE_FAILED; /* was written */
+    pod->reported_row = 99;
+    pass(&scene, 2000);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    for (int i = 0; i < 10; i++) {
+        pass(&scene, 60000);
+        expect_silence(&scene);
+    }
+    (void)brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_FAILED, 99, scene.now_ms,
+                         scene.now_ms);
+    (void)expect(&scene, EFFECT_READ_DETAIL);
+    scene_close(&scene);
+}
+
 /* ---- statuses -------------------------------------------------------------------------------- */
 
 /* A status that only says why a pod waits is not worth more tries than one, when it is refused. */
@@ -476,6 +529,8 @@ int main(void)
         cmocka_unit_test(test_outcomes_a_delete_without_effect_is_asked_again),
         cmocka_unit_test(test_outcomes_a_forced_delete_is_forced_in_the_cloud),
         cmocka_unit_test(test_outcomes_the_end_of_an_earlier_group_settles_no_doubt),
+        cmocka_unit_test(test_outcomes_a_running_pod_is_looked_for_until_it_shows),
+        cmocka_unit_test(test_outcomes_an_ended_group_that_is_hidden_is_left_alone),
         cmocka_unit_test(test_outcomes_a_refused_status_of_a_wait_is_let_go),
         cmocka_unit_test(test_outcomes_a_pod_that_fails_unplaced_is_not_tried_elsewhere),
         cmocka_unit_test(test_outcomes_a_lost_status_may_stand_there),
