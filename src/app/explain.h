@@ -93,6 +93,7 @@ struct explain {
     struct mutate_node node;
     struct yaml_lines lines;  /* of the document at hand */
     str document;             /* its JSON */
+    bool gives_token;         /* the pod that is being made has its token mounted */
     struct json_write writer; /* wants_json */
     struct buf *out;
     struct buf *err;

@@ -637,6 +637,41 @@ static void test_explain_token_volumes(void **state)
     assert_says("  refused  line 6: spec.volumes: must be a list\n");
 }
 
+/* The volume and its mounts, as the admission plugin makes them; not where they are already. */
+static void test_explain_gives_tokens_that_are_asked_for(void **state)
+{
+#define FILE(at) "\n  Volume.2.ConfigFileVolume.ConfigFileToPath." #at
+    static const char asks[] =
+        "  automountServiceAccountToken: true\n  volumes: [{name: v}]\n"
+        "  initContainers: [{name: i, image: b, volumeMounts: [{name: v, mountPath: /v}]}]\n";
+    static const char mounted[] =
+        "kind: Pod\nmetadata: {name: p}\nspec:\n  automountServiceAccountToken: true\n"
+        "  volumes: [{name: kube-api-access-abcde, emptyDir: {}}]\n  containers:\n"
+        "  - {name: a, image: b, volumeMounts: [{name: kube-api-access-abcde, "
+        "mountPath: /var/run/secrets/kubernetes.io/serviceaccount}]}\n";
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text), POD("web", "", "%s"), asks);
+    assert_int_equal(explain(*state, text, "text"), CLI_OK);
+    assert_not_said("is not provided");
+    assert_says("\n  Volume.2.Name = kube-api-access-xxxxx\n  Volume.2.Type = ConfigFileVolume\n");
+    assert_says(FILE(1) ".Path = token\n");
+    assert_says(FILE(1) ".Content = ******");
+    assert_says(FILE(2) ".Path = ca.crt");
+    assert_says(FILE(3) ".Path = namespace");
+    assert_says("\n  Container.1.VolumeMount.1.Name = kube-api-access-xxxxx\n"
+                "  Container.1.VolumeMount.1.MountPath = "
+                "/var/run/secrets/kubernetes.io/serviceaccount\n"
+                "  Container.1.VolumeMount.1.ReadOnly = true\n");
+    assert_says("\n  InitContainer.1.VolumeMount.1.Name = v\n");
+    assert_says("\n  InitContainer.1.VolumeMount.2.Name = kube-api-access-xxxxx\n");
+    assert_int_equal(explain(*state, mounted, "text"), CLI_OK);
+    assert_says("\n  Volume.1.Type = EmptyDirVolume\n");
+    assert_not_said("Volume.2");
+    assert_not_said("VolumeMount.2");
+#undef FILE
+}
+
 static const char *second_file(struct fixture *fixture, const char *name, const char *text)
 {
     return fixture_write(fixture, name, text, strlen(text));
@@ -982,6 +1017,7 @@ int main(void)
         TEST(test_explain_binds_claims),
         TEST(test_explain_fills_in_defaults),
         TEST(test_explain_token_volumes),
+        TEST(test_explain_gives_tokens_that_are_asked_for),
         TEST(test_explain_several_files),
         TEST(test_explain_too_many_objects),
         TEST(test_explain_a_profile),
