@@ -209,8 +209,10 @@ static bool is_any_of(str text, const char *const *words)
 static void put_plain(struct json_write *writer, str text)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const trues[] = {"true", "True", "TRUE", NULL};
-    static const char *const falses[] = {"false", "False", "FALSE", NULL};
+    static const char *const trues[] = {"true", "True", "TRUE", "y",  "Y",  "yes",
+                                        "Yes",  "YES",  "on",   "On", "ON", NULL};
+    static const char *const falses[] = {"false", "False", "FALSE", "n",   "N",   "no",
+                                         "No",    "NO",    "off",   "Off", "OFF", NULL};
     struct number number;
     int64_t based;
     if (is_any_of(text, nulls)) {

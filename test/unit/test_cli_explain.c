@@ -527,7 +527,7 @@ static void test_explain_names_what_is_missing(void **state)
         (void)snprintf(
             text, sizeof(text),
             POD("web", "", "") "%s---\nkind: ConfigMap\nmetadata: {name: map}\n"
-                               "---\nkind: ConfigMap\nmetadata: {name: x, namespace: y}\n"
+                               "---\nkind: ConfigMap\nmetadata: {name: x, namespace: yard}\n"
                                "---\nkind: PersistentVolumeClaim\nmetadata: {name: free}\n"
                                "spec: {}\n",
             rows[i].members);
@@ -592,7 +592,7 @@ static void test_explain_fills_in_defaults(void **state)
                                "    readinessProbe: {tcpSocket: {port: 80}, failureThreshold: 5}\n"
                                "  volumes:\n"
                                "  - {name: m, configMap: {name: map}}\n"
-                               "  - {name: n, secret: {secretName: key, defaultMode: 256}}\n"
+                               "  - {name: k, secret: {secretName: key, defaultMode: 256}}\n"
                                "---\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n"
                                "---\nkind: Secret\nmetadata: {name: key}\ndata: {a: Yg==}\n";
     static const char *const lines[] = {
@@ -854,7 +854,7 @@ static void test_explain_bad_profiles(void **state)
         }
     }
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", "/nonexistent"), CLI_FAILED);
-    const char *space = second_file(fixture, "space.yaml", "kind: Node\nmetadata: {name: n}\n");
+    const char *space = second_file(fixture, "space.yaml", "kind: Node\nmetadata: {name: nn}\n");
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
     assert_non_null(strstr(err_memory, "there is no Namespace in it"));
     space = second_file(fixture, "space.yaml", "a: b: c\n");
@@ -904,7 +904,7 @@ static const char torture_text[] =
     "- {kind: Service, metadata: {name: svc}, spec: {ports: [{port: 80}]}}\n"
     "- {kind: ServiceAccount, metadata: {name: sa}, imagePullSecrets: [{name: pull}]}\n"
     "- {kind: PersistentVolumeClaim, metadata: {name: pvc}, spec: {volumeName: pv}}\n"
-    "- {kind: PersistentVolume, metadata: {name: pv}, spec: {nfs: {server: n, path: /}}}\n";
+    "- {kind: PersistentVolume, metadata: {name: pv}, spec: {nfs: {server: nas, path: /}}}\n";
 
 /* How many takes are left until the one that is to fail; 0: it has failed. */
 static uint64_t takes_left(uint64_t countdown)
