@@ -111,6 +111,11 @@ void explain_find_pods(struct explain *explain, json object);
 /* Whether this is a list whose items count, not itself. */
 bool explain_is_list(json object, str kind);
 
+/* Refuses what the API server takes only as text and YAML read as something else. The rest of a
+ * pod's types is checked where it is read. */
+void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
+                         struct spec_verdict *verdict);
+
 /* The line of a value of the document. */
 uint32_t explain_line_of(const struct explain *explain, json value);
 /* The line that a remark is about ("spec.containers[0].image"): of the deepest part of its path

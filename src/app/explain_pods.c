@@ -8,9 +8,11 @@
 #include "app/explain.h"
 
 #include "base/check.h"
+#include "spec/annotation.h"
 #include "spec/token_volume.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+#define KEY_BYTES_SHOWN 100
 #define TOKEN_VOLUME "kube-api-access-xxxxx"
 /* plugin/pkg/admission/serviceaccount/admission.go */
 #define TOKEN_PROJECTED \
@@ -470,6 +472,39 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
         return STR_NONE;
     }
     return buf_str(&out);
+}
+
+static void refuse_unless_text(json value, str where, struct spec_verdict *verdict)
+{
+    if (json_is_there(value) && !json_is_null(value) && json_type(value) != JSON_TYPE_STRING) {
+        verdict_refuse(verdict, SPEC_NEVER, where, "must be a text: put it into quotes");
+    }
+}
+
+void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
+                         struct spec_verdict *verdict)
+{
+    json metadata = json_get(pod->object, "metadata");
+    const struct {
+        const char *path;
+        json members;
+    } maps[] = {{"metadata.labels", json_get(metadata, "labels")},
+                {"metadata.annotations", json_get(metadata, "annotations")},
+                {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector")}};
+
+    refuse_unless_text(json_get(metadata, "name"), S("metadata.name"), verdict);
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        json one = json_first(maps[i].members);
+        for (; json_is_there(one); one = json_next(one)) {
+            str key = json_key(one, &explain->arena);
+            if (annotation_find(key) == ANNOTATION_COUNT) { /* those are judged one by one */
+                refuse_unless_text(one,
+                                   arena_fmt(&explain->arena, "%s[%.*s]", maps[i].path,
+                                             STR_ARG(str_sub(key, 0, KEY_BYTES_SHOWN))),
+                                   verdict);
+            }
+        }
+    }
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */

@@ -281,6 +281,28 @@ static void test_explain_lines(void **state)
     assert_non_null(strstr(err_memory, ":10: Ingress s: no pod, left out\n"));
 }
 
+/* What the API server takes only as text, and YAML reads as something else without quotes. */
+static void test_explain_texts_without_quotes(void **state)
+{
+    assert_int_equal(
+        explain(*state,
+                "kind: Pod\nmetadata:\n  name: 7\n  labels:\n    version: 1.0\n"
+                "    app: a\n    none: null\n  annotations:\n    example.com/port: 80\n"
+                "    k8s.aliyun.com/eci-with-eip: yes\nspec:\n"
+                "  nodeSelector: {ssd: true}\n"
+                "  containers: [{name: a, image: b}]\n",
+                "text"),
+        CLI_FAILED);
+    assert_says("  refused  line 3: metadata.name: must be a text: put it into quotes\n");
+    assert_says(
+        "  refused  line 5: metadata.labels[version]: must be a text: put it into quotes\n");
+    assert_says("  refused  line 9: metadata.annotations[example.com/port]: must be a text: put");
+    assert_says("  refused  line 10: metadata.annotations[k8s.aliyun.com/eci-with-eip]: must be");
+    assert_says("  refused  line 12: spec.nodeSelector[ssd]: must be a text: put it into quotes\n");
+    assert_not_said("[app]");
+    assert_not_said("[none]");
+}
+
 static void test_explain_types(void **state)
 {
     assert_int_equal(
@@ -1007,6 +1029,7 @@ int main(void)
         TEST(test_explain_stateful_sets),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
+        TEST(test_explain_texts_without_quotes),
         TEST(test_explain_types),
         TEST(test_explain_json),
         TEST(test_explain_counts_what_it_cannot_keep),
