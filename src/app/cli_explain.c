@@ -304,6 +304,7 @@ static void explain_pod(struct explain *explain, const struct explain_pod *pod)
     if (result.err == ERR_OK) {
         result.err = explain_admit(explain, pod, &object, &config, &result.admission);
     }
+    explain_check_texts(explain, pod, &result.verdict);
     if (result.err == ERR_OK) {
         result.err = explain_refs(explain, object, &refs);
     }

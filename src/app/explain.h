@@ -93,6 +93,7 @@ struct explain {
     struct mutate_node node;
     struct yaml_lines lines;  /* of the document at hand */
     str document;             /* its JSON */
+    bool gives_token;         /* the pod that is being made has its token mounted */
     struct json_write writer; /* wants_json */
     struct buf *out;
     struct buf *err;
@@ -109,6 +110,11 @@ void explain_find_pods(struct explain *explain, json object);
 
 /* Whether this is a list whose items count, not itself. */
 bool explain_is_list(json object, str kind);
+
+/* Refuses what the API server takes only as text and YAML read as something else. The rest of a
+ * pod's types is checked where it is read. */
+void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
+                         struct spec_verdict *verdict);
 
 /* The line that a remark is about ("spec.containers[0].image"): of the deepest part of its path
  * that exists. */

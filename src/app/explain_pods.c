@@ -8,9 +8,19 @@
 #include "app/explain.h"
 
 #include "base/check.h"
+#include "spec/annotation.h"
 #include "spec/token_volume.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+#define KEY_BYTES_SHOWN 100
+#define TOKEN_VOLUME "kube-api-access-xxxxx"
+/* plugin/pkg/admission/serviceaccount/admission.go */
+#define TOKEN_PROJECTED \
+    "{\"name\":\"" TOKEN_VOLUME "\",\"projected\":{\"defaultMode\":420,\"sources\":[" \
+    "{\"serviceAccountToken\":{\"expirationSeconds\":3607,\"path\":\"token\"}}," \
+    "{\"configMap\":{\"name\":\"kube-root-ca.crt\",\"items\":[{\"key\":\"ca.crt\"," \
+    "\"path\":\"ca.crt\"}]}},{\"downwardAPI\":{\"items\":[{\"path\":\"namespace\"," \
+    "\"fieldRef\":{\"apiVersion\":\"v1\",\"fieldPath\":\"metadata.namespace\"}}]}}]}}"
 #define LABEL_POD_NAME "statefulset.kubernetes.io/pod-name"
 #define LABEL_POD_INDEX "apps.kubernetes.io/pod-index"
 /* A document, and what is added to it: names, pull secrets of the account, defaults. More: told. */
@@ -157,16 +167,46 @@ static json account_of(struct explain *explain, const struct explain_pod *pod)
     return is_read ? account : JSON_NONE; /* not read: the arena is full, and says so */
 }
 
-/* The volume of the account's token is there, or not wanted. */
-static bool has_token(json spec, json account, struct arena *arena)
+/* What the admission plugin ServiceAccount does about the pod's token (spec/token_volume.h). */
+enum token {
+    TOKEN_NONE,     /* it is there, or not wanted */
+    TOKEN_LEFT_OUT, /* a volume that the node will leave out */
+    TOKEN_GIVEN     /* a volume, and a mount in each container that has none at its path */
+};
+
+static bool has_token_mount(json container)
+{
+    json one = json_first(json_get(container, "volumeMounts"));
+    while (json_is_there(one) && !json_text_is(json_get(one, "mountPath"), TOKEN_MOUNT_PATH)) {
+        one = json_next(one);
+    }
+    return json_is_there(one);
+}
+
+static bool all_have_mounts(json containers)
+{
+    json one = json_first(containers);
+    while (json_is_there(one) && has_token_mount(one)) {
+        one = json_next(one);
+    }
+    return !json_is_there(one);
+}
+
+static enum token token_of(json spec, json account, struct arena *arena)
 {
     json own = json_get(spec, "automountServiceAccountToken");
     json from = json_is_there(own) ? own : json_get(account, "automountServiceAccountToken");
     json one = json_first(json_get(spec, "volumes"));
+
+    if (json_bool_or(own, false)) {
+        bool is_mounted = all_have_mounts(json_get(spec, "containers")) &&
+                          all_have_mounts(json_get(spec, "initContainers"));
+        return is_mounted ? TOKEN_NONE : TOKEN_GIVEN;
+    }
     while (json_is_there(one) && !token_volume_is(one, spec, arena)) {
         one = json_next(one);
     }
-    return json_is_there(one) || !json_bool_or(from, true);
+    return json_is_there(one) || !json_bool_or(from, true) ? TOKEN_NONE : TOKEN_LEFT_OUT;
 }
 
 /* ---- defaults -------------------------------------------------------------------------------- */
@@ -245,6 +285,22 @@ static void put_fills(struct json_write *w, json object, enum place place)
     }
 }
 
+/* The mounts of a container as written, and that of the token. */
+static void put_mounts(struct json_write *w, json container)
+{
+    json one = json_first(json_get(container, "volumeMounts"));
+    json_member_array(w, "volumeMounts");
+    for (; json_is_there(one); one = json_next(one)) {
+        json_put_raw(w, json_raw(one));
+    }
+    json_object(w);
+    json_member_text(w, "name", S(TOKEN_VOLUME));
+    json_member_bool(w, "readOnly", true);
+    json_member_text(w, "mountPath", S(TOKEN_MOUNT_PATH));
+    json_end(w);
+    json_end(w);
+}
+
 /* A value as written, with what the API server fills in. As deep as the table above is. */
 static void put_filled(struct explain *explain, struct json_write *w, json value, enum place place)
 {
@@ -262,15 +318,19 @@ static void put_filled(struct explain *explain, struct json_write *w, json value
         json_end(w);
         return;
     }
+    bool adds_mount = place == PLACE_CONTAINER && explain->gives_token && !has_token_mount(value);
     json_object(w);
     for (json one = json_first(value); json_is_there(one); one = json_next(one)) {
         bool is_null = json_is_null(one); /* as not given: filled below */
-        if (!is_null) {
+        if (!is_null && !(adds_mount && json_key_is(one, "volumeMounts"))) {
             json_key_put(w, json_key(one, &explain->arena));
             put_filled(explain, w, one, place_of(place, one));
         }
     }
     put_fills(w, value, place);
+    if (adds_mount) {
+        put_mounts(w, value);
+    }
     json_end(w);
 }
 
@@ -288,7 +348,7 @@ static json claim_of(json claims, str name, struct arena *arena)
 
 /* The volumes, but those for which the StatefulSet has a claim; then its claims; then the token. */
 static void put_volumes(struct explain *explain, struct json_write *w,
-                        const struct explain_pod *pod, json claims, bool needs_token)
+                        const struct explain_pod *pod, json claims, enum token token)
 {
     json one = json_first(json_get(json_get(pod->object, "spec"), "volumes"));
     struct arena *arena = &explain->arena;
@@ -310,8 +370,10 @@ static void put_volumes(struct explain *explain, struct json_write *w,
         json_end(w);
         json_end(w);
     }
-    if (needs_token) {
-        json_put_raw(w, S("{\"name\":\"kube-api-access-xxxxx\",\"projected\":{}}"));
+    if (token == TOKEN_LEFT_OUT) {
+        json_put_raw(w, S("{\"name\":\"" TOKEN_VOLUME "\",\"projected\":{}}"));
+    } else if (token == TOKEN_GIVEN) {
+        json_put_raw(w, S(TOKEN_PROJECTED));
     }
     json_end(w);
 }
@@ -324,13 +386,14 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
     json spec = json_get(pod->object, "spec"), volumes = json_get(spec, "volumes");
     json account = account_of(explain, pod), pulls = json_get(account, "imagePullSecrets");
     bool is_list = !json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY;
-    bool needs_token = is_list && !has_token(spec, account, &explain->arena);
-    bool needs_volumes = needs_token || (is_list && json_count(claims) > 0);
+    enum token token = is_list ? token_of(spec, account, &explain->arena) : TOKEN_NONE;
+    bool needs_volumes = token != TOKEN_NONE || (is_list && json_count(claims) > 0);
     bool needs_pulls = json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0;
     if (json_type(spec) != JSON_TYPE_OBJECT) {
         json_member_raw(w, "spec", json_raw(spec));
         return;
     }
+    explain->gives_token = token == TOKEN_GIVEN;
     json_member_object(w, "spec");
     for (json one = json_first(spec); json_is_there(one); one = json_next(one)) {
         if ((!needs_volumes || !json_key_is(one, "volumes")) &&
@@ -344,7 +407,7 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
         json_member_raw(w, "imagePullSecrets", json_raw(pulls));
     }
     if (needs_volumes) {
-        put_volumes(explain, w, pod, claims, needs_token);
+        put_volumes(explain, w, pod, claims, token);
     }
     json_end(w);
 }
@@ -410,6 +473,39 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
         return STR_NONE;
     }
     return buf_str(&out);
+}
+
+static void refuse_unless_text(json value, str where, struct spec_verdict *verdict)
+{
+    if (json_is_there(value) && !json_is_null(value) && json_type(value) != JSON_TYPE_STRING) {
+        verdict_refuse(verdict, SPEC_NEVER, where, "must be a text: put it into quotes");
+    }
+}
+
+void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
+                         struct spec_verdict *verdict)
+{
+    json metadata = json_get(pod->object, "metadata");
+    const struct {
+        const char *path;
+        json members;
+    } maps[] = {{"metadata.labels", json_get(metadata, "labels")},
+                {"metadata.annotations", json_get(metadata, "annotations")},
+                {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector")}};
+
+    refuse_unless_text(json_get(metadata, "name"), S("metadata.name"), verdict);
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        json one = json_first(maps[i].members);
+        for (; json_is_there(one); one = json_next(one)) {
+            str key = json_key(one, &explain->arena);
+            if (annotation_find(key) == ANNOTATION_COUNT) { /* those are judged one by one */
+                refuse_unless_text(one,
+                                   arena_fmt(&explain->arena, "%s[%.*s]", maps[i].path,
+                                             STR_ARG(str_sub(key, 0, KEY_BYTES_SHOWN))),
+                                   verdict);
+            }
+        }
+    }
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */

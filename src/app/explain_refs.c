@@ -2,7 +2,7 @@
  * see explain.h: what pods refer to, out of the same files.
  *
  * An object is kept as the API server would give it back, as far as pods see the difference. What
- * only a cluster knows stands as <...>: the address of a Service, a token.
+ * only a cluster knows stands as <...>: the address of a Service, a token, the cluster's CA.
  */
 #include "app/explain.h"
 
@@ -10,6 +10,7 @@
 #include "spec/spec_refs.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+#define ROOT_CA_NAME "kube-root-ca.crt"
 
 static const struct kind {
     const char *name;
@@ -337,6 +338,10 @@ static str answer_to(struct explain *explain, const struct spec_ref *ref)
         explain_find(&explain->objects, kinds_of_refs[ref->kind], ref->name_space, ref->name);
     if (ref->kind == SPEC_REF_CLAIM && found != NULL) {
         return claim_text(explain, found);
+    }
+    if (ref->kind == SPEC_REF_CONFIG_MAP && found == NULL && str_eq(ref->name, S(ROOT_CA_NAME))) {
+        return S(
+            "{\"data\":{\"ca.crt\":\"<ca.crt of the cluster>\"}}"); /* each namespace has one */
     }
     if (ref->kind != SPEC_REF_TOKEN) {
         return found != NULL ? found->json_text : STR_NONE;

@@ -142,6 +142,17 @@ struct wire_events {
     uint32_t failures;    /* in a row */
 };
 
+/* The requests that made the newest groups; wire_requests.c. */
+#define WIRE_REQUESTS 256 /* some seconds of creates at their highest rate */
+struct wire_request {
+    char group_id[GROUP_ID_BYTES];
+    char id[40]; /* a UUID */
+};
+struct wire_requests {
+    struct wire_request items[WIRE_REQUESTS];
+    uint32_t next;
+};
+
 /* The kubelet port; wire_serve.c. */
 struct wire_serve {
     struct serve port;
@@ -170,6 +181,7 @@ struct wire {
     struct kube_watch pods;
     struct kube_events events;
     struct wire_events cloud_events;
+    struct wire_requests requests;
     struct wire_node node;
     struct wire_capacity capacity;
     struct wire_leader leader;
@@ -285,6 +297,10 @@ bool leader_may_act(const struct wire *wire);
 /* True in the one turn in which this gateway becomes the leader. */
 bool leader_turn(struct wire *wire);
 void leader_stop(struct wire *wire);
+/* wire_requests.c. The id of the request that made a group: kept, and found while it is among the
+ * newest; empty when not. */
+void requests_keep(struct wire *wire, str group_id, str request_id);
+str requests_find(const struct wire *wire, str group_id);
 void events_init(struct wire *wire);
 /* Looks whether it is time to ask. Once per turn. */
 void events_turn(struct wire *wire);

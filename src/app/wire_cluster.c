@@ -210,6 +210,7 @@ static enum err send_status(struct wire *wire, struct wire_job *job,
     const struct group *group = brain_group(&wire->brain, pod->group);
     struct pod_note note = {.instance_id = group != NULL ? str_of(group->id) : STR_NONE,
                             .attempt = group != NULL ? group->attempt : 0};
+    note.request_id = requests_find(wire, note.instance_id);
     if (row != NULL) {
         pod_note_see(&note, row, wire->arena);
     }

@@ -36,6 +36,7 @@ static void on_created(void *owner, enum err err, const struct eci_reply *reply)
     enum create_outcome outcome = CREATE_LATER;
     if (err == ERR_OK) {
         outcome = CREATE_ACCEPTED;
+        requests_keep(wire, id, reply->request_id);
     } else if (err_fate(err) == FATE_UNKNOWN) {
         outcome = CREATE_UNKNOWN;
     } else if (err_fate(err) == FATE_NEVER) {

@@ -35,6 +35,7 @@ void pod_note_put(struct json_write *w, str pod_uid, const struct pod_note *note
     json_member_object(w, "annotations");
     json_member_text(w, ANNOTATION_INSTANCE_ID, note->instance_id);
     json_member_text(w, ANNOTATION_NOTE, buf_str(&text));
+    member_if(w, ALIYUN "eci-request-id", note->request_id);
     member_if(w, ALIYUN "eci-instance-spec", note->spec);
     member_if(w, ALIYUN "eci-instance-compute-category", note->compute_category);
     member_if(w, ALIYUN "eci-vpc", note->vpc_id);

@@ -4,9 +4,10 @@
  *     k8s.aliyun.com/eci-instance-id: eci-...          for people and tools (eci-api 6.3)
  *     ecilet/instance: <pod UID>/<attempt>/eci-...     for us, after a restart
  *
- * and, when the patch comes from a detail row, what else is known of the instance: its size, VPC,
- * vSwitch, zone, network interface, public and IPv6 address, computing power. Names are those of
- * the cloud's own node where it has one.
+ * and, soon after the instance was made, the request that made it; and, when the patch comes from a
+ * detail row, what else is known of the instance: its size, VPC, vSwitch, zone, network interface,
+ * public and IPv6 address, computing power. Names are those of the cloud's own node where it has
+ * one.
  *
  * With the note an instance can be asked for, or deleted, by its id even when no listing shows it
  * any more. The UID is in it because manifests get copied: a note made for another pod means
@@ -25,7 +26,8 @@ struct pod_note {
     str instance_id; /* empty: no note */
     uint32_t attempt;
     /* Empty ones are not known and not written: what a pod carries stays. */
-    str spec; /* what is billed: "2.0-4.0Gi", or an ECS type */
+    str request_id; /* of the call that made the instance */
+    str spec;       /* what is billed: "2.0-4.0Gi", or an ECS type */
     str compute_category;
     str vpc_id;
     str vswitch_id;

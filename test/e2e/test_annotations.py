@@ -86,6 +86,7 @@ class AnnotationsTest(E2ETest):
             annotations = self.wait_pod(name, told, 60, "is noted")["metadata"]["annotations"]
             self.assertEqual(annotations[key], "4.0-8.0Gi")
             self.assertTrue(annotations[ALIYUN + "eci-vpc"].startswith("vpc-"))
+            self.assertRegex(annotations[ALIYUN + "eci-request-id"], "^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$")
             self.assertIn(annotations["ecilet/vswitch"], ("vsw-e2e1", "vsw-e2e2"))
             (group,) = self.ecisim.groups_of(self.pod(name))
             self.assertEqual(annotations[ALIYUN + "eci-instance-id"], group["id"])

@@ -281,6 +281,28 @@ static void test_explain_lines(void **state)
     assert_non_null(strstr(err_memory, ":10: Ingress s: no pod, left out\n"));
 }
 
+/* What the API server takes only as text, and YAML reads as something else without quotes. */
+static void test_explain_texts_without_quotes(void **state)
+{
+    assert_int_equal(
+        explain(*state,
+                "kind: Pod\nmetadata:\n  name: 7\n  labels:\n    version: 1.0\n"
+                "    app: a\n    none: null\n  annotations:\n    example.com/port: 80\n"
+                "    k8s.aliyun.com/eci-with-eip: yes\nspec:\n"
+                "  nodeSelector: {ssd: true}\n"
+                "  containers: [{name: a, image: b}]\n",
+                "text"),
+        CLI_FAILED);
+    assert_says("  refused  line 3: metadata.name: must be a text: put it into quotes\n");
+    assert_says(
+        "  refused  line 5: metadata.labels[version]: must be a text: put it into quotes\n");
+    assert_says("  refused  line 9: metadata.annotations[example.com/port]: must be a text: put");
+    assert_says("  refused  line 10: metadata.annotations[k8s.aliyun.com/eci-with-eip]: must be");
+    assert_says("  refused  line 12: spec.nodeSelector[ssd]: must be a text: put it into quotes\n");
+    assert_not_said("[app]");
+    assert_not_said("[none]");
+}
+
 static void test_explain_types(void **state)
 {
     assert_int_equal(
@@ -527,7 +549,7 @@ static void test_explain_names_what_is_missing(void **state)
         (void)snprintf(
             text, sizeof(text),
             POD("web", "", "") "%s---\nkind: ConfigMap\nmetadata: {name: map}\n"
-                               "---\nkind: ConfigMap\nmetadata: {name: x, namespace: y}\n"
+                               "---\nkind: ConfigMap\nmetadata: {name: x, namespace: yard}\n"
                                "---\nkind: PersistentVolumeClaim\nmetadata: {name: free}\n"
                                "spec: {}\n",
             rows[i].members);
@@ -592,7 +614,7 @@ static void test_explain_fills_in_defaults(void **state)
                                "    readinessProbe: {tcpSocket: {port: 80}, failureThreshold: 5}\n"
                                "  volumes:\n"
                                "  - {name: m, configMap: {name: map}}\n"
-                               "  - {name: n, secret: {secretName: key, defaultMode: 256}}\n"
+                               "  - {name: k, secret: {secretName: key, defaultMode: 256}}\n"
                                "---\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n"
                                "---\nkind: Secret\nmetadata: {name: key}\ndata: {a: Yg==}\n";
     static const char *const lines[] = {
@@ -635,6 +657,41 @@ static void test_explain_token_volumes(void **state)
     assert_null(strstr(once + 1, text));
     assert_int_equal(explain(*state, POD("web", "", "  volumes: 7\n"), "text"), CLI_FAILED);
     assert_says("  refused  line 6: spec.volumes: must be a list\n");
+}
+
+/* The volume and its mounts, as the admission plugin makes them; not where they are already. */
+static void test_explain_gives_tokens_that_are_asked_for(void **state)
+{
+#define FILE(at) "\n  Volume.2.ConfigFileVolume.ConfigFileToPath." #at
+    static const char asks[] =
+        "  automountServiceAccountToken: true\n  volumes: [{name: v}]\n"
+        "  initContainers: [{name: i, image: b, volumeMounts: [{name: v, mountPath: /v}]}]\n";
+    static const char mounted[] =
+        "kind: Pod\nmetadata: {name: p}\nspec:\n  automountServiceAccountToken: true\n"
+        "  volumes: [{name: kube-api-access-abcde, emptyDir: {}}]\n  containers:\n"
+        "  - {name: a, image: b, volumeMounts: [{name: kube-api-access-abcde, "
+        "mountPath: /var/run/secrets/kubernetes.io/serviceaccount}]}\n";
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text), POD("web", "", "%s"), asks);
+    assert_int_equal(explain(*state, text, "text"), CLI_OK);
+    assert_not_said("is not provided");
+    assert_says("\n  Volume.2.Name = kube-api-access-xxxxx\n  Volume.2.Type = ConfigFileVolume\n");
+    assert_says(FILE(1) ".Path = token\n");
+    assert_says(FILE(1) ".Content = ******");
+    assert_says(FILE(2) ".Path = ca.crt");
+    assert_says(FILE(3) ".Path = namespace");
+    assert_says("\n  Container.1.VolumeMount.1.Name = kube-api-access-xxxxx\n"
+                "  Container.1.VolumeMount.1.MountPath = "
+                "/var/run/secrets/kubernetes.io/serviceaccount\n"
+                "  Container.1.VolumeMount.1.ReadOnly = true\n");
+    assert_says("\n  InitContainer.1.VolumeMount.1.Name = v\n");
+    assert_says("\n  InitContainer.1.VolumeMount.2.Name = kube-api-access-xxxxx\n");
+    assert_int_equal(explain(*state, mounted, "text"), CLI_OK);
+    assert_says("\n  Volume.1.Type = EmptyDirVolume\n");
+    assert_not_said("Volume.2");
+    assert_not_said("VolumeMount.2");
+#undef FILE
 }
 
 static const char *second_file(struct fixture *fixture, const char *name, const char *text)
@@ -819,7 +876,7 @@ static void test_explain_bad_profiles(void **state)
         }
     }
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--profile", "/nonexistent"), CLI_FAILED);
-    const char *space = second_file(fixture, "space.yaml", "kind: Node\nmetadata: {name: n}\n");
+    const char *space = second_file(fixture, "space.yaml", "kind: Node\nmetadata: {name: nn}\n");
     assert_int_equal(RUN(fixture, "explain", "-f", pod, "--namespace", space), CLI_FAILED);
     assert_non_null(strstr(err_memory, "there is no Namespace in it"));
     space = second_file(fixture, "space.yaml", "a: b: c\n");
@@ -869,7 +926,7 @@ static const char torture_text[] =
     "- {kind: Service, metadata: {name: svc}, spec: {ports: [{port: 80}]}}\n"
     "- {kind: ServiceAccount, metadata: {name: sa}, imagePullSecrets: [{name: pull}]}\n"
     "- {kind: PersistentVolumeClaim, metadata: {name: pvc}, spec: {volumeName: pv}}\n"
-    "- {kind: PersistentVolume, metadata: {name: pv}, spec: {nfs: {server: n, path: /}}}\n";
+    "- {kind: PersistentVolume, metadata: {name: pv}, spec: {nfs: {server: nas, path: /}}}\n";
 
 /* How many takes are left until the one that is to fail; 0: it has failed. */
 static uint64_t takes_left(uint64_t countdown)
@@ -972,6 +1029,7 @@ int main(void)
         TEST(test_explain_stateful_sets),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
+        TEST(test_explain_texts_without_quotes),
         TEST(test_explain_types),
         TEST(test_explain_json),
         TEST(test_explain_counts_what_it_cannot_keep),
@@ -982,6 +1040,7 @@ int main(void)
         TEST(test_explain_binds_claims),
         TEST(test_explain_fills_in_defaults),
         TEST(test_explain_token_volumes),
+        TEST(test_explain_gives_tokens_that_are_asked_for),
         TEST(test_explain_several_files),
         TEST(test_explain_too_many_objects),
         TEST(test_explain_a_profile),

@@ -122,7 +122,7 @@ static void test_pod_note_of_a_detail_row(void **state)
                                 .compute_category = S("general"),
                                 .cpu_milli = 2000,
                                 .memory_mib = 4096};
-    struct pod_note note = {.instance_id = S("eci-x"), .attempt = 1};
+    struct pod_note note = {.instance_id = S("eci-x"), .attempt = 1, .request_id = S("R-1")};
     struct arena arena;
     struct json_write w;
     struct buf out;
@@ -138,7 +138,8 @@ static void test_pod_note_of_a_detail_row(void **state)
     assert_string_equal(
         buf_cstr(&out),
         "{\"annotations\":{\"k8s.aliyun.com/eci-instance-id\":\"eci-x\","
-        "\"ecilet/instance\":\"u/1/eci-x\",\"k8s.aliyun.com/eci-instance-spec\":\"2.0-4.0Gi\","
+        "\"ecilet/instance\":\"u/1/eci-x\",\"k8s.aliyun.com/eci-request-id\":\"R-1\","
+        "\"k8s.aliyun.com/eci-instance-spec\":\"2.0-4.0Gi\","
         "\"k8s.aliyun.com/eci-instance-compute-category\":\"general\","
         "\"k8s.aliyun.com/eci-vpc\":\"vpc-1\",\"ecilet/vswitch\":\"vsw-1\","
         "\"ecilet/zone\":\"z-b\",\"k8s.aliyun.com/eni-instance-id\":\"eni-1\","
