@@ -3,8 +3,6 @@
  */
 #include "data/yaml_plain.h"
 
-#include "base/codec.h"
-
 /* [sign] whole [. fraction] [e exponent], all decimal. */
 struct number {
     bool is_negative;
