@@ -237,7 +237,7 @@ static const struct row {
      "{'weight':1,'preference':{'matchExpressions':[{'key':'zone','operator':'NotIn','values':["
      "'virtual-kubelet']}]}},{'weight':1,'preference':{'matchExpressions':[{'key':'type',"
      "'operator':'NotIn','values':['gpu']}]}}]}}}}",
-     "[" TOLERATE ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
+     "[" SOFTLY ",{'op':'add','path':'/spec/affinity/nodeAffinity/"
      "preferredDuringSchedulingIgnoredDuringExecution/-','value':" PREFERENCE "}]",
      NULL},
     {"affinity: once is enough", "", "{}",
