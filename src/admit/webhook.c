@@ -26,7 +26,7 @@ enum err webhook_read(str body, struct arena *arena, struct webhook_review *out)
     out->is_pod_create = json_text_is(json_get(request, "operation"), "CREATE") &&
                          json_text_is(json_get(kind, "kind"), "Pod") &&
                          json_text_is(json_get(kind, "group"), "") &&
-                         !json_is_there(json_get(request, "subResource"));
+                         str_is_empty(json_text(json_get(request, "subResource"), arena));
     out->pod = out->is_pod_create ? json_get(request, "object") : JSON_NONE;
     return ERR_OK;
 }

@@ -68,7 +68,8 @@ static void send(struct webhook_register *reg, enum step step, str body)
 }
 
 /* What the configuration has to say now. Errors: ERR_BUSY profile or certificate are not there;
- * ERR_FULL no room, not even for the shorter form. */
+ * ERR_NO_MEMORY the arena is too small just now; ERR_FULL no room, not even for the shorter form.
+ */
 static enum err put_config(struct webhook_register *reg, struct buf *out)
 {
     const struct webhook_register_config *config = &reg->config;
@@ -83,7 +84,7 @@ static enum err put_config(struct webhook_register *reg, struct buf *out)
     }
     char *memory = arena_take(config->arena, WEBHOOK_CONFIG_BYTES);
     if (memory == NULL) {
-        return ERR_FULL;
+        return ERR_NO_MEMORY;
     }
     buf_init(out, memory, WEBHOOK_CONFIG_BYTES);
     webhook_config_put(profile, &place, out, &reg->left_out);
@@ -185,7 +186,7 @@ static void compare_ours(struct webhook_register *reg, bool is_there, const stru
         return;
     }
     if (err != ERR_OK) {
-        look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* profile or certificate went meanwhile */
+        look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* soon */
         return;
     }
     bool is_in_step = is_there && there->generation == reg->generation &&
@@ -231,7 +232,7 @@ static void write_config(struct webhook_register *reg)
     if (put_config(reg, &body) == ERR_OK) {
         send(reg, is_new ? STEP_CREATE : STEP_CHANGE, buf_str(&body));
     } else {
-        look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* profile or certificate went meanwhile */
+        look_in(reg, WEBHOOK_REGISTER_WAIT_MS); /* profile or certificate went meanwhile, ... */
     }
 }
 
@@ -244,6 +245,14 @@ static void write_note(struct webhook_register *reg)
     buf_init(&body, memory, sizeof memory);
     webhook_config_put_waits(reg->holds ? STR_NONE : own_place(reg), str_of(reg->version), &body);
     send(reg, STEP_NOTE, buf_str(&body));
+}
+
+/* From now on the holder's silence counts. */
+static void on_noted(struct webhook_register *reg, const struct kube_reply *reply)
+{
+    reg->note_print = str_hash(look_into(reg, reply->body).version);
+    reg->note_since_ms = reg->config.loop->now_ms;
+    done(reg);
 }
 
 static void tell_left_out(struct webhook_register *reg)
@@ -319,7 +328,7 @@ static void on_reply(void *owner, const struct kube_reply *reply)
     } else if (reply->op == STEP_LOOK) {
         compare(reg, reply);
     } else if (reply->op == STEP_NOTE) {
-        done(reg);
+        on_noted(reg, reply);
     } else {
         on_written(reg, reply);
     }

@@ -234,10 +234,17 @@ static enum way burst_way(struct change *change)
     return WAY_OWN;
 }
 
+/* To any node; an empty name is none. */
+static bool is_bound(const struct change *change)
+{
+    json node = json_get(change->spec, "nodeName");
+    return json_is_there(node) && !json_text_is(node, "");
+}
+
 static bool is_ours_already(const struct change *change)
 {
     json type = json_get(json_get(change->spec, "nodeSelector"), MUTATE_NODE_LABEL);
-    return json_is_there(json_get(change->spec, "nodeName")) || /* of ours: is_untouchable() */
+    return is_bound(change) || /* to ours: is_untouchable() */
            json_text_is(type, MUTATE_NODE_VALUE);
 }
 
@@ -436,12 +443,11 @@ enum err mutate_pod(const struct mutate_input *in, struct arena *arena, struct b
     if (is_untouchable(&change)) {
         return ERR_OK;
     }
-    bool is_bound = json_is_there(json_get(change.spec, "nodeName"));
     out->is_ours = is_ours_already(&change);
     if (out->is_ours) {
         add_effects(&change);
     }
-    enum way way = is_bound ? WAY_OWN : way_of(&change);
+    enum way way = is_bound(&change) ? WAY_OWN : way_of(&change);
     json_write_init(&change.w, patch);
     out->wants_burst = way != WAY_OWN && str_is_empty(out->selector);
     if (way == WAY_ECI && !out->is_ours) {

@@ -3,9 +3,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 
-from harness import E2ETest, Run, condition, container, pod, wait_for, workload
+from harness import ECILET, MANIFESTS, E2ETest, Run, condition, container, pod, wait_for, workload
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
@@ -162,7 +163,79 @@ class WebhookTest(E2ETest):
         self.assertNotIn("affinity", made["spec"])
         self.assertIsInstance(said, str)
 
+    def run_example(self, name):
+        """A manifest of the manual as it stands; returns its pods when they run in ECI."""
+        count = 4 if name == "2.2-burst-resource" else 1
+        self.kubectl("apply", "-f", os.path.join(MANIFESTS, "seed", f"{name}.yaml"))
+
+        def running():
+            found = [p for p in self.pods() if p["status"].get("phase") == "Running"]
+            return found if len(found) == count else None
+
+        found = wait_for(running, 30, f"{name} runs")
+        self.assertEqual([p["spec"]["nodeName"] for p in found], [self.ecilet.node] * count)
+        path = os.path.join(MANIFESTS, "seed", f"{name}.yaml")
+        self.kubectl("delete", "--wait=false", "--grace-period=1", "-f", path)
+        for one in found:
+            self.kubectl("delete", "pod", one["metadata"]["name"], "--wait=false", "--grace-period=1", "--ignore-not-found")
+        wait_for(lambda: not self.pods(), 30, f"{name} is gone")
+        return found
+
+    def test_examples_of_the_manual(self):
+        """All ways of 2.2, from the files of the manual; there is no ordinary node here."""
+        for name in "2.2-pod-label", "2.2-burst-resource", "2.2-node-selector", "2.2-node-name":
+            self.run_example(name)
+        self.kubectl("label", "namespace", self.namespace, "alibabacloud.com/eci=true")
+        self.run_example("2.2-namespace-label")
+
     # --- seed 2.3
+
+    def use_example(self, name, shown):
+        """A profile of the manual as it stands; then looks, as the manual says, whether it has arrived."""
+        path = os.path.join(MANIFESTS, "profiles", f"{name}.yaml")
+        subprocess.run([ECILET, "lint", "-f", path], check=True, stdout=subprocess.DEVNULL)
+        self.cluster.kubectl("apply", "-f", path)
+        self.wait_hooks(lambda names: all(one in names for one in shown))
+        text = self.cluster.kubectl("get", "mutatingwebhookconfigurations", "-o", "yaml", "vk-webhook")
+        return text
+
+    def test_profiles_of_the_manual(self):
+        text = self.use_example("2.3-typical-profile", [f"default-selector-{n}" for n in range(1, 6)])
+        self.assertIn("virtual-node-affinity-injection: enabled", text)
+        self.kubectl("label", "namespace", self.namespace, "virtual-node-affinity-injection=enabled")
+        time.sleep(1)
+        made = self.create(free("typical"))[0]
+        self.assertEqual(made["metadata"]["labels"]["created-by-eci"], "true")
+        self.assertEqual(made["metadata"]["annotations"]["k8s.aliyun.com/eci-image-cache"], "true")
+        self.wait_running("typical")
+        asked = self.ecisim.parameters(self.ecisim.groups_of(made)[0]["id"])
+        self.assertEqual((asked["VSwitchId"], asked["SecurityGroupId"]), ("vsw-111,vsw-222", "sg-xxx"))
+        self.kubectl("label", "namespace", self.namespace, "virtual-node-affinity-injection-", "department=bigdata")
+
+        text = self.use_example("2.3-scheduler", ["demo"])
+        self.assertIn("department: bigdata", text)
+        task = self.create(free("task", {"type": "offline-task"}))[0]
+        self.assertEqual(task["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
+        self.assertNotIn("created-by-eci", task["metadata"]["labels"])
+        self.wait_running("task")
+
+        self.use_example("2.3-effect", ["demo"])
+        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
+        ask = free("ask", {"type": "offline-task"})
+        # The names are those of before, so only a pod shows when it counts.
+        wait_for(lambda: self.cluster.call("POST", path, ask)["metadata"]["labels"]["created-by-eci"], 15, "it counts")
+        again = self.create(free("again", {"type": "offline-task"}), free("web", {"type": "web"}))
+        self.assertEqual(again[0]["metadata"]["labels"]["created-by-eci"], "true")
+        self.assertEqual(again[0]["metadata"]["annotations"]["k8s.aliyun.com/eci-image-cache"], "true")
+        self.assertNotIn("nodeSelector", again[1]["spec"])
+        self.wait_running("again")
+
+        self.use_example("2.3-hot-reload", ["default-selector-1"])
+        made = self.create(free("elsewhere", {"eci": "true"}))[0]
+        self.wait_running("elsewhere")
+        asked = self.ecisim.parameters(self.ecisim.groups_of(made)[0]["id"])
+        self.assertEqual(asked["VSwitchId"], "vsw-2zeet2ksvw7f14ryz0001,vsw-2ze94pjtfuj9vaymf0002")
+        self.assertEqual(asked["SecurityGroupId"], "sg-2ze0b9o8pjjzts4h0001")
 
     def test_selectors_of_a_profile(self):
         demo = {

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from harness import E2ETest, Ecilet, Run, free_port, pod, wait_for
+from harness import ECILET, E2ETest, Ecilet, Run, free_port, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
@@ -341,3 +341,52 @@ class FilesTest(SharedCase):
             text = file.read()
         wait_for(lambda: self.bundle() == text, 20, "only its authority is believed")
         self.assertIsNone(self.cluster.find(SECRET), "files need no Secret")
+
+
+class TwoNodesTest(SharedCase):
+    """A second node in the cluster, with a gateway at another address."""
+
+    config = {
+        "WEBHOOK": "true",
+        "WEBHOOK_CERT_DIR": "/nonexistent",
+        "WEBHOOK_PORT": str(free_port()),
+        "VKUBELET_POD_IP": "127.0.0.1",
+    }
+
+    def second(self):
+        folder = os.path.join(self.folder, "second")
+        os.makedirs(folder)
+        more = {"NODE_NAME": "vk-two", "WEBHOOK_PORT": str(free_port())}
+        more["KUBECONFIG"] = self.cluster.user("second", "system:masters")
+        made = Ecilet(self.cluster, self.ecisim, folder, {**self.config, **more})
+        self.addCleanup(self.cluster.remove, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/vk-two")
+        self.addCleanup(self.cluster.remove, "/api/v1/nodes/vk-two")
+        self.addCleanup(made.end, signal.SIGTERM, 5)
+        return made
+
+    def notes(self):
+        return self.cluster.get(HOOKS)["metadata"]["annotations"]
+
+    def test_who_comes_second_leaves_the_registration_alone(self):
+        wait_for(self.is_sent, 60, "pods are seen")
+        held = f"https://127.0.0.1:{self.config['WEBHOOK_PORT']}"
+        other = self.second()
+        other.start()
+        port = other.config["WEBHOOK_PORT"]
+        wait_for(lambda: self.notes()["ecilet/webhook-waits"] == f"https://127.0.0.1:{port}", 60, "it waits")
+        told = wait_for(lambda: self.cluster.node_events("WebhookElsewhere"), 30, "it says so")
+        self.assertEqual([event["involvedObject"]["name"] for event in told], ["vk-two"])
+        self.assertIn(f"vk-webhook leads to {held} (a gateway of node {self.ecilet.node})", told[0]["message"])
+        self.assertEqual(self.notes()["ecilet/webhook-place"], held)
+        self.assertTrue(all(hook["clientConfig"]["url"].startswith(held + "/") for hook in self.hooks()))
+        self.assertTrue(self.is_sent())
+        argv = [ECILET, "uninstall", "--config", other.config_file, "--force"]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=60, env={"PATH": "/usr/bin"})
+        said = done.stdout
+        self.assertIn("left          MutatingWebhookConfiguration vk-webhook: a gateway of another node", said)
+        self.assertIn("left          Secret kube-system/vk-webhook-certs: ", said)
+        self.assertIn("would remove  Node vk-two\n", said)
+        # Who holds it says so when it looks: at the latest when it starts again.
+        self.ecilet.restart()
+        wait_for(lambda: "ecilet/webhook-waits" not in self.notes(), 60, "the holder lives")
+        self.assertEqual(self.notes()["ecilet/webhook-place"], held)

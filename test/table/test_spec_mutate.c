@@ -136,6 +136,8 @@ static const struct row {
      "{'metadata':{},'spec':{'nodeSelector':{'type':'virtual-kubelet'},"
      "'tolerations':[{'key':'virtual-kubelet.io/provider','operator':'Exists'}]}}",
      "", NULL},
+    {"an empty nodeName is none", "", "{'eci':'true'}", "{'metadata':{},'spec':{'nodeName':''}}",
+     TO_ECI, NULL},
     {"nodeName of its own", "", "{}", "{'metadata':{},'spec':{'nodeName':'virtual-kubelet'}}", "",
      NULL},
 

@@ -60,6 +60,20 @@ static void test_webhook_lets_other_requests_pass(void **state)
     }
 }
 
+static void test_webhook_an_empty_sub_resource_is_none(void **state)
+{
+    (void)state;
+    const char *const same[] = {
+        REVIEW("v1", POD_CREATE "'CREATE','subResource':'','object':{}"),
+        REVIEW("v1", POD_CREATE "'CREATE','subResource':null,'object':{}"),
+    };
+    for (size_t i = 0; i < COUNT_OF(same); i++) {
+        assert_int_equal(read_review(same[i]), ERR_OK);
+        assert_true(review.is_pod_create);
+        assert_true(json_is_there(review.pod));
+    }
+}
+
 static void test_webhook_refuses_what_is_no_review(void **state)
 {
     (void)state;
@@ -110,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_webhook_reads_both_versions),
         cmocka_unit_test(test_webhook_lets_other_requests_pass),
+        cmocka_unit_test(test_webhook_an_empty_sub_resource_is_none),
         cmocka_unit_test(test_webhook_refuses_what_is_no_review),
         cmocka_unit_test(test_webhook_answers),
     };
