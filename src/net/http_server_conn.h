@@ -90,8 +90,9 @@ void conn_close(struct http_conn *conn, bool is_polite);
 void conn_kick(struct http_conn *conn);
 /* Nothing is left to be sent. */
 bool conn_has_sent_all(struct http_conn *conn);
-/* An answer that needs no owner: it is the last one of this connection. */
-void conn_refuse(struct http_conn *conn, int status);
+/* An answer that needs no owner: it is the last one of this connection. why: for people, who would
+ * see nothing of the status (kubectl shows what the body says). */
+void conn_refuse(struct http_conn *conn, int status, str why);
 
 /* ---- http_server_reply.c --------------------------------------------------------------------- */
 
