@@ -1,8 +1,6 @@
 /* see portforward_parts.h: what a request asks for, and what is said when it cannot be had. */
 #include "serve/portforward_parts.h"
 
-#include <stdio.h>
-
 #include "serve/upgrade.h"
 
 bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_protocol)
@@ -40,14 +38,4 @@ bool forward_find(struct serve *serve, struct http_exchange *exchange,
         return false;
     }
     return true;
-}
-
-uint32_t forward_put_why(char why[static FORWARD_WHY_BYTES], const struct sock_addr *to,
-                         const char *what)
-{
-    char address[64];
-    sock_addr_text(to, address);
-    int bytes = snprintf(why, FORWARD_WHY_BYTES, "error forwarding port %u to the instance, %s: %s",
-                         (unsigned)to->port, address, what);
-    return (uint32_t)bytes < FORWARD_WHY_BYTES ? (uint32_t)bytes : FORWARD_WHY_BYTES - 1;
 }
