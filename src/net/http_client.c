@@ -776,11 +776,6 @@ static void on_call_deadline(struct loop_timer *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-size_t http_conn_bytes(void)
-{
-    return sizeof(struct http_conn);
-}
-
 static void conn_init(struct http_conn *conn, struct http_client *client)
 {
     conn->client = client;

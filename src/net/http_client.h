@@ -96,9 +96,6 @@ struct http_client {
     uint64_t calls, connects, failures; /* counters for metrics */
 };
 
-/* Bytes of one connection in the budget (TLS buffers included): sizeof is private. */
-size_t http_conn_bytes(void);
-
 /* The loop must have room for one timer per client, one per connection and one per call under way.
  */
 void http_client_init(struct http_client *client, struct loop *loop, struct region *region,
