@@ -209,7 +209,7 @@ static bool conn_read(struct http_conn *conn)
         conn_got_request(conn);
     } else if (event == HTTP_FAILED) {
         if (conn->parse.err == ERR_TOO_BIG) {
-            conn_refuse(conn, 431, S("the request is too long: its line and headers\n"));
+            conn_refuse(conn, 431, S("the line and headers of the request are too long\n"));
         } else {
             conn_refuse(conn, 400, S("this is not HTTP as it should be\n"));
         }

@@ -47,7 +47,7 @@ class UnusualClientsTest(E2ETest):
         self.shell("p", "sleep 1000")
 
         def of(client):
-            for argv, why in (["x"] * 20, b"at most 20 words"), (["x" * 20000], b"the request is too long"):
+            for argv, why in (["x"] * 20, b"at most 20 words"), (["x" * 20000], b"headers of the request are too long"):
                 done = client.run(self, "exec", "p", "--", "echo", *argv)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertEqual(done.stdout, b"")

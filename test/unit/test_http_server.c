@@ -505,7 +505,7 @@ static void test_bad_requests_are_refused(void **state)
     memset(large, 'a', sizeof large - 1);
     memcpy(large, "GET /", 5);
     refused(large, "431 Request Header Fields Too Large",
-            "the request is too long: its line and headers\n");
+            "the line and headers of the request are too long\n");
 }
 
 /* The refusal arrives although the peer still sends: our side lingers. */
