@@ -275,18 +275,23 @@ static bool read_ports(struct http_exchange *exchange, uint16_t ports[static POR
 static bool read_protocol(struct http_exchange *exchange, const char **protocol)
 {
     static const char *const known[] = {"v4.channel.k8s.io", BASE64_PROTOCOL};
-    str list = STR_NONE;
+    uint32_t at = 0;
+    str list;
+    bool has_list = false;
     *protocol = NULL;
-    if (!http_exchange_header(exchange, S("sec-websocket-protocol"), &list)) {
-        return true;
-    }
-    for (str name; str_cut(&list, ',', &name);) {
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-            if (str_eq(str_trim(name), str_of(known[i]))) {
-                *protocol = known[i];
-                return true;
+    while (http_exchange_header_next(exchange, S("sec-websocket-protocol"), &at, &list)) {
+        has_list = true;
+        for (str name; str_cut(&list, ',', &name);) {
+            for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+                if (str_eq(str_trim(name), str_of(known[i]))) {
+                    *protocol = known[i];
+                    return true;
+                }
             }
         }
+    }
+    if (!has_list) {
+        return true;
     }
     serve_refuse(exchange, 403, "Forbidden",
                  "unable to upgrade: of Sec-WebSocket-Protocol only v4.channel.k8s.io, "

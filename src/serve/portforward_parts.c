@@ -11,7 +11,8 @@ bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_
         serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1 or websocket");
         return false;
     }
-    if (!is_tunnelled && *has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
+    if (!is_tunnelled && *has_protocol &&
+        !upgrade_offers(exchange, S("x-stream-protocol-version"), S("portforward.k8s.io"))) {
         serve_refuse(exchange, 403, "Forbidden",
                      "unable to upgrade: of X-Stream-Protocol-Version only portforward.k8s.io is "
                      "known");

@@ -252,6 +252,27 @@ static void test_forward_refuses_requests(void **state)
     assert_int_equal(forward_open(), 0);
 }
 
+/* Each protocol may come in a line of its own. */
+static void test_forward_reads_all_lines_of_protocols(void **state)
+{
+    (void)state;
+    str head = request(UPGRADE("v9.portforward.k8s.io\r\n"
+                               "X-Stream-Protocol-Version: portforward.k8s.io"));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    net_peer_close(&w.peer);
+    head = request(TUNNEL("v9.portforward.k8s.io\r\n"
+                          "Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io",
+                          KEY));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    net_peer_close(&w.peer);
+    head = request(TUNNEL("v9.portforward.k8s.io\r\n"
+                          "Sec-WebSocket-Protocol: v8.x, v7.x",
+                          KEY));
+    assert_true(str_starts(head, S("HTTP/1.1 403 ")));
+    net_peer_close(&w.peer);
+    UNTIL(forward_open() == 0);
+}
+
 /* ---- inside a WebSocket ---------------------------------------------------------------------- */
 
 static const uint8_t mask[4] = {1, 2, 3, 4};
@@ -451,6 +472,7 @@ int main(void)
         TEST(test_forward_passes_on_a_reset_of_the_client),
         TEST(test_forward_refuses_bad_streams),
         TEST(test_forward_refuses_requests),
+        TEST(test_forward_reads_all_lines_of_protocols),
         TEST(test_tunnel_moves_bytes),
         TEST(test_tunnel_ends_when_its_rules_are_broken),
         TEST(test_forward_waits_for_the_slower_side),
