@@ -3,6 +3,7 @@
 
 #include "app/run.h"
 #include "base/check.h"
+#include "os/crash.h"
 
 static enum cli_exit run_command(struct cli *cli);
 static enum cli_exit help_command(struct cli *cli);
@@ -532,6 +533,10 @@ static enum cli_exit run_command(struct cli *cli)
     if (!cli_load_config(cli, &report)) {
         buf_grow(&cli->err, report.text.bytes);
         buf_put_text(&cli->err, "ecilet: the configuration cannot be used\n");
+        if (cli->flush != NULL) {
+            cli->flush(cli);
+        }
+        crash_try_later(CRASH_PAUSE_MAX_S);
         return CLI_USAGE;
     }
     log_set_level(cli->config->log_level);

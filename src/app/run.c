@@ -175,6 +175,7 @@ int run_main(const struct config *config)
     if (err != ERR_OK || config->print_budget) {
         if (err != ERR_OK) {
             log_line(LOG_ERROR, "start", "%s", err_text(err));
+            crash_try_later(CRASH_PAUSE_MAX_S);
         }
         return err == ERR_OK ? 0 : RUN_EXIT_CONFIG;
     }
@@ -190,6 +191,7 @@ int run_main(const struct config *config)
     err = wire_start(&wire, &why);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "start", "%.*s", STR_ARG(buf_str(&why)));
+        crash_try_later(CRASH_PAUSE_MAX_S);
         return RUN_EXIT_CONFIG;
     }
     watchdog_start(&loop);

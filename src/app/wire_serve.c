@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "spec/address.h"
 
 #define SERVING_LOOK_MS 60000 /* between looks at the certificate's files and dates */
 
@@ -123,7 +124,7 @@ static void on_look(struct loop_timer *timer)
 void kubelet_init(struct wire *wire, struct region *region)
 {
     struct wire_serve *serve = &wire->serve;
-    struct serve_config config = {
+    const struct serve_config config = {
         .world = {.owner = wire,
                   .loop = wire->loop,
                   .arena = wire->arena,
@@ -140,8 +141,6 @@ void kubelet_init(struct wire *wire, struct region *region)
         .identity = identity,
         .clients = clients,
     };
-    /* All addresses of the family that the node's has: a gateway may be reached by another one. */
-    config.address.family = str_find_char(wire->config->vkubelet_pod_ip, ':') >= 0 ? 6 : 4;
     const struct tls_keep_config keep = {
         .name = "kubelet",
         .files = "KUBELET_TLS_CERT_FILE, KUBELET_TLS_KEY_FILE",
@@ -166,7 +165,9 @@ void kubelet_start(struct wire *wire)
     struct wire_serve *serve = &wire->serve;
     look(wire);
     loop_timer_set(wire->loop, &serve->timer, os_now_ms() + SERVING_LOOK_MS);
-    if (serve_start(&serve->port) != ERR_OK) {
+    /* All addresses of the family that the node's has: a gateway may be reached by another one. */
+    bool is_v6 = address_family(str_of(wire->address)) == ADDRESS_IPV6;
+    if (serve_start(&serve->port, is_v6 ? 6 : 4) != ERR_OK) {
         log_line(LOG_WARN, "kubelet", "KUBELET_PORT %u: %s; kubectl logs and exec will not work",
                  wire->config->kubelet_port, strerror(errno));
     }

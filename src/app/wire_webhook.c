@@ -9,6 +9,7 @@
 #include "admit/webhook.h"
 #include "os/os.h"
 #include "os/sock.h"
+#include "spec/address.h"
 
 static_assert(WEBHOOK_CONFIG_BYTES + WEBHOOK_REGISTER_REPLY_BYTES + 8192 <= WIRE_LARGE_CALL_BYTES,
               "the largest registration can be sent");
@@ -254,8 +255,9 @@ void webhook_wire_init(struct wire *wire, struct region *region)
     if (!wire->config->webhook) {
         return;
     }
-    struct http_server_config config = {
+    const struct http_server_config config = {
         .name = "webhook",
+        .address = {.port = (uint16_t)wire->config->webhook_port},
         .identity = identity,
         .conns_max = WEBHOOK_CONNS,
         .conns_per_peer_max = WEBHOOK_CONNS,
@@ -264,11 +266,6 @@ void webhook_wire_init(struct wire *wire, struct region *region)
         .handlers = &handlers,
         .owner = wire,
     };
-    /* All addresses of the family that is registered, as the kubelet port does it. */
-    bool is_v6 = str_starts(wire->config->webhook_url, S("https://[")) ||
-                 str_find_char(wire->config->vkubelet_pod_ip, ':') >= 0;
-    config.address =
-        (struct sock_addr){.family = is_v6 ? 6 : 4, .port = (uint16_t)wire->config->webhook_port};
     http_server_init(&own->server, wire->loop, region, &config);
     init_parts(wire, region);
 }
@@ -280,13 +277,17 @@ void webhook_wire_start(struct wire *wire)
     if (!wire->config->webhook) {
         return;
     }
+    put_url(wire, url);
+    /* All addresses of the family that is registered, as the kubelet port does it. */
+    bool is_v6 = str_starts(str_of(url), S("https://[")) ||
+                 address_family(str_of(wire->address)) == ADDRESS_IPV6;
+    own->server.config.address.family = is_v6 ? 6 : 4;
     enum err err = http_server_start(&own->server, NULL);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "webhook", "port %u (WEBHOOK_PORT) cannot be listened on: %s",
                  wire->config->webhook_port, strerror(errno));
         return;
     }
-    put_url(wire, url);
     webhook_certs_start(&own->certs, host_of(str_of(url)));
     webhook_register_start(&own->registration, str_of(url));
     own->is_serving = true;

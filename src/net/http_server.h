@@ -146,8 +146,12 @@ void http_server_refresh(struct http_server *server);
 uint32_t http_server_open(const struct http_server *server);
 const struct http_server_counters *http_server_counters(const struct http_server *server);
 
-/* A header of the request; false when absent. Valid until the reply has begun. */
+/* A header of the request, the first of that name; false when absent. Valid until the reply has
+ * begun. */
 bool http_exchange_header(const struct http_exchange *exchange, str name, str *value);
+/* All of that name, in their order: *at starts at 0. Lists may come in several lines. */
+bool http_exchange_header_next(const struct http_exchange *exchange, str name, uint32_t *at,
+                               str *value);
 
 /* ---- answers: exactly one of these per exchange ---------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #define TURN_STEPS_MAX 64    /* of one connection (128 KB out, 1 MB in); then it is others' turn */
 #define OUT_KEPT_BYTES 8192u /* more than this is given back to the kernel between requests */
 #define OUT_SCARCE (CONN_OUT_BYTES / 2)
+#define BODY_TOO_LARGE "the body is too large\n"
 
 static void conn_enter(struct http_conn *conn, enum conn_phase phase);
 
@@ -105,14 +106,14 @@ static void conn_finish_exchange(struct http_conn *conn)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* An answer that needs no owner: it is the last one of this connection. */
-static void conn_refuse(struct http_conn *conn, int status)
+void conn_refuse(struct http_conn *conn, int status, str why)
 {
     conn->exchange.server->counters.bad_requests++;
     conn->keeps_alive = false;
     conn->answer = ANSWER_WHOLE;
     conn->is_ending = true;
-    conn_put_head(conn, status, S("text/plain"), 0);
+    conn_put_head(conn, status, S("text/plain"), (int64_t)why.bytes);
+    CHECK(conn_out_put(conn, why));
     conn_give_body(conn);
     conn_enter(conn, CONN_WORK);
 }
@@ -142,7 +143,7 @@ static void conn_got_head(struct http_conn *conn)
         return;
     }
     if (head->body_bytes > (int64_t)exchange->server->config.body_bytes_max) {
-        conn_refuse(conn, 413);
+        conn_refuse(conn, 413, S(BODY_TOO_LARGE));
         return;
     }
     conn->body = server_take_body(exchange->server);
@@ -150,7 +151,7 @@ static void conn_got_head(struct http_conn *conn)
         conn->body = server_take_body(exchange->server);
     }
     if (conn->body < 0) {
-        conn_refuse(conn, 503);
+        conn_refuse(conn, 503, S("no room for a body now\n"));
         return;
     }
     exchange->body = str_make(server_body(exchange->server, conn->body), 0);
@@ -166,7 +167,7 @@ static void conn_got_body(struct http_conn *conn, str piece)
     size_t room = exchange->server->config.body_bytes_max - exchange->body.bytes;
 
     if (piece.bytes > room) {
-        conn_refuse(conn, 413);
+        conn_refuse(conn, 413, S(BODY_TOO_LARGE));
         return;
     }
     memcpy(server_body(exchange->server, conn->body) + exchange->body.bytes, piece.ptr,
@@ -207,7 +208,11 @@ static bool conn_read(struct http_conn *conn)
     if (event == HTTP_DONE) {
         conn_got_request(conn);
     } else if (event == HTTP_FAILED) {
-        conn_refuse(conn, conn->parse.err == ERR_TOO_BIG ? 431 : 400);
+        if (conn->parse.err == ERR_TOO_BIG) {
+            conn_refuse(conn, 431, S("the line and headers of the request are too long\n"));
+        } else {
+            conn_refuse(conn, 400, S("this is not HTTP as it should be\n"));
+        }
     }
     return event != HTTP_NEED_MORE || bytes > input.bytes;
 }

@@ -90,6 +90,10 @@ void conn_close(struct http_conn *conn, bool is_polite);
 void conn_kick(struct http_conn *conn);
 /* Nothing is left to be sent. */
 bool conn_has_sent_all(struct http_conn *conn);
+/* An answer that needs no owner: it is the last one of this connection. why: for people, who would
+ * see nothing of the status (kubectl shows what the body says, unless it reads like YAML: "a: b"
+ * would be an empty Status to it). */
+void conn_refuse(struct http_conn *conn, int status, str why);
 
 /* ---- http_server_reply.c --------------------------------------------------------------------- */
 

@@ -306,3 +306,17 @@ bool http_exchange_header(const struct http_exchange *exchange, str name, str *v
 {
     return http_parse_field(&conn_of(exchange)->parse, name, value);
 }
+
+bool http_exchange_header_next(const struct http_exchange *exchange, str name, uint32_t *at,
+                               str *value)
+{
+    const struct http_parse *parse = &conn_of(exchange)->parse;
+    while (*at < parse->fields_count) {
+        str candidate;
+        http_parse_field_at(parse, (*at)++, &candidate, value);
+        if (str_eq_nocase(candidate, name)) {
+            return true;
+        }
+    }
+    return false;
+}

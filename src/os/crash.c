@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "os/log.h"
 #include "os/os.h"
 #include "os/signals.h"
 
@@ -441,7 +442,33 @@ static void pause_after_deaths(void)
     }
     seconds = seconds < CRASH_PAUSE_MAX_S ? seconds : CRASH_PAUSE_MAX_S;
     if (seconds > 0) {
-        signals_pause(seconds);
+        (void)signals_pause(seconds);
+    }
+}
+
+/* An earlier life may have left a look of its watchdog behind, and all signals blocked. */
+static void calm_signals(void)
+{
+    CHECK(signal(SIGALRM, SIG_IGN) != SIG_ERR);
+    signals_hold();
+}
+
+void crash_try_later(uint32_t seconds)
+{
+    bool is_own_child = false;
+    for (char *const *at = environment_given; at != NULL && *at != NULL; at++) {
+        is_own_child |= is_variable(*at);
+    }
+    if (!is_own_child || arguments == NULL) {
+        return;
+    }
+    calm_signals();
+    log_line(LOG_ERROR, "start",
+             "it began by itself after an earlier life, so nobody may be looking: it tries again "
+             "in %u s",
+             seconds);
+    if (signals_pause(seconds)) {
+        os_start_anew(arguments, environment_given);
     }
 }
 
@@ -455,9 +482,7 @@ uint32_t crash_start(const char *version, const struct crash_counts *counts)
             remember(str_sub(str_of(*at), sizeof CRASH_VARIABLE, strlen(*at)));
         }
     }
-    /* An earlier life may have left a look of its watchdog behind, and all signals blocked. */
-    CHECK(signal(SIGALRM, SIG_IGN) != SIG_ERR);
-    signals_hold();
+    calm_signals();
     catch_signals();
     pause_after_deaths();
     started_ms = os_now_ms();

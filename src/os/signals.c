@@ -56,7 +56,7 @@ void signals_hold(void)
     CHECK(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
 }
 
-void signals_pause(uint32_t seconds)
+bool signals_pause(uint32_t seconds)
 {
     sigset_t set;
     msec until_ms = os_now_ms() + (msec)seconds * 1000;
@@ -67,9 +67,10 @@ void signals_pause(uint32_t seconds)
         int number = sigtimedwait(&set, NULL, &left);
         if (number > 0) {
             (void)raise(number); /* it waits, and the loop hears of it first */
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 enum err signals_init(struct loop *loop, signals_handler *handler, void *owner)

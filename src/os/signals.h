@@ -17,8 +17,8 @@ typedef void signals_handler(enum signals_event event, void *owner);
 /* Before signals_init(): these signals, and only these, wait for it, so that none ends the process
  * while it starts, or is lost (process 1 would never hear of it). */
 void signals_hold(void);
-/* After signals_hold(): does nothing for so long, or until SIGTERM or SIGINT waits. */
-void signals_pause(uint32_t seconds);
+/* After signals_hold(): does nothing for so long, or until SIGTERM or SIGINT waits; then false. */
+bool signals_pause(uint32_t seconds);
 
 /* Blocks these signals for the process (threads created later inherit that) and SIGPIPE is ignored.
  * Errors: ERR_SYSTEM. */

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "net/spdy.h"
 #include "os/log.h"
+#include "serve/portforward_link.h"
 #include "serve/tunnel.h"
 #include "serve/upgrade.h"
 
@@ -22,22 +23,11 @@
 struct session;
 
 struct conn {
-    struct session *session; /* NULL: this slot is free */
-    char id[ID_BYTES];       /* requestID */
-    uint16_t port;
+    struct session *session;  /* NULL: this slot is free */
+    char id[ID_BYTES];        /* requestID */
     struct spdy_stream *data; /* NULL: not opened, or over and forgotten */
     struct spdy_stream *error;
-    int fd; /* -1: not dialled, or closed */
-    struct loop_watch watch;
-    struct loop_timer timer; /* connect, stall, linger */
-    bool is_started;
-    bool is_connected;
-    bool is_client_over;         /* the client sends no more */
-    bool is_shut;                /* ... and the instance was told */
-    bool is_instance_over;       /* the instance sends no more, or the connection has failed */
-    char why[FORWARD_WHY_BYTES]; /* for the error stream; what is left of it */
-    uint32_t why_bytes;
-    struct buf pending; /* from the client, to the instance */
+    struct forward_link link;
 };
 
 struct session {
@@ -112,14 +102,6 @@ static void flush(struct session *session)
 
 /* ---- one connection: its end ----------------------------------------------------------------- */
 
-static void close_socket(struct conn *conn)
-{
-    if (conn->fd >= 0) {
-        loop_watch_remove(port.loop, &conn->watch);
-        sock_close(&conn->fd);
-    }
-}
-
 /* Forgets a stream that is over on both sides; true when there is none any more. */
 static bool drop_stream(struct spdy_stream **stream)
 {
@@ -132,8 +114,7 @@ static bool drop_stream(struct spdy_stream **stream)
 
 static void free_conn(struct conn *conn)
 {
-    close_socket(conn);
-    loop_timer_clear(port.loop, &conn->timer);
+    forward_link_close(&conn->link);
     conn->session = NULL;
 }
 
@@ -150,171 +131,73 @@ static void reset_conn(struct conn *conn)
     free_conn(conn);
 }
 
-static void fail_conn(struct conn *conn, const char *what)
+/* True when the client was told all there is to tell. */
+static bool tell(struct conn *conn)
 {
-    struct sock_addr to = conn->session->address;
-    to.port = conn->port;
-    conn->why_bytes = forward_put_why(conn->why, &to, what);
-    close_socket(conn);
-    conn->is_instance_over = true;
-    loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
+    struct forward_link *link = &conn->link;
+    struct spdy *spdy = &conn->session->spdy;
+    if (link->why_bytes > 0 && conn->error != NULL && !conn->error->is_out_over) {
+        size_t done = spdy_put(spdy, conn->error, str_make(link->why, link->why_bytes));
+        memmove(link->why, link->why + done, link->why_bytes - done);
+        link->why_bytes -= (uint32_t)done;
+        if (link->why_bytes > 0) {
+            return false;
+        }
+    }
+    return (conn->data == NULL || spdy_end(spdy, conn->data)) &&
+           (conn->error == NULL || spdy_end(spdy, conn->error));
 }
 
 /* What the connection owes its streams; frees it when nothing is left. */
 static void settle(struct conn *conn)
 {
-    struct spdy *spdy = &conn->session->spdy;
-    if (conn->is_client_over && conn->pending.bytes == 0 && conn->is_connected && !conn->is_shut &&
-        conn->fd >= 0) {
-        conn->is_shut = true;
-        sock_shut_write(conn->fd);
-    }
-    if (!conn->is_instance_over) {
+    struct forward_link *link = &conn->link;
+    if (link->is_late) {
+        reset_conn(conn); /* the client has left it lying there */
         return;
     }
-    if (conn->why_bytes > 0 && conn->error != NULL && !conn->error->is_out_over) {
-        size_t done = spdy_put(spdy, conn->error, str_make(conn->why, conn->why_bytes));
-        memmove(conn->why, conn->why + done, conn->why_bytes - done);
-        conn->why_bytes -= (uint32_t)done;
-        if (conn->why_bytes > 0) {
-            return;
-        }
+    if (!link->is_over || !tell(conn)) {
+        return;
     }
-    bool is_said = (conn->data == NULL || spdy_end(spdy, conn->data)) &&
-                   (conn->error == NULL || spdy_end(spdy, conn->error));
+    forward_link_told(link);
     bool is_over = drop_stream(&conn->data);
     is_over &= drop_stream(&conn->error);
-    if (is_said && is_over && (conn->pending.bytes == 0 || conn->fd < 0)) {
+    if (is_over && (link->pending.bytes == 0 || link->fd < 0)) {
         free_conn(conn);
     }
 }
 
 /* ---- one connection: the instance's side ----------------------------------------------------- */
 
-/* Sends what waits; false when the connection has failed. */
-static bool send_pending(struct conn *conn)
-{
-    size_t done = 0;
-    while (conn->pending.bytes > 0) {
-        enum err err = sock_send(conn->fd, conn->pending.ptr, conn->pending.bytes, &done);
-        if (err == ERR_AGAIN) {
-            return true;
-        }
-        if (err != ERR_OK) {
-            fail_conn(conn, "the connection broke");
-            return false;
-        }
-        buf_drop(&conn->pending, done);
-        loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_STALL_MS);
-    }
-    if (conn->is_instance_over) {
-        loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
-    } else {
-        loop_timer_clear(port.loop, &conn->timer);
-    }
-    return true;
-}
-
 /* Reads as much as the client's side has room for. */
 static void read_instance(struct conn *conn)
 {
     static char memory[SPDY_DATA_BYTES_MAX];
     struct session *session = conn->session;
-    for (int i = 0; i < 16 && !conn->is_instance_over && conn->data != NULL; i++) {
+    for (int i = 0; i < 16 && conn->data != NULL; i++) {
         size_t room = spdy_room(&session->spdy, conn->data);
-        size_t done = 0;
-        if (room == 0) {
+        str data =
+            forward_link_receive(&conn->link, memory, room < sizeof memory ? room : sizeof memory);
+        if (data.bytes == 0) {
             return;
         }
-        enum err err =
-            sock_receive(conn->fd, memory, room < sizeof memory ? room : sizeof memory, &done);
-        if (err == ERR_AGAIN) {
-            return;
-        }
-        if (err == ERR_OK) {
-            size_t put = spdy_put(&session->spdy, conn->data, str_make(memory, done));
-            CHECK(put == done);
-            flush(session);
-        } else if (err == ERR_END) {
-            conn->is_instance_over = true;
-            loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_LINGER_MS);
-        } else {
-            fail_conn(conn, "the connection was reset");
-        }
+        size_t put = spdy_put(&session->spdy, conn->data, data);
+        CHECK(put == data.bytes);
+        flush(session);
     }
 }
 
-static void on_socket(struct loop_watch *watch, uint32_t events)
+static void on_link_moved(struct forward_link *link)
 {
-    struct conn *conn = watch->owner;
-    struct session *session = conn->session;
-    (void)events;
-    if (!conn->is_connected) {
-        enum err err = sock_connect_result(conn->fd);
-        if (err == ERR_AGAIN) {
-            return;
-        }
-        if (err != ERR_OK) {
-            fail_conn(conn, err_text(err));
-            pump(session);
-            return;
-        }
-        conn->is_connected = true;
-        loop_timer_clear(port.loop, &conn->timer);
-    }
-    if (send_pending(conn)) {
-        read_instance(conn);
-    }
-    pump(session); /* there may be room for more of what the client sent */
+    struct conn *conn = link->owner;
+    read_instance(conn);
+    pump(conn->session); /* there may be room for more of what the client sent */
 }
 
-static void dial(struct conn *conn)
-{
-    struct sock_addr to = conn->session->address;
-    to.port = conn->port;
-    conn->is_started = true;
-    enum err err = sock_connect(&to, &conn->fd);
-    if (err == ERR_OK) {
-        err = loop_watch_add(port.loop, &conn->watch, conn->fd, LOOP_WRITE, on_socket, conn);
-        if (err != ERR_OK) {
-            sock_close(&conn->fd);
-        }
-    }
-    if (err != ERR_OK) {
-        conn->fd = -1;
-        fail_conn(conn, err_text(err));
-        return;
-    }
-    loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_CONNECT_MS);
-}
-
-static void on_due(struct loop_timer *timer)
-{
-    struct conn *conn = timer->owner;
-    struct session *session = conn->session;
-    if (conn->is_instance_over || !conn->is_started) {
-        reset_conn(conn); /* the client has left it lying there */
-    } else {
-        fail_conn(conn, err_text(ERR_TIMEOUT));
-    }
-    pump(session);
-}
-
-/* Tells the loop what to wait for. */
 static void watch_conn(struct conn *conn)
 {
-    uint32_t events = 0;
-    if (conn->fd < 0) {
-        return;
-    }
-    if (!conn->is_connected || conn->pending.bytes > 0) {
-        events |= LOOP_WRITE;
-    }
-    if (conn->is_connected && !conn->is_instance_over && conn->data != NULL &&
-        spdy_room(&conn->session->spdy, conn->data) > 0) {
-        events |= LOOP_READ;
-    }
-    loop_watch_set(port.loop, &conn->watch, events);
+    bool has_room = conn->data != NULL && spdy_room(&conn->session->spdy, conn->data) > 0;
+    forward_link_rest(&conn->link, has_room);
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -341,15 +224,12 @@ static struct conn *find_conn(struct session *session, str id, uint16_t to_port)
     if (spare == NULL || id.bytes >= ID_BYTES) {
         return NULL;
     }
+    struct sock_addr to = session->address;
+    to.port = to_port;
     memset(spare, 0, sizeof *spare);
     spare->session = session;
-    spare->port = to_port;
-    spare->fd = -1;
-    spare->watch.fd = -1;
     (void)str_copy(spare->id, sizeof spare->id, id);
-    buf_init(&spare->pending, pending_memory(spare), FORWARD_PENDING_BYTES);
-    loop_timer_init(&spare->timer, on_due, spare);
-    loop_timer_set(port.loop, &spare->timer, port.loop->now_ms + FORWARD_CONNECT_MS);
+    forward_link_init(&spare->link, port.loop, &to, pending_memory(spare), on_link_moved, spare);
     return spare;
 }
 
@@ -381,7 +261,7 @@ static void take_stream(struct session *session, struct spdy_stream *stream)
                                             (uint16_t)to_port)
                                 : NULL;
     struct spdy_stream **place = conn == NULL ? NULL : is_data ? &conn->data : &conn->error;
-    if (conn == NULL || *place != NULL || conn->is_started || conn->port != to_port) {
+    if (conn == NULL || *place != NULL || conn->link.is_dialled || conn->link.to.port != to_port) {
         (void)spdy_reset(&session->spdy, stream, SPDY_REFUSED_STREAM);
         return;
     }
@@ -389,7 +269,7 @@ static void take_stream(struct session *session, struct spdy_stream *stream)
     stream->owner = conn;
     spdy_reply(&session->spdy, stream);
     if (conn->data != NULL && conn->error != NULL) {
-        dial(conn);
+        forward_link_dial(&conn->link);
     }
 }
 
@@ -397,23 +277,14 @@ static void take_stream(struct session *session, struct spdy_stream *stream)
 static size_t in_room(const struct spdy_stream *stream)
 {
     const struct conn *conn = stream->owner;
-    if (conn == NULL || stream != conn->data || (conn->is_started && conn->fd < 0)) {
-        return SIZE_MAX;
-    }
-    return conn->pending.bytes_max - conn->pending.bytes;
+    return conn == NULL || stream != conn->data ? SIZE_MAX : forward_link_room(&conn->link);
 }
 
 static void take_data(struct spdy_stream *stream, str data)
 {
     struct conn *conn = stream->owner;
-    if (conn == NULL || stream != conn->data || (conn->is_started && conn->fd < 0)) {
-        return;
-    }
-    bool was_empty = conn->pending.bytes == 0;
-    buf_put(&conn->pending, data);
-    if (conn->is_connected && was_empty) {
-        loop_timer_set(port.loop, &conn->timer, port.loop->now_ms + FORWARD_STALL_MS);
-        (void)send_pending(conn);
+    if (conn != NULL && stream == conn->data) {
+        forward_link_put(&conn->link, data);
     }
 }
 
@@ -433,7 +304,9 @@ static void take_end(struct spdy_stream *stream, bool is_reset)
         }
         return;
     }
-    conn->is_client_over |= is_data;
+    if (is_data) {
+        forward_link_end(&conn->link);
+    }
 }
 
 /* What was said is sent, then the connection is closed. */

@@ -18,7 +18,8 @@
  * Limits: sessions (full: 429), FORWARD_CONNS connections in each (more: their streams are
  * refused; of a WebSocket five ports, more: 400), FORWARD_CONNECT_MS for the instance to answer,
  * FORWARD_STALL_MS for it to take bytes, FORWARD_LINGER_MS for the client to end a connection that
- * the instance has ended.
+ * is over and of which it was told, FORWARD_HALF_MS without a byte for one of which only the
+ * instance's side is over (see portforward_link.h).
  */
 #ifndef ECILET_SERVE_PORTFORWARD_H
 #define ECILET_SERVE_PORTFORWARD_H
@@ -30,6 +31,7 @@
 #define FORWARD_CONNECT_MS 10000
 #define FORWARD_STALL_MS 60000
 #define FORWARD_LINGER_MS 10000
+#define FORWARD_HALF_MS 600000
 #define FORWARD_IDLE_MS (4 * 3600 * 1000) /* of a session */
 
 #define FORWARD_TIMERS(sessions_max) ((sessions_max)*FORWARD_CONNS) /* of the loop */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "net/websocket_channel.h"
 #include "os/log.h"
+#include "serve/portforward_link.h"
 #include "serve/portforward_parts.h"
 #include "serve/tunnel.h"
 #include "serve/upgrade.h"
@@ -27,15 +28,8 @@ struct session;
 
 struct lane {
     struct session *session;
-    uint16_t port;
     uint8_t channel; /* of its data; its errors: the next one */
-    int fd;          /* -1: closed */
-    struct loop_watch watch;
-    struct loop_timer timer; /* connect, stall */
-    bool is_connected;
-    char why[FORWARD_WHY_BYTES];
-    uint32_t why_bytes;
-    struct buf pending; /* from the client */
+    struct forward_link link;
     char pending_memory[FORWARD_PENDING_BYTES];
 };
 
@@ -74,48 +68,6 @@ static void cut(struct session *session, uint16_t code)
 
 /* ---- one connection -------------------------------------------------------------------------- */
 
-static void close_lane(struct lane *lane)
-{
-    loop_timer_clear(forward_loop(), &lane->timer);
-    if (lane->fd >= 0) {
-        loop_watch_remove(forward_loop(), &lane->watch);
-        sock_close(&lane->fd);
-    }
-}
-
-static void fail_lane(struct lane *lane, const char *what)
-{
-    struct sock_addr to = lane->session->address;
-    to.port = lane->port;
-    lane->why_bytes = forward_put_why(lane->why, &to, what);
-    close_lane(lane);
-}
-
-static void set_timer(struct lane *lane, msec wait_ms)
-{
-    loop_timer_set(forward_loop(), &lane->timer, forward_loop()->now_ms + wait_ms);
-}
-
-/* False when the connection has failed. */
-static bool send_pending(struct lane *lane)
-{
-    size_t done = 0;
-    while (lane->pending.bytes > 0) {
-        enum err err = sock_send(lane->fd, lane->pending.ptr, lane->pending.bytes, &done);
-        if (err == ERR_AGAIN) {
-            return true;
-        }
-        if (err != ERR_OK) {
-            fail_lane(lane, "the connection broke");
-            return false;
-        }
-        buf_drop(&lane->pending, done);
-        set_timer(lane, FORWARD_STALL_MS);
-    }
-    loop_timer_clear(forward_loop(), &lane->timer);
-    return true;
-}
-
 /* Most bytes of data that a message may carry now. */
 static size_t out_room(const struct session *session)
 {
@@ -135,86 +87,22 @@ static void read_lane(struct lane *lane)
 {
     static char memory[READ_BYTES];
     struct session *session = lane->session;
-    for (int i = 0; i < 16 && lane->fd >= 0 && out_room(session) > 0; i++) {
+    for (int i = 0; i < 16; i++) {
         size_t room = out_room(session);
-        size_t done = 0;
-        enum err err =
-            sock_receive(lane->fd, memory, room < sizeof memory ? room : sizeof memory, &done);
-        if (err == ERR_AGAIN) {
+        str data =
+            forward_link_receive(&lane->link, memory, room < sizeof memory ? room : sizeof memory);
+        if (data.bytes == 0) {
             return;
         }
-        if (err == ERR_OK) {
-            put_message(session, lane->channel, str_make(memory, done));
-        } else if (err == ERR_END) {
-            close_lane(lane);
-        } else {
-            fail_lane(lane, "the connection was reset");
-        }
+        put_message(session, lane->channel, data);
     }
 }
 
-static void on_socket(struct loop_watch *watch, uint32_t events)
+static void on_link_moved(struct forward_link *link)
 {
-    struct lane *lane = watch->owner;
-    (void)events;
-    if (!lane->is_connected) {
-        enum err err = sock_connect_result(lane->fd);
-        if (err == ERR_AGAIN) {
-            return;
-        }
-        if (err != ERR_OK) {
-            fail_lane(lane, err_text(err));
-            pump(lane->session);
-            return;
-        }
-        lane->is_connected = true;
-        set_timer(lane, FORWARD_STALL_MS);
-    }
-    if (send_pending(lane)) {
-        read_lane(lane);
-    }
+    struct lane *lane = link->owner;
+    read_lane(lane);
     pump(lane->session); /* there may be room for more of what the client sent */
-}
-
-static void on_due(struct loop_timer *timer)
-{
-    struct lane *lane = timer->owner;
-    fail_lane(lane, err_text(ERR_TIMEOUT));
-    pump(lane->session);
-}
-
-static void dial(struct lane *lane)
-{
-    struct sock_addr to = lane->session->address;
-    to.port = lane->port;
-    enum err err = sock_connect(&to, &lane->fd);
-    if (err == ERR_OK) {
-        err = loop_watch_add(forward_loop(), &lane->watch, lane->fd, LOOP_WRITE, on_socket, lane);
-        if (err != ERR_OK) {
-            sock_close(&lane->fd);
-        }
-    }
-    if (err == ERR_OK) {
-        set_timer(lane, FORWARD_CONNECT_MS);
-    } else {
-        lane->fd = -1;
-        fail_lane(lane, err_text(err));
-    }
-}
-
-static void watch_lane(struct lane *lane)
-{
-    uint32_t events = 0;
-    if (lane->fd < 0) {
-        return;
-    }
-    if (!lane->is_connected || lane->pending.bytes > 0) {
-        events |= LOOP_WRITE;
-    }
-    if (lane->is_connected && out_room(lane->session) > 0) {
-        events |= LOOP_READ;
-    }
-    loop_watch_set(forward_loop(), &lane->watch, events);
 }
 
 /* ---- messages of the client ------------------------------------------------------------------ */
@@ -224,9 +112,8 @@ static size_t in_room(const struct session *session)
 {
     size_t room = SIZE_MAX;
     for (uint32_t i = 0; i < session->lanes_count; i++) {
-        const struct lane *lane = &session->lanes[i];
-        size_t here = lane->pending.bytes_max - lane->pending.bytes;
-        room = lane->fd >= 0 && here < room ? here : room;
+        size_t here = forward_link_room(&session->lanes[i].link);
+        room = here < room ? here : room;
     }
     return channel_piece_room(session->is_base64, room);
 }
@@ -240,14 +127,8 @@ static bool take_message(struct session *session, const struct websocket_got *go
     }
     uint8_t channel = session->reader.channel;
     bool is_data = data.bytes > 0 && channel % 2 == 0 && channel / 2u < session->lanes_count;
-    struct lane *lane = is_data ? &session->lanes[channel / 2u] : NULL;
-    if (lane != NULL && lane->fd >= 0) {
-        bool was_empty = lane->pending.bytes == 0;
-        buf_put(&lane->pending, data);
-        if (lane->is_connected && was_empty) {
-            set_timer(lane, FORWARD_STALL_MS);
-            (void)send_pending(lane);
-        }
+    if (is_data) {
+        forward_link_put(&session->lanes[channel / 2u].link, data);
     }
     return true;
 }
@@ -285,19 +166,29 @@ static bool take(struct session *session, str *input)
 
 /* ---- the session ----------------------------------------------------------------------------- */
 
-/* Sentences that are owed; the end when no connection is left. */
+/* The sentence that is owed, and the end. The client cannot be told that the instance has ended its
+ * side: what was sent before still goes through, then the connection is closed. True: it lives. */
+static bool settle_lane(struct session *session, struct lane *lane)
+{
+    struct forward_link *link = &lane->link;
+    if (link->why_bytes > 0 &&
+        session->out.bytes_max - session->out.bytes > 2 * FORWARD_WHY_BYTES) {
+        put_message(session, lane->channel + 1, str_make(link->why, link->why_bytes));
+        link->why_bytes = 0;
+    }
+    if (link->is_over && (link->pending.bytes == 0 || link->is_late)) {
+        forward_link_close(link);
+    }
+    forward_link_rest(link, out_room(session) > 0);
+    return link->fd >= 0 || link->why_bytes > 0;
+}
+
+/* Closes the WebSocket when no connection is left. */
 static void settle(struct session *session)
 {
     bool is_alive = false;
     for (uint32_t i = 0; i < session->lanes_count; i++) {
-        struct lane *lane = &session->lanes[i];
-        if (lane->why_bytes > 0 &&
-            session->out.bytes_max - session->out.bytes > 2 * FORWARD_WHY_BYTES) {
-            put_message(session, lane->channel + 1, str_make(lane->why, lane->why_bytes));
-            lane->why_bytes = 0;
-        }
-        is_alive |= lane->fd >= 0 || lane->why_bytes > 0;
-        watch_lane(lane);
+        is_alive |= settle_lane(session, &session->lanes[i]);
     }
     if (!is_alive && !session->is_said) {
         session->is_said =
@@ -343,7 +234,7 @@ static void on_gone(struct http_exchange *exchange)
 {
     struct session *session = exchange->state;
     for (uint32_t i = 0; i < session->lanes_count; i++) {
-        close_lane(&session->lanes[i]);
+        forward_link_close(&session->lanes[i].link);
     }
     forward_give(session);
 }
@@ -384,18 +275,23 @@ static bool read_ports(struct http_exchange *exchange, uint16_t ports[static POR
 static bool read_protocol(struct http_exchange *exchange, const char **protocol)
 {
     static const char *const known[] = {"v4.channel.k8s.io", BASE64_PROTOCOL};
-    str list = STR_NONE;
+    uint32_t at = 0;
+    str list;
+    bool has_list = false;
     *protocol = NULL;
-    if (!http_exchange_header(exchange, S("sec-websocket-protocol"), &list)) {
-        return true;
-    }
-    for (str name; str_cut(&list, ',', &name);) {
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-            if (str_eq(str_trim(name), str_of(known[i]))) {
-                *protocol = known[i];
-                return true;
+    while (http_exchange_header_next(exchange, S("sec-websocket-protocol"), &at, &list)) {
+        has_list = true;
+        for (str name; str_cut(&list, ',', &name);) {
+            for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+                if (str_eq(str_trim(name), str_of(known[i]))) {
+                    *protocol = known[i];
+                    return true;
+                }
             }
         }
+    }
+    if (!has_list) {
+        return true;
     }
     serve_refuse(exchange, 403, "Forbidden",
                  "unable to upgrade: of Sec-WebSocket-Protocol only v4.channel.k8s.io, "
@@ -407,15 +303,14 @@ static void open_lane(struct session *session, uint32_t i, uint16_t port)
 {
     struct lane *lane = &session->lanes[i];
     const char bytes[2] = {(char)(port & 0xff), (char)(port >> 8)};
+    struct sock_addr to = session->address;
+    to.port = port;
     lane->session = session;
-    lane->port = port;
     lane->channel = (uint8_t)(2 * i);
-    lane->fd = lane->watch.fd = -1;
-    buf_init(&lane->pending, lane->pending_memory, sizeof lane->pending_memory);
-    loop_timer_init(&lane->timer, on_due, lane);
+    forward_link_init(&lane->link, forward_loop(), &to, lane->pending_memory, on_link_moved, lane);
     put_message(session, lane->channel, str_make(bytes, sizeof bytes));
     put_message(session, lane->channel + 1, str_make(bytes, sizeof bytes));
-    dial(lane);
+    forward_link_dial(&lane->link);
 }
 
 void forward_serve_channels(struct serve *serve, struct http_exchange *exchange,

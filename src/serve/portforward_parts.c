@@ -1,8 +1,6 @@
 /* see portforward_parts.h: what a request asks for, and what is said when it cannot be had. */
 #include "serve/portforward_parts.h"
 
-#include <stdio.h>
-
 #include "serve/upgrade.h"
 
 bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_protocol)
@@ -13,7 +11,8 @@ bool forward_judge(struct http_exchange *exchange, bool is_tunnelled, bool *has_
         serve_refuse(exchange, 400, NULL, "port-forward needs an upgrade to SPDY/3.1 or websocket");
         return false;
     }
-    if (!is_tunnelled && *has_protocol && !http_has_token(list, S("portforward.k8s.io"))) {
+    if (!is_tunnelled && *has_protocol &&
+        !upgrade_offers(exchange, S("x-stream-protocol-version"), S("portforward.k8s.io"))) {
         serve_refuse(exchange, 403, "Forbidden",
                      "unable to upgrade: of X-Stream-Protocol-Version only portforward.k8s.io is "
                      "known");
@@ -40,14 +39,4 @@ bool forward_find(struct serve *serve, struct http_exchange *exchange,
         return false;
     }
     return true;
-}
-
-uint32_t forward_put_why(char why[static FORWARD_WHY_BYTES], const struct sock_addr *to,
-                         const char *what)
-{
-    char address[64];
-    sock_addr_text(to, address);
-    int bytes = snprintf(why, FORWARD_WHY_BYTES, "error forwarding port %u to the instance, %s: %s",
-                         (unsigned)to->port, address, what);
-    return (uint32_t)bytes < FORWARD_WHY_BYTES ? (uint32_t)bytes : FORWARD_WHY_BYTES - 1;
 }

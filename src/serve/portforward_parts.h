@@ -1,14 +1,13 @@
 /*
  * portforward_parts.h - between the files of portforward: portforward.c (SPDY) and
- * portforward_channels.c (WebSocket). Their sessions lie in one pool.
+ * portforward_channels.c (WebSocket). Their sessions lie in one pool, their connections are links
+ * (portforward_link.h).
  */
 #ifndef ECILET_SERVE_PORTFORWARD_PARTS_H
 #define ECILET_SERVE_PORTFORWARD_PARTS_H
 
 #include "os/sock.h"
 #include "serve/portforward.h"
-
-#define FORWARD_WHY_BYTES 160
 
 /* Whether a session of SPDY can be had, as it is or in a tunnel; *has_protocol: it was named, which
  * very old clients do not. False: the refusal is sent. */
@@ -19,9 +18,6 @@ bool forward_find(struct serve *serve, struct http_exchange *exchange,
 /* Zeroed room for a session of that size; NULL: all are in use, and the refusal is sent. */
 void *forward_take(struct http_exchange *exchange, size_t bytes);
 void forward_give(void *session);
-/* What the error stream says: in why, returns its size. */
-uint32_t forward_put_why(char why[static FORWARD_WHY_BYTES], const struct sock_addr *to,
-                         const char *what);
 struct loop *forward_loop(void);
 
 /* A request that asks for an upgrade to WebSocket. */

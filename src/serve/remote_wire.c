@@ -44,19 +44,31 @@ static const struct protocol websocket_protocols[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The first of the client's list that we know; NULL: none. */
-static const struct protocol *choose(str list, const struct protocol *known, size_t count)
+static const struct protocol *find_protocol(str list, const struct protocol *known, size_t count)
 {
-    str name;
-    while (str_cut(&list, ',', &name)) {
-        name = str_trim(name);
+    for (str name; str_cut(&list, ',', &name);) {
         for (size_t i = 0; i < count; i++) {
-            if (str_eq(name, str_of(known[i].name))) {
+            if (str_eq(str_trim(name), str_of(known[i].name))) {
                 return &known[i];
             }
         }
     }
     return NULL;
+}
+
+/* The first of the client's that we know; NULL: none. *has_list: he named some. */
+static const struct protocol *choose(const struct http_exchange *exchange, str header,
+                                     const struct protocol *known, size_t count, bool *has_list)
+{
+    const struct protocol *found = NULL;
+    uint32_t at = 0;
+    str list;
+    *has_list = false;
+    while (found == NULL && http_exchange_header_next(exchange, header, &at, &list)) {
+        *has_list = true;
+        found = find_protocol(list, known, count);
+    }
+    return found;
 }
 
 static void upgrade(struct remote *remote, str protocol, const char *format, const char *value)
@@ -73,9 +85,9 @@ static void upgrade(struct remote *remote, str protocol, const char *format, con
 
 static bool accept_spdy(struct remote *remote)
 {
-    str list = STR_NONE;
-    bool has_list = http_exchange_header(remote->exchange, S("x-stream-protocol-version"), &list);
-    const struct protocol *protocol = choose(list, spdy_protocols, COUNT_OF(spdy_protocols));
+    bool has_list = false;
+    const struct protocol *protocol = choose(remote->exchange, S("x-stream-protocol-version"),
+                                             spdy_protocols, COUNT_OF(spdy_protocols), &has_list);
     if (has_list && protocol == NULL) {
         serve_refuse(remote->exchange, 403, "Forbidden",
                      "unable to upgrade: no X-Stream-Protocol-Version in common; known are "
@@ -97,10 +109,10 @@ static void greet(struct remote *remote);
 
 static bool accept_websocket(struct remote *remote)
 {
-    str list = STR_NONE;
-    bool has_list = http_exchange_header(remote->exchange, S("sec-websocket-protocol"), &list);
+    bool has_list = false;
     const struct protocol *protocol =
-        choose(list, websocket_protocols, COUNT_OF(websocket_protocols));
+        choose(remote->exchange, S("sec-websocket-protocol"), websocket_protocols,
+               COUNT_OF(websocket_protocols), &has_list);
     if (has_list && protocol == NULL) {
         serve_refuse(remote->exchange, 403, "Forbidden",
                      "unable to upgrade: no Sec-WebSocket-Protocol in common; known are v5 and "

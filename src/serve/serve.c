@@ -308,8 +308,9 @@ void serve_init(struct serve *serve, struct region *region, const struct serve_c
     http_server_init(&serve->server, config->world.loop, region, &server);
 }
 
-enum err serve_start(struct serve *serve)
+enum err serve_start(struct serve *serve, uint8_t family)
 {
+    serve->server.config.address.family = family;
     return http_server_start(&serve->server, NULL);
 }
 

@@ -80,14 +80,15 @@ struct serve {
 
 struct serve_config {
     struct serve_world world;
-    struct sock_addr address;
+    struct sock_addr address; /* the family comes with serve_start(), when it is known */
     const struct tls_identity *(*identity)(void *owner); /* owner: the struct serve's world.owner */
     const struct tls_trust *(*clients)(void *owner);
 };
 
 void serve_init(struct serve *serve, struct region *region, const struct serve_config *config);
-/* Errors: ERR_SYSTEM (os_errno_text). */
-MUST_USE enum err serve_start(struct serve *serve);
+/* Listens on all addresses; family 4: of IPv4 only, 6: of both. Errors: ERR_SYSTEM (os_errno_text).
+ */
+MUST_USE enum err serve_start(struct serve *serve, uint8_t family);
 void serve_stop(struct serve *serve);
 
 /* ---- between the files ----------------------------------------------------------------------- */

@@ -117,6 +117,7 @@ static void take_row(struct stats *stats, const struct metric_row *row)
     stats->node_cpu_ns +=
         row->usage.cpu_ns >= before_ns ? row->usage.cpu_ns - before_ns : row->usage.cpu_ns;
     sample->at_s = row->at_s != 0 ? row->at_s : stats->world->wall_s();
+    stats->node_at_s = sample->at_s > stats->node_at_s ? sample->at_s : stats->node_at_s;
     sample->seen_ms = now(stats);
     sample->usage = row->usage;
     sample->network = row->network;
@@ -165,6 +166,11 @@ void stats_node_usage(const struct stats *stats, struct metric_usage *usage,
             network->tx_errors += sample->network.tx_errors;
         }
     }
+}
+
+int64_t stats_node_at_s(const struct stats *stats)
+{
+    return stats->samples.count > 0 ? stats->node_at_s : stats->world->wall_s();
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */

@@ -115,7 +115,7 @@ static void put_node(const struct stats *stats, struct buf *out)
     struct metric_usage usage;
     struct metric_network network;
     struct json_write w;
-    int64_t at_s = world->wall_s();
+    int64_t at_s = stats_node_at_s(stats);
     stats_node_usage(stats, &usage, &network);
     json_write_init(&w, out);
     json_object(&w);
@@ -226,7 +226,7 @@ static void put_node_values(const struct stats *stats, const struct family *fami
         return;
     }
     stats_node_usage(stats, &usage, &network);
-    put_value(out, family, NULL, 0, &usage, 0, stats->world->wall_s());
+    put_value(out, family, NULL, 0, &usage, 0, stats_node_at_s(stats));
 }
 
 /* One family after the other, and in it pod after pod. */

@@ -8,10 +8,8 @@ static const uint8_t no_mask[4]; /* a server masks nothing */
 
 bool tunnel_is_offered(const struct http_exchange *exchange)
 {
-    str list = STR_NONE;
     return upgrade_is_to(exchange, S("websocket")) &&
-           http_exchange_header(exchange, S("sec-websocket-protocol"), &list) &&
-           http_has_token(list, S(TUNNEL_PROTOCOL));
+           upgrade_offers(exchange, S("sec-websocket-protocol"), S(TUNNEL_PROTOCOL));
 }
 
 bool tunnel_open(struct tunnel *tunnel, struct http_exchange *exchange)

@@ -11,6 +11,17 @@ bool upgrade_is_to(const struct http_exchange *exchange, str protocol)
            str_eq_nocase(to, protocol);
 }
 
+bool upgrade_offers(const struct http_exchange *exchange, str header, str protocol)
+{
+    uint32_t at = 0;
+    for (str list; http_exchange_header_next(exchange, header, &at, &list);) {
+        if (http_has_token(list, protocol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool upgrade_to_websocket(struct http_exchange *exchange, const char *protocol)
 {
     char memory[192];

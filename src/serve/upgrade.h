@@ -9,6 +9,9 @@
 /* Whether the request asks for an upgrade to this protocol. */
 bool upgrade_is_to(const struct http_exchange *exchange, str protocol);
 
+/* Whether the client names this sub-protocol in the header, in any of its lines. */
+bool upgrade_offers(const struct http_exchange *exchange, str header, str protocol);
+
 /*
  * Answers 101 to a request whose upgrade is to websocket.
  *

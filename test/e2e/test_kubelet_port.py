@@ -3,26 +3,33 @@ test_port_forward.py, test_streams.py."""
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import time
 
-from harness import E2ETest, container, pod, wait_for
+from harness import ROOT, E2ETest, container, pod, wait_for
 
-# Every path of the port, with the subresource of nodes that it needs.
-ROUTES = {
-    "/healthz": "proxy",
-    "/pods": "proxy",
-    "/runningpods/": "proxy",
-    "/containerLogs/ns/pod/main": "proxy",
-    "/exec/ns/pod/main?command=true&output=1": "proxy",
-    "/attach/ns/pod/main?output=1": "proxy",
-    "/portForward/ns/pod": "proxy",
-    "/stats/summary": "stats",
-    "/metrics/resource": "metrics",
-    "/metrics": "metrics",
-    "/nonsense": "proxy",
-}
+TABLE = os.path.join(ROOT, "src/serve/routes.def")
+NAMES = {"{namespace}": "ns", "{pod}": "pod", "{uid}": "uid", "{container}": "main"}
+
+
+def read_routes():
+    """(method, path) of all that the port knows, and of something that it does not, with the subresource of nodes."""
+    found = {("GET", "/nonsense"): "proxy"}
+    with open(TABLE) as file:
+        text = file.read()
+    rows = re.findall(r'^ROUTE\("([^"]+)",\s*"([^"]+)",\s*"([^"]+)"', text, re.M)
+    assert len(rows) == len(re.findall(r"^ROUTE", text, re.M)) > 0
+    for methods, pattern, subresource in rows:
+        path = re.sub(r"\{\w+\}", lambda part: NAMES[part.group(0)], pattern)
+        query = "?command=true&output=1" if path.startswith(("/exec/", "/attach/")) else ""
+        for method in methods.split():
+            found[method, path + query] = subresource
+    return found
+
+
+ROUTES = read_routes()
 
 
 class KubeletPortTest(E2ETest):
@@ -51,26 +58,27 @@ class KubeletPortTest(E2ETest):
 class CredentialsTest(E2ETest):
     """Every route with every kind of caller, straight to the port."""
 
-    def ask(self, path, token=None, pair=None):
+    def ask(self, route, token=None, pair=None):
         context = ssl._create_unverified_context()
         if pair:
             context.load_cert_chain(*pair)
         port = int(self.ecilet.config["KUBELET_PORT"])
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+            method, path = route
+            connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
             reply = connection.getresponse()
             return reply.status, reply.read()
         finally:
             connection.close()
 
     def test_nobody_is_served_without_credentials(self):
-        for path in ROUTES:
-            self.assertEqual(self.ask(path)[0], 401, path)
+        for route in ROUTES:
+            self.assertEqual(self.ask(route)[0], 401, route)
 
     def test_a_token_that_nobody_gave_out(self):
-        for path in ROUTES:
-            self.assertEqual(self.ask(path, token="eyJhbGciOiJSUzI1NiJ9.e30.x")[0], 401, path)
+        for route in ROUTES:
+            self.assertEqual(self.ask(route, token="eyJhbGciOiJSUzI1NiJ9.e30.x")[0], 401, route)
 
     def test_a_certificate_of_another_authority(self):
         folder = self.ecilet.folder
@@ -81,14 +89,14 @@ class CredentialsTest(E2ETest):
             check=True,
             stderr=subprocess.DEVNULL,
         )
-        for path in ROUTES:
-            self.assertEqual(self.ask(path, pair=pair)[0], 401, path)
+        for route in ROUTES:
+            self.assertEqual(self.ask(route, pair=pair)[0], 401, route)
 
     def test_an_administrators_certificate(self):
         pair = self.cluster._pki("admin.crt"), self.cluster._pki("admin.key")
-        for path in ROUTES:
-            self.assertNotIn(self.ask(path, pair=pair)[0], (401, 403, 503), path)
-        self.assertEqual(self.ask("/nonsense", pair=pair)[0], 404)
+        for route in ROUTES:
+            self.assertNotIn(self.ask(route, pair=pair)[0], (401, 403, 503), route)
+        self.assertEqual(self.ask(("GET", "/nonsense"), pair=pair)[0], 404)
 
     def test_a_token_without_and_with_permission(self):
         account = self.cluster.get(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default")
@@ -99,9 +107,9 @@ class CredentialsTest(E2ETest):
         import base64
 
         token = base64.b64decode(secret["data"]["token"]).decode()
-        for path in ROUTES:
-            status, body = self.ask(path, token=token)
-            self.assertEqual(status, 403, path)
+        for route in ROUTES:
+            status, body = self.ask(route, token=token)
+            self.assertEqual(status, 403, route)
             self.assertEqual(json.loads(body)["reason"], "Forbidden")
         subject = f"--serviceaccount={self.namespace}:default"
         role = f"reader-{self.namespace}"
@@ -109,8 +117,8 @@ class CredentialsTest(E2ETest):
         self.kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", subject)
         try:
             time.sleep(31)  # a no is remembered for 30 seconds
-            for path, subresource in ROUTES.items():
-                allowed = self.ask(path, token=token)[0] != 403
-                self.assertEqual(allowed, subresource != "proxy", path)
+            for route, subresource in ROUTES.items():
+                allowed = self.ask(route, token=token)[0] != 403
+                self.assertEqual(allowed, subresource != "proxy", route)
         finally:
             self.kubectl("delete", "clusterrolebinding,clusterrole", role)

@@ -7,6 +7,7 @@
 #include "os/crash.h"
 #include "os/os.h"
 
+#define PAUSE_S 30 /* nobody waits for it to end */
 #define SECOND_LIFE "second-life"
 
 extern char **environ;
@@ -269,6 +270,48 @@ static void test_signals_in_the_pause_are_heard_later(void **state)
     (void)close(ends[1]);
 }
 
+static void cannot_start(void)
+{
+    crash_try_later(0);
+}
+
+/* It is tried again with what is known; nobody has died. */
+static void test_a_start_that_fails_is_tried_again_by_who_began_by_itself(void **state)
+{
+    (void)state;
+    char said[4096];
+    assert_int_equal(two_lives("0;uid-i,1,0", cannot_start, said, sizeof said), 0);
+    assert_non_null(strstr(said, "tries again in 0 s"));
+    assert_non_null(strstr(said, "second life: 0;uid-i,1,0\n"));
+    assert_null(strstr(said, "crash: "));
+}
+
+static void is_stopped(void)
+{
+    (void)raise(SIGTERM); /* held */
+    crash_try_later(PAUSE_S);
+    _exit(7);
+}
+
+static void test_it_is_not_tried_again_when_told_to_stop(void **state)
+{
+    (void)state;
+    char said[4096];
+    int status = two_lives("0", is_stopped, said, sizeof said);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_null(strstr(said, "second life"));
+}
+
+/* Whoever started it gets the answer, and does what he wants. */
+static void test_a_start_by_somebody_else_is_not_tried_again(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"x", NULL};
+    const char *const envp[] = {"A=b", NULL};
+    start(argv, envp);
+    crash_try_later(PAUSE_S);
+}
+
 static int second_life(void)
 {
     crash_keep_arguments(NULL, environ);
@@ -290,6 +333,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_last_words_and_a_second_life),
         cmocka_unit_test(test_nobody_is_to_blame),
         cmocka_unit_test(test_the_one_with_fewest_deaths_makes_room),
+        cmocka_unit_test(test_a_start_that_fails_is_tried_again_by_who_began_by_itself),
+        cmocka_unit_test(test_it_is_not_tried_again_when_told_to_stop),
+        cmocka_unit_test(test_a_start_by_somebody_else_is_not_tried_again),
         cmocka_unit_test(test_signals_in_the_pause_are_heard_later),
     };
     return cmocka_run_group_tests_name("crash", tests, NULL, NULL);

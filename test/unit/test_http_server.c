@@ -469,16 +469,16 @@ static void test_reply_that_is_too_large(void **state)
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void refused(const char *request, const char *status)
+static void refused(const char *request, const char *status, const char *why)
 {
     char expected[256];
     uint32_t requests = w.requests;
     uint64_t bad = w.server.counters.bad_requests;
     struct net_peer *peer = open_peer(0);
     (void)snprintf(expected, sizeof expected,
-                   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
-                   "Connection: close\r\n\r\n",
-                   status);
+                   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                   "Connection: close\r\n\r\n%s",
+                   status, strlen(why), why);
     say(peer, request);
     assert_hears(peer, expected);
     assert_ends(peer);
@@ -490,16 +490,18 @@ static void test_bad_requests_are_refused(void **state)
 {
     (void)state;
     static char large[2 * HTTP_SERVER_HEAD_BYTES];
-    refused("GET / HTTP/1.1\r\n\r\n", "400 Bad Request");
-    refused("\x16\x03\x01\r\n", "400 Bad Request");
-    refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n", "400 Bad Request");
+    refused("GET / HTTP/1.1\r\n\r\n", "400 Bad Request", "this is not HTTP as it should be\n");
+    refused("\x16\x03\x01\r\n", "400 Bad Request", "this is not HTTP as it should be\n");
+    refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n", "400 Bad Request",
+            "this is not HTTP as it should be\n");
     refused("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-            "400 Bad Request");
+            "400 Bad Request", "this is not HTTP as it should be\n");
     refused("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4097\r\nExpect: 100-continue\r\n\r\n",
-            "413 Content Too Large");
+            "413 Content Too Large", "the body is too large\n");
     memset(large, 'a', sizeof large - 1);
     memcpy(large, "GET /", 5);
-    refused(large, "431 Request Header Fields Too Large");
+    refused(large, "431 Request Header Fields Too Large",
+            "the line and headers of the request are too long\n");
 }
 
 /* The refusal arrives although the peer still sends: our side lingers. */
@@ -514,7 +516,7 @@ static void test_body_without_end_is_refused(void **state)
     memset(body + written, 'b', sizeof body - (size_t)written);
     net_peer_say(peer, str_make(body, sizeof body));
     assert_hears(peer, "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain\r\n"
-                       "Content-Length: 0\r\nConnection: close\r\n\r\n");
+                       "Content-Length: 22\r\nConnection: close\r\n\r\nthe body is too large\n");
     assert_ends(peer);
     UNTIL(http_server_open(&w.server) == 0);
 }
@@ -529,7 +531,7 @@ static void test_more_bodies_than_rooms(void **state)
     struct net_peer *peer = open_peer(BODIES_MAX);
     say(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
     assert_hears(peer, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
-                       "Content-Length: 0\r\nConnection: close\r\n\r\n");
+                       "Content-Length: 23\r\nConnection: close\r\n\r\nno room for a body now\n");
     assert_ends(peer);
     say(&w.peers[0], "whole");
     assert_hears(&w.peers[0], HELLO);
@@ -1016,7 +1018,7 @@ static void test_slow_bodies_give_way(void **state)
     turns(5);
     say(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
     assert_hears(peer, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
-                       "Content-Length: 0\r\nConnection: close\r\n\r\n");
+                       "Content-Length: 23\r\nConnection: close\r\n\r\nno room for a body now\n");
     for (uint32_t i = 0; i < CONNS_MAX; i++) {
         w.server.conns[i].since_ms -= HTTP_SERVER_YOUNG_MS;
     }

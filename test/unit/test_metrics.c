@@ -118,11 +118,92 @@ static void test_metrics_table(void **state)
     }
 }
 
+/* Alerts and dashboards stand on these: one that is renamed or taken away breaks them silently. New
+ * ones are added here when they have been in a release. */
+static void test_metrics_names_are_stable(void **state)
+{
+    (void)state;
+    static const char *const stable[] = {
+        "ecilet_build_info",
+        "ecilet_resident_memory_bytes",
+        "ecilet_cpu_seconds_total",
+        "ecilet_open_descriptors",
+        "ecilet_heap_used_bytes",
+        "ecilet_heap_max_bytes",
+        "ecilet_heap_failures_total",
+        "ecilet_arena_peak_bytes",
+        "ecilet_log_lines_dropped_total",
+        "ecilet_loop_turns_total",
+        "ecilet_loop_slowest_turn_seconds",
+        "ecilet_pool_used",
+        "ecilet_pool_max",
+        "ecilet_pool_refused_total",
+        "ecilet_pods",
+        "ecilet_groups",
+        "ecilet_effects_waiting",
+        "ecilet_effects_in_flight",
+        "ecilet_effects_oldest_seconds",
+        "ecilet_effects_total",
+        "ecilet_orphans_removed_total",
+        "ecilet_twins_removed_total",
+        "ecilet_groups_lost_total",
+        "ecilet_create_doubts_total",
+        "ecilet_orphan_brake",
+        "ecilet_sweeps_total",
+        "ecilet_cloud_reachable",
+        "ecilet_cloud_calls_total",
+        "ecilet_cloud_call_failures_total",
+        "ecilet_cloud_call_fates_total",
+        "ecilet_cloud_clock_offset_seconds",
+        "ecilet_kube_calls_total",
+        "ecilet_kube_calls_refused_total",
+        "ecilet_watch_connected",
+        "ecilet_watch_lists_total",
+        "ecilet_watch_failures_total",
+        "ecilet_lease_renewals_total",
+        "ecilet_lease_failures_total",
+        "ecilet_lease_age_seconds",
+        "ecilet_events_dropped_total",
+        "ecilet_server_connections",
+        "ecilet_server_accepted_total",
+        "ecilet_server_refused_total",
+        "ecilet_server_handshakes_total",
+        "ecilet_server_requests_total",
+        "ecilet_server_denied_total",
+        "ecilet_server_reviews_total",
+        "ecilet_server_deadlines_total",
+        "ecilet_server_bytes_total",
+        "ecilet_logs_open",
+        "ecilet_logs_followed",
+        "ecilet_logs_polls_total",
+        "ecilet_logs_gaps_total",
+        "ecilet_logs_refused_total",
+        "ecilet_streams_open",
+        "ecilet_stats_rounds_total",
+        "ecilet_stats_failures_total",
+    };
+    static const char *const rows[] = {
+#define METRIC(id, name, type, help) name,
+#include "serve/metrics.def"
+#undef METRIC
+    };
+    for (size_t i = 0; i < COUNT_OF(stable); i++) {
+        bool is_there = false;
+        for (size_t k = 0; k < COUNT_OF(rows); k++) {
+            is_there = is_there || strcmp(rows[k], stable[i]) == 0;
+        }
+        if (!is_there) {
+            fail_msg("%s is gone", stable[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_metrics_answer, set_up),
         cmocka_unit_test_setup(test_metrics_too_large, set_up),
+        cmocka_unit_test_setup(test_metrics_names_are_stable, set_up),
         cmocka_unit_test(test_metrics_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,33 @@ static void test_forward_moves_bytes_and_half_closes(void **state)
     expect_end(5);
 }
 
+/* The other way round: the instance has said all, and the client goes on. */
+static void test_forward_half_closes_from_the_instance(void **state)
+{
+    (void)state;
+    size_t done;
+    (void)request(UPGRADE("portforward.k8s.io"));
+    open_pair(1, "0");
+    int fd = accept_one();
+    assert_int_equal(sock_send(fd, "banner", 6, &done), ERR_OK);
+    sock_shut_write(fd);
+    expect_data(3, "banner");
+    expect_end(3);
+    expect_end(1);
+    send_data(3, S("still "), false);
+    expect_instance_hears(fd, "still ");
+    send_data(3, S("here"), true);
+    expect_instance_hears(fd, "here");
+    expect_instance_end(fd);
+    sock_close(&fd);
+    send_data(1, STR_NONE, true);
+    open_pair(5, "0"); /* the slot is free */
+    fd = accept_one();
+    sock_close(&fd);
+    expect_end(7);
+    expect_end(5);
+}
+
 static void test_forward_keeps_several_connections_apart(void **state)
 {
     (void)state;
@@ -223,6 +250,27 @@ static void test_forward_refuses_requests(void **state)
                            S("HTTP/1.1 400 ")));
     net_peer_close(&w.peer);
     assert_int_equal(forward_open(), 0);
+}
+
+/* Each protocol may come in a line of its own. */
+static void test_forward_reads_all_lines_of_protocols(void **state)
+{
+    (void)state;
+    str head = request(UPGRADE("v9.portforward.k8s.io\r\n"
+                               "X-Stream-Protocol-Version: portforward.k8s.io"));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    net_peer_close(&w.peer);
+    head = request(TUNNEL("v9.portforward.k8s.io\r\n"
+                          "Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io",
+                          KEY));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    net_peer_close(&w.peer);
+    head = request(TUNNEL("v9.portforward.k8s.io\r\n"
+                          "Sec-WebSocket-Protocol: v8.x, v7.x",
+                          KEY));
+    assert_true(str_starts(head, S("HTTP/1.1 403 ")));
+    net_peer_close(&w.peer);
+    UNTIL(forward_open() == 0);
 }
 
 /* ---- inside a WebSocket ---------------------------------------------------------------------- */
@@ -418,11 +466,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_forward_moves_bytes_and_half_closes),
+        TEST(test_forward_half_closes_from_the_instance),
         TEST(test_forward_keeps_several_connections_apart),
         TEST(test_forward_tells_what_went_wrong),
         TEST(test_forward_passes_on_a_reset_of_the_client),
         TEST(test_forward_refuses_bad_streams),
         TEST(test_forward_refuses_requests),
+        TEST(test_forward_reads_all_lines_of_protocols),
         TEST(test_tunnel_moves_bytes),
         TEST(test_tunnel_ends_when_its_rules_are_broken),
         TEST(test_forward_waits_for_the_slower_side),

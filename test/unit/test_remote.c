@@ -375,6 +375,25 @@ static void test_remote_ends_a_broken_websocket(void **state)
     assert_int_equal(owner.gone, 1);
 }
 
+/* Clients send a line for each protocol they speak (client-go's spdy), or one for all. */
+static void test_remote_reads_all_lines_of_protocols(void **state)
+{
+    (void)state;
+    str head = request(SPDY_HEAD("POST", PATH,
+                                 VERSION("v9.channel.k8s.io") VERSION("v4.channel.k8s.io")
+                                     VERSION("channel.k8s.io")));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    assert_true(str_find(head, S("X-Stream-Protocol-Version: v4.channel.k8s.io\r\n")) > 0);
+    net_peer_close(&w.peer);
+    UNTIL(owner.gone == 1);
+    owner.gone = 0;
+    head = request(WS_HEAD(PATH, SUB("v9.channel.k8s.io") SUB("v8.x, v4.base64.channel.k8s.io")));
+    assert_true(str_starts(head, S("HTTP/1.1 101 ")));
+    assert_true(str_find(head, S("Sec-WebSocket-Protocol: v4.base64.channel.k8s.io\r\n")) > 0);
+    net_peer_close(&w.peer);
+    UNTIL(owner.gone == 1);
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 static void test_remote_refuses(void **state)
@@ -416,6 +435,7 @@ int main(void)
         TEST(test_remote_speaks_base64),
         TEST(test_remote_base64_in_single_bytes_keeps_to_the_room),
         TEST(test_remote_ends_a_broken_websocket),
+        TEST(test_remote_reads_all_lines_of_protocols),
         TEST(test_remote_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

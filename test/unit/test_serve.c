@@ -246,7 +246,7 @@ static void test_start_and_stop(void **state)
     (void)state;
     assert_int_equal(f.config.conns_max, SERVE_CONNS);
     assert_true(f.config.conns_per_peer_max < f.config.conns_max);
-    assert_int_equal(serve_start(&f.serve), ERR_SYSTEM);
+    assert_int_equal(serve_start(&f.serve, 4), ERR_SYSTEM);
     serve_stop(&f.serve);
     assert_null(f.config.owner);
 }

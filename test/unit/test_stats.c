@@ -88,6 +88,7 @@ static void test_stats_summary(void **state)
                      70);
     json node_cpu = json_get(json_get(root, "node"), "cpu");
     assert_int_equal(json_i64_or(json_get(node_cpu, "usageCoreNanoSeconds"), 0), 5);
+    assert_true(json_text_is(json_get(node_cpu, "time"), "2024-01-02T03:04:05Z"));
     fake_peer_free(peer);
     /* What is fresh is not asked for again. */
     peer = get(true);
@@ -112,7 +113,9 @@ static void test_stats_resource_in_small_pieces(void **state)
                            "pod=\"pod-0\"} 1.500000000 1704164645000\n"));
     assert_non_null(strstr(peer->got, "pod_memory_working_set_bytes{namespace=\"web\","
                                       "pod=\"pod-0\"} 77 1704164645000\n"));
-    assert_non_null(strstr(peer->got, "node_memory_working_set_bytes 77 "));
+    /* A rate needs the time of the sample, not that of the question. */
+    assert_non_null(strstr(peer->got, "node_memory_working_set_bytes 77 1704164645000\n"));
+    assert_non_null(strstr(peer->got, "node_cpu_usage_seconds_total 1.500000000 1704164645000\n"));
     assert_non_null(strstr(peer->got, "\nresource_scrape_error 0\n"));
     fake_peer_free(peer);
 }

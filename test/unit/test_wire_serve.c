@@ -25,6 +25,7 @@ static struct serve_config given; /* to serve_init() */
 static struct tls_trust cluster;
 static bool has_cluster;
 static enum err start_err;
+static uint8_t family_given;
 static uint32_t refreshed, stopped;
 static char folder[] = "/tmp/test_wire_serve.XXXXXX";
 static char cert_path[64], key_path[64];
@@ -38,9 +39,10 @@ void serve_init(struct serve *serve, struct region *to, const struct serve_confi
     serve->world = as->world;
 }
 
-enum err serve_start(struct serve *serve)
+enum err serve_start(struct serve *serve, uint8_t family)
 {
     (void)serve;
+    family_given = family;
     return start_err;
 }
 
@@ -112,6 +114,7 @@ static int begin(void **state)
         .node_name = S("vk"), .kubelet_port = 10250, .vkubelet_pod_ip = S("192.0.2.7")};
     has_cluster = true;
     start_err = ERR_OK;
+    family_given = 0;
     refreshed = stopped = 0;
     wire.config = &config;
     wire.loop = &loop;
@@ -172,7 +175,7 @@ static void test_own_certificate(void **state)
     assert_in_range(identity->not_after_s - now_s, LIFE_S - 3600, LIFE_S + 3600);
     assert_true(identity->not_before_s < now_s);
     assert_int_equal(given.address.port, 10250);
-    assert_int_equal(given.address.family, 4);
+    assert_int_equal(family_given, 4);
     kubelet_stop(&wire);
     assert_int_equal(stopped, 1);
     assert_int_equal(identity->chain_count, 0); /* wiped */
@@ -273,10 +276,29 @@ static void test_port_that_is_taken(void **state)
     (void)state;
     start_err = ERR_SYSTEM;
     has_cluster = false;
-    config.vkubelet_pod_ip = S("2001:db8::7");
     start();
-    assert_int_equal(given.address.family, 6);
     assert_non_null(shown());
+}
+
+/* The address that was found out counts, not only one that was given. */
+static void test_listens_by_the_family_of_the_nodes_address(void **state)
+{
+    static const struct {
+        const char *given, *found;
+        uint8_t family;
+    } rows[] = {
+        {"", "2001:db8::7", 6},
+        {"2001:db8::7", "2001:db8::7", 6},
+        {"", "192.0.2.7", 4},
+        {"", "", 4}, /* nobody knows it */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)begin(state);
+        config.vkubelet_pod_ip = str_of(rows[i].given);
+        (void)str_copy(wire.address, sizeof wire.address, str_of(rows[i].found));
+        start();
+        assert_int_equal(family_given, rows[i].family);
+    }
 }
 
 /* ---- pods ------------------------------------------------------------------------------------ */
@@ -360,6 +382,7 @@ int main(void)
         TEST(test_no_files_at_the_start),
         TEST(test_clients_are_of_the_clusters_authority),
         TEST(test_port_that_is_taken),
+        TEST(test_listens_by_the_family_of_the_nodes_address),
         TEST(test_pods),
     };
     return cmocka_run_group_tests_name("wire_serve", tests, NULL, remove_folder);
