@@ -195,6 +195,12 @@ static struct group *living_twin(const struct brain *brain, const struct pod *po
     return best;
 }
 
+struct group *group_of_uid(const struct brain *brain, const char *uid)
+{
+    uint32_t at = INDEX_START;
+    return next_of_uid(brain, uid, &at);
+}
+
 void twins_touch(struct brain *brain, const struct group *group)
 {
     uint32_t at = INDEX_START;
@@ -368,7 +374,7 @@ bool brain_look(const struct brain *brain, struct capacity_look *out)
 
 void brake_refresh(struct brain *brain, msec now_ms)
 {
-    if (!brain->brake_is_stale) {
+    if (!brain->brake_is_stale || brain->only_looks) {
         return;
     }
     brain->brake_is_stale = false;
