@@ -332,7 +332,9 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     if (!counts) {
         return;
     }
-    struct group *twin = living_twin(brain, pod, attempt);
+    /* Nobody asked for its end: then also a gateway's that went on from an earlier attempt saves
+     * the pod. */
+    struct group *twin = living_twin(brain, pod, was_asked_for ? attempt : 0);
     if (twin != NULL && !MUTANT(26)) {
         link_these(brain, pod, twin);
     } else if (was_asked_for) {

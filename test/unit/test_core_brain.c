@@ -1035,6 +1035,42 @@ static void test_brain_goes_on_with_the_twin_that_is_left(void **state)
     scene_close(&scene);
 }
 
+/* A gateway that was behind made one of an earlier attempt, and showed it as running; the one of
+ * the later attempt has gone. */
+static void test_brain_goes_on_with_an_earlier_attempt_that_lives(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    const struct pod_news news = {.uid = S("a"),
+                                  .name_space = S("web"),
+                                  .name = S("a"),
+                                  .phase = POD_PHASE_RUNNING,
+                                  .is_described = true,
+                                  .instance_id = S("eci-4"),
+                                  .instance_attempt = 4};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    (void)brain_row_seen(&scene.brain, S("eci-3"), ECI_STATUS_RUNNING, 77, scene.now_ms,
+                         scene.now_ms);
+    effect = expect(&scene, EFFECT_READ_DETAIL);
+    tag(&scene, "eci-3", "a", 3);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    const char *const ids[] = {"eci-3", NULL};
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, ids);
+    }
+    effect = expect(&scene, EFFECT_READ);
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-4");
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-3");
+    assert_int_equal(pod->say, SAY_NOTHING);
+    scene_close(&scene);
+}
+
 static void test_brain_asks_for_fewer_details_when_a_reply_is_too_big(void **state)
 {
     (void)state;
@@ -2340,6 +2376,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
     cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
     cmocka_unit_test(test_brain_goes_on_with_the_twin_that_is_left),
+    cmocka_unit_test(test_brain_goes_on_with_an_earlier_attempt_that_lives),
     cmocka_unit_test(test_brain_shows_init_containers_of_a_pod_that_has_ended),
     cmocka_unit_test(test_brain_leaving_soon_after_a_settled_doubt_waits),
     cmocka_unit_test(test_brain_first_minute_pods_may_have_groups_of_an_earlier_process),
