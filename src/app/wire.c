@@ -42,6 +42,10 @@ static void release_arena(struct arena *arena)
 /* From now on this gateway acts. */
 static void begin(struct wire *wire)
 {
+    if (wire->brain.only_looks) {
+        kube_watch_stop(&wire->pods);
+        brain_begin_anew(&wire->brain);
+    }
     kube_watch_start(&wire->pods);
     node_start(wire);
 }
@@ -62,6 +66,9 @@ void wire_turn(struct wire *wire)
     crash_turn();
     if (leader_turn(wire)) {
         begin(wire);
+    } else if (wire->leader.waits && !wire->brain.only_looks && !wire->is_stopping) {
+        brain_only_look(&wire->brain); /* so that whoever asks here is answered */
+        kube_watch_start(&wire->pods);
     }
     bool leads = leader_may_act(wire);
     if (!wire->brain.polls_are_on && node_is_ours(wire) && leads && profile_wire_is_known(wire)) {
@@ -69,7 +76,8 @@ void wire_turn(struct wire *wire)
     }
     /* Nothing is done, not even a status written, before the node is known to be ours. */
     bool may_act = wire->brain.polls_are_on && !wire->is_stopping && leads;
-    while (may_act && leader_may_act(wire) &&
+    bool may_look = wire->brain.only_looks && !wire->is_stopping;
+    while ((may_look || (may_act && leader_may_act(wire))) &&
            brain_next(&wire->brain, wire_now_ms(wire), &effect)) {
         CHECK(performers[effect.kind] != NULL);
         if (log_is_on(LOG_DEBUG) && effect.groups_count == 0) {
@@ -91,7 +99,7 @@ void wire_turn(struct wire *wire)
     webhook_wire_turn(wire);
     release_arena(wire->arena);
     msec wake_ms = brain_wake_ms(&wire->brain, wire_now_ms(wire));
-    if (wake_ms == INT64_MAX || !may_act) {
+    if (wake_ms == INT64_MAX || !(may_act || may_look)) {
         loop_timer_clear(wire->loop, &wire->wake);
     } else {
         loop_timer_set(wire->loop, &wire->wake, wake_ms);

@@ -110,6 +110,7 @@ struct wire_leader {
     bool is_wanted;  /* LEADER_ELECT; without it this gateway always acts */
     bool is_leader;  /* has held the lease in this process */
     bool is_new;     /* since the last turn */
+    bool waits;      /* another gateway leads */
     bool is_deposed; /* the lease is lost: the process starts anew */
     bool was_told;
     enum err err; /* of the newest try */

@@ -34,7 +34,8 @@ static void note_poll(struct wire *wire, enum err err, const struct eci_reply *r
 enum err cloud_start(struct wire *wire, struct wire_job *job, enum eci_action action,
                      struct params *params, eci_call_done *on_done)
 {
-    if (!leader_may_act(wire)) { /* deposed between two steps of one effect */
+    bool only_reads = wire->brain.only_looks && job->effect.kind == EFFECT_READ_DETAIL;
+    if (!only_reads && !leader_may_act(wire)) { /* deposed between two steps of one effect */
         return ERR_FULL;
     }
     const struct eci_want want = {.action = action,

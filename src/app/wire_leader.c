@@ -1,12 +1,14 @@
 /*
  * wire_leader.c - of several gateways with one node name, one acts. LEADER_ELECT=true.
  *
- * Who holds the Lease LEADER_NAMESPACE/ecilet-<node> leads: only it lists the pods, calls the
- * cloud, writes statuses and renews the node's heartbeat. The numbers are those of client-go's
+ * Who holds the Lease LEADER_NAMESPACE/ecilet-<node> leads: only it creates and deletes, writes
+ * statuses and renews the node's heartbeat. Who waits only looks (core/standby.c): it watches the
+ * pods, and serves the webhook and the kubelet port. The numbers are those of client-go's
  * leader election: the lease runs out 15 s after its last renewal (measured by the waiting one's
  * own monotonic clock), the leader stops acting 10 s after its last renewal, and renews every 2 s.
  *
- * Taking over is a start: pods are listed, instances swept, and only then anything is created.
+ * Taking over is a start: pods are listed, instances swept, and only then anything is created. What
+ * was known while waiting is not acted upon.
  * Losing the lease ends all work at once; the process then starts itself anew (run.c) and waits
  * like any other, so that nothing believed before can be acted upon later. A gateway that slept
  * through its own deposition looks at the clock before it does anything else (leader_may_act). What
@@ -44,6 +46,7 @@ static void on_result(struct kube_lease *lease, enum err err, const char *why)
     if (err == ERR_OK && !leader->is_leader && !wire->is_stopping) {
         leader->is_leader = true;
         leader->is_new = true;
+        leader->waits = false;
         log_line(LOG_INFO, "leader", "this gateway leads now (%s)", leader->identity);
     }
 }
@@ -52,6 +55,7 @@ static void on_foreign(struct kube_lease *lease, str holder)
 {
     struct wire *wire = lease->owner;
     struct wire_leader *leader = &wire->leader;
+    leader->waits = !leader->is_leader;
     if (leader->is_leader) {
         leader->is_deposed = true;
     } else if (!str_eq(holder, str_of(leader->holder))) {

@@ -44,16 +44,16 @@ static enum err take_pod(struct wire *wire, json object, struct arena *arena)
     struct pod_status_past past;
     const struct pod *pod = brain_find_pod(&wire->brain, facts.uid);
     bool is_known = pod != NULL && pod->was_seen; /* not merely claimed by a group */
-    if (!is_known) { /* its status as it is: what an earlier process wrote is not written again */
+    /* Its status as it is: what an earlier process wrote is not written again. */
+    bool needs_past = !is_known || wire->brain.only_looks;
+    if (needs_past) {
         err = pod_status_past_read(object, arena, &past);
         if (err != ERR_OK) {
             return err;
         }
     }
     struct pod_note note = {.instance_id = STR_NONE};
-    if (!is_known) {
-        pod_note_read(object, arena, &note);
-    }
+    pod_note_read(object, arena, &note);
     const struct pod_news news = {
         .uid = facts.uid,
         .name_space = facts.name_space,
@@ -66,7 +66,7 @@ static enum err take_pod(struct wire *wire, json object, struct arena *arena)
         .is_never_restarted = facts.restart_policy == RESTART_POLICY_NEVER,
         .has_init = facts.has_init_containers,
         .request_milli = is_known ? 0 : pod_request_milli(object, arena),
-        .past = is_known ? NULL : &past,
+        .past = needs_past ? &past : NULL,
         .instance_id = note.instance_id,
         .instance_attempt = note.attempt,
         .is_described = !str_is_empty(note.spec),
@@ -100,7 +100,7 @@ static void tell_unreadable(struct wire *wire, str name_space, str name, str uid
     wire->pods_unreadable++;
     log_line(LOG_WARN, "pods", "%.*s/%.*s cannot be taken: %s", STR_ARG(name_space), STR_ARG(name),
              err_text(err));
-    if (str_is_empty(name) || str_is_empty(name_space)) {
+    if (str_is_empty(name) || str_is_empty(name_space) || !leader_may_act(wire)) {
         return;
     }
     const struct kube_event event = {

@@ -22,6 +22,11 @@
 static void describe(const struct brain *brain, const struct pod *pod, struct serve_pod *out)
 {
     const struct group *group = brain_group(brain, pod->group);
+    if (group != NULL && group->is_noted) {
+        group = NULL; /* whoever may write annotations may have named another pod's */
+    }
+    /* Of one that nobody has asked the cloud about, the pod's status tells: we wait to lead. */
+    bool is_unasked = group != NULL && group->row_hash == 0 && !group->is_hidden;
     *out = (struct serve_pod){
         .name_space = str_of(pod->name_space),
         .name = str_of(pod->name),
@@ -29,7 +34,8 @@ static void describe(const struct brain *brain, const struct pod *pod, struct se
         .group_id = group != NULL ? str_of(group->id) : STR_NONE,
         .address = str_of(pod->past.pod_ips[0]),
         .is_running = group != NULL && (group->status == ECI_STATUS_RUNNING ||
-                                        group->status == ECI_STATUS_TERMINATING),
+                                        group->status == ECI_STATUS_TERMINATING ||
+                                        (is_unasked && pod->phase == POD_PHASE_RUNNING)),
         .has_ended = pod_phase_is_terminal(pod->phase),
         .started_unix_s = pod->past.started_at_s,
     };

@@ -117,6 +117,10 @@ static void put_pod(const struct brain *brain, const struct pod *pod, struct buf
 
 static void put_pods(const struct brain *brain, struct buf *out)
 {
+    if (brain->only_looks) {
+        buf_put_text(out, "\nthis gateway waits; the one that leads tells what pods wait for\n");
+        return;
+    }
     uint32_t shown = 0, left = 0;
     for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         const struct pod *pod = brain_pod(brain, h);

@@ -444,6 +444,9 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         pod_introduce(brain, pod, news, now_ms);
     }
     object_is_there(brain, pod);
+    if (brain->only_looks && news->past != NULL) { /* it is not written here, so it is news */
+        pod->past = *news->past;
+    }
     /* Another gateway went on without us; or the process before us had shown more than we knew. */
     bool runs_unknown = news->phase == POD_PHASE_RUNNING && pod->phase < POD_PHASE_RUNNING &&
                         handle_is_none(pod->group) && news->instance_attempt >= pod->attempt;

@@ -298,6 +298,7 @@ struct brain {
     uint32_t detail_batch; /* groups per detail read now: halved when a reply was too big for us */
     uint32_t delta_failures, sweep_failures;
     bool polls_are_on; /* brain_start was called */
+    bool only_looks;   /* another gateway acts (standby.c) */
     msec started_ms;   /* brain_init was called */
 
     struct brain_event events[BRAIN_EVENTS_MAX];
@@ -446,6 +447,16 @@ void brain_patch_done(struct brain *brain, handle pod, enum err err,
 
 /* From now on sweeps and deltas are due. */
 void brain_start(struct brain *brain, msec now_ms);
+
+/*
+ * While another gateway acts: pods are taken as they come and the tags of their groups are read, so
+ * that who asks can be answered; no other effect comes, no event of a pod, and no report is wanted.
+ * Only before the first pod, and before brain_start.
+ */
+void brain_only_look(struct brain *brain);
+/* The end of that: everything about pods and groups is forgotten, and a complete list must come.
+ * Calls under way may still end. */
+void brain_begin_anew(struct brain *brain);
 
 /* The next thing to do within the budgets; false when there is nothing now. Call until false. */
 bool brain_next(struct brain *brain, msec now_ms, struct effect *out);

@@ -120,6 +120,8 @@ void group_is_dated(struct brain *brain, struct group *group, int64_t created_un
 /* Unlinked groups with our tags get a pod that waits for proof. */
 void claim_orphans(struct brain *brain, msec now_ms);
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms);
+/* Any group with this UID in its tags, or NULL. */
+struct group *group_of_uid(const struct brain *brain, const char *uid);
 /* Its pod's other groups look again: what they wait for may be known now. */
 void twins_touch(struct brain *brain, const struct group *group);
 /* Another group of its pod may go as one too many, as soon as it is proven that this one is there.
@@ -139,6 +141,9 @@ bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const cha
              str message);
 void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, const char *reason,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* standby.c: the pod and its groups, when only looking and it is not shown any more. */
+void standby_forget(struct brain *brain, struct pod *pod);
 
 /* plan.c: the server throttled this kind of call. */
 void budget_slow(struct brain *brain, enum effect_kind kind, enum err err, msec now_ms);

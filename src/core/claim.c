@@ -194,6 +194,12 @@ static struct group *living_twin(const struct brain *brain, const struct pod *po
     return best;
 }
 
+struct group *group_of_uid(const struct brain *brain, const char *uid)
+{
+    uint32_t at = INDEX_START;
+    return next_of_uid(brain, uid, &at);
+}
+
 void twins_touch(struct brain *brain, const struct group *group)
 {
     uint32_t at = INDEX_START;
@@ -325,7 +331,9 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     if (!counts) {
         return;
     }
-    struct group *twin = living_twin(brain, pod, attempt);
+    /* Nobody asked for its end: then also a gateway's that went on from an earlier attempt saves
+     * the pod. */
+    struct group *twin = living_twin(brain, pod, was_asked_for ? attempt : 0);
     if (twin != NULL && !MUTANT(26)) {
         link_these(brain, pod, twin);
     } else if (was_asked_for) {
@@ -367,7 +375,7 @@ bool brain_look(const struct brain *brain, struct capacity_look *out)
 
 void brake_refresh(struct brain *brain, msec now_ms)
 {
-    if (!brain->brake_is_stale) {
+    if (!brain->brake_is_stale || brain->only_looks) {
         return;
     }
     brain->brake_is_stale = false;

@@ -344,8 +344,9 @@ bool brain_wants_report(const struct brain *brain, const struct group *group, ui
                         bool is_init)
 {
     const struct pod *pod = pod_of_group(brain, group);
-    if (pod == NULL || group->is_noted || !handle_eq(pod->group, group_handle(brain, group)) ||
-        pod->object != OBJECT_SEEN || pod->busy != EFFECT_NONE || pod->is_aside) {
+    if (brain->only_looks || pod == NULL || group->is_noted ||
+        !handle_eq(pod->group, group_handle(brain, group)) || pod->object != OBJECT_SEEN ||
+        pod->busy != EFFECT_NONE || pod->is_aside) {
         return false;
     }
     if (is_init && pod->has_init) {

@@ -90,6 +90,12 @@ static void wake_pod_later(struct brain *brain, struct pod *pod, msec now_ms)
 
 static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 {
+    if (brain->only_looks) {
+        if (pod->object != OBJECT_SEEN) {
+            standby_forget(brain, pod);
+        }
+        return;
+    }
     uint8_t rule;
     enum effect_kind kind = pod_decide(brain, pod, now_ms, &rule);
     tell_rule(brain, pod, rule, now_ms);
@@ -113,6 +119,9 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 static void judge_group(struct brain *brain, struct group *group, msec now_ms)
 {
     enum effect_kind kind = group_decide(brain, group, now_ms, &group->rule);
+    if (brain->only_looks && kind != EFFECT_READ_DETAIL && kind != EFFECT_NONE) {
+        return;
+    }
     if (kind != EFFECT_NONE) {
         group->queued = kind;
         list_push_back(&brain->waiting[kind], &group->queue_node);

@@ -26,6 +26,9 @@ bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const cha
 void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, const char *reason,
                 const char *format, ...)
 {
+    if (brain->only_looks && pod != NULL) { /* who acts tells of pods */
+        return;
+    }
     if (brain->events_count == BRAIN_EVENTS_MAX) {
         brain->events_first = (brain->events_first + 1) % BRAIN_EVENTS_MAX;
         brain->events_count--;
