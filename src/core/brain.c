@@ -145,9 +145,16 @@ static void unqueue(struct brain *brain, struct list *dirty, struct list_node *n
 void pod_forget(struct brain *brain, struct pod *pod)
 {
     handle h = pod_handle(brain, pod);
-    CHECK(handle_is_none(pod->group) && pod->busy == EFFECT_NONE);
+    struct group *group = group_of_pod(brain, pod);
+    if (group != NULL) {
+        group->pod = HANDLE_NONE;
+    }
     unqueue(brain, &brain->dirty_pods, &pod->queue_node, &pod->queued);
     due_clear(&brain->pod_due, &pod->due);
+    if (pod->busy != EFFECT_NONE) {
+        CHECK(brain->in_flight[pod->busy] > 0);
+        brain->in_flight[pod->busy]--;
+    }
     pod_set_waiter(brain, pod, false);
     bool was_there = index_remove(&brain->pod_by_uid, str_hash(str_of(pod->uid)), h);
     CHECK(was_there);
@@ -161,7 +168,10 @@ void group_forget(struct brain *brain, struct group *group)
     unlink_group(brain, group);
     unqueue(brain, &brain->dirty_groups, &group->queue_node, &group->queued);
     due_clear(&brain->group_due, &group->due);
-    CHECK(group->busy != EFFECT_DELETE); /* reads are counted per call, see plan.c */
+    if (group->busy == EFFECT_DELETE) { /* batched reads are counted per call, see plan.c */
+        CHECK(brain->in_flight[group->busy] > 0);
+        brain->in_flight[group->busy]--;
+    }
     if (!group->has_tags) {
         CHECK(brain->untagged > 0);
         brain->untagged--;
