@@ -240,23 +240,26 @@ static void look_label(void *context, str key, str value)
     look->missing += json_text_is(json_get(look->labels, name), text) ? 0u : 1u;
 }
 
+/* The second one is ours also when it is not wanted any more. */
 static bool is_our_taint(json taint, const struct node_facts *facts, struct arena *arena)
 {
     json effect = json_get(taint, "effect");
+    bool is_alike = str_eq(json_text(json_get(taint, "value"), arena), facts->taint_value);
     return str_eq(json_text(json_get(taint, "key"), arena), facts->taint_key) &&
            (str_eq(json_text(effect, arena), facts->taint_effect) ||
-            (facts->is_last_choice && json_text_is(effect, LAST_CHOICE)));
+            (json_text_is(effect, LAST_CHOICE) && (facts->is_last_choice || is_alike)));
 }
 
-/* All of ours are there, with our value. A key and an effect are there once at most. */
+/* Ours are there as they have to be. A key and an effect are there once at most. */
 static bool has_taints(json taints, const struct node_facts *facts, struct arena *arena)
 {
-    uint32_t count = 0;
+    uint32_t wanted = facts->is_last_choice ? 2 : 1, found = 0, alike = 0;
     for (json t = json_first(taints); json_is_there(t); t = json_next(t)) {
-        count += is_our_taint(t, facts, arena) &&
-                 str_eq(json_text(json_get(t, "value"), arena), facts->taint_value);
+        bool is_ours = is_our_taint(t, facts, arena);
+        found += is_ours;
+        alike += is_ours && str_eq(json_text(json_get(t, "value"), arena), facts->taint_value);
     }
-    return str_is_empty(facts->taint_key) || count == (facts->is_last_choice ? 2u : 1u);
+    return str_is_empty(facts->taint_key) || (found == wanted && alike == wanted);
 }
 
 bool node_put_spec_patch(struct json_write *w, const struct node_facts *facts, json node,

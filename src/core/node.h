@@ -42,7 +42,8 @@ struct node_facts {
     str architecture;
     str taint_key, taint_value, taint_effect; /* key empty: no taint */
     /* A second taint, key and value alike, effect PreferNoSchedule: who tolerates only the first
-     * (burst-resource: eci) comes here when no other node has room. */
+     * (burst-resource: eci) comes here when no other node has room. When it is not wanted
+     * any more it is taken away: nobody else has a taint of this key and value. */
     bool is_last_choice;
     const str *labels; /* "key=value" */
     uint32_t labels_count;

@@ -212,7 +212,9 @@ static void test_node_spec_patch(void **state)
         {"", "", true, 1, false},
         {OTHERS, "", true, 3, false},
         {OTHERS "," STALE, "", true, 3, false}, /* of another value: replaced */
-        {SOFT "," OURS, "", false, 0, false},   /* another's, or of another time */
+        {SOFT "," OURS, "", true, 1, false},    /* of a time with the webhook: taken away */
+        {SOFT "," OTHERS "," OURS, "", true, 3, false},
+        {STALE_SOFT "," OURS, "", false, 0, false}, /* another's */
         {SOFT "," OURS, "", false, 0, true},
         {OURS, "", true, 2, true},
         {SOFT "," OTHERS, "", true, 4, true},
