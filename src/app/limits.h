@@ -54,6 +54,7 @@
  *   EXEC_SESSIONS          app/config.def      sessions       429 (PORT_FORWARD_SESSIONS, too)
  *   CONFIG_*_MAX           app/config.h        see there      an error with file and line
  *   NAMESPACES_MAX         app/namespaces.h    namespaces     further ones have no labels
+ *   NAMESPACES_LATE_MAX    app/namespaces.h    namespaces     further ones wait for their turn
  *   NAMESPACE_LABEL_BYTES  app/namespaces.h    bytes          later labels are left out
  *   PROFILE_*_BYTES        app/wire_profile.h  bytes          told; the last profile stays
  *   EXPLAIN_*              app/explain.h       see there      the manifest is refused

@@ -1,6 +1,8 @@
 /* see namespaces.h */
 #include "app/namespaces.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 #define NAME_BYTES 64 /* a DNS label and its NUL */
@@ -19,6 +21,7 @@ void namespaces_init(struct namespaces *all, struct region *region)
     index_init(&all->index, region, "namespaces by name", NAMESPACES_MAX);
     all->list = 0;
     all->is_cut = all->is_full = false;
+    memset(all->late, 0, sizeof all->late);
 }
 
 static struct name_space *find(const struct namespaces *all, str name, handle *h)
@@ -65,6 +68,38 @@ void namespaces_remove(struct namespaces *all, str name)
     }
 }
 
+bool namespaces_may_come(struct namespaces *all, str name, msec now_ms)
+{
+    uint64_t print = str_hash(name);
+    struct namespace_late *oldest = &all->late[0];
+    if (all->is_full) {
+        return false;
+    }
+    for (int i = 0; i < NAMESPACES_LATE_MAX; i++) {
+        struct namespace_late *one = &all->late[i];
+        if (one->until_ms > 0 && one->print == print &&
+            now_ms <= one->until_ms + 10 * NAMESPACES_LATE_MS) {
+            return now_ms < one->until_ms;
+        }
+        oldest = one->until_ms < oldest->until_ms ? one : oldest;
+    }
+    if (oldest->until_ms <= now_ms) {
+        *oldest = (struct namespace_late){print, now_ms + NAMESPACES_LATE_MS};
+    }
+    return true;
+}
+
+/* It is there: when it goes and comes again, it is waited for again. */
+static void is_late_no_more(struct namespaces *all, str name)
+{
+    uint64_t print = str_hash(name);
+    for (int i = 0; i < NAMESPACES_LATE_MAX; i++) {
+        if (all->late[i].print == print) {
+            all->late[i].until_ms = 0;
+        }
+    }
+}
+
 static enum err take(struct namespaces *all, str name, struct name_space **out)
 {
     handle h;
@@ -81,6 +116,7 @@ static enum err take(struct namespaces *all, str name, struct name_space **out)
     bool is_copied = str_copy((*out)->name, sizeof(*out)->name, name);
     err = index_add(&all->index, str_hash(name), h);
     CHECK(is_copied && err == ERR_OK); /* both have room for all of the pool */
+    is_late_no_more(all, name);
     return ERR_OK;
 }
 

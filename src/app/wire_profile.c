@@ -282,6 +282,10 @@ static void on_namespaces_state(struct kube_watch *watch, bool is_connected, enu
                  why);
         wire->profile.namespaces_are_known = true;
         wire->profile.namespaces_are_forbidden = true;
+    } else if (!is_connected && !wire->profile.namespaces_are_known) {
+        log_line(LOG_WARN, "profile",
+                 "namespaces cannot be listed; pods wait when effects depend on their labels: %s",
+                 why);
     }
 }
 
@@ -312,20 +316,12 @@ enum err profile_wire_labels(struct wire *wire, str name_space, struct label_set
     return namespaces_labels(&wire->profile.namespaces, name_space, wire->arena, out);
 }
 
-/* A pod lies in a namespace, so the namespace is there and the watch will show it. But it is not
- * waited for all the time: it may have been too large to be read. */
-static bool may_come(struct wire *wire)
+/* A pod lies in a namespace, so the namespace is there and the watch will show it. */
+static bool may_come(struct wire *wire, str name_space)
 {
     struct wire_profile *own = &wire->profile;
-    msec now_ms = wire_now_ms(wire);
-    if (own->namespaces_are_forbidden || own->namespaces.is_full ||
-        !effects_need_namespaces(own->current)) {
-        return false;
-    }
-    if (own->late_until_ms == 0 || now_ms > own->late_until_ms + 10 * PROFILE_NAMESPACE_WAIT_MS) {
-        own->late_until_ms = now_ms + PROFILE_NAMESPACE_WAIT_MS;
-    }
-    return now_ms < own->late_until_ms;
+    return !own->namespaces_are_forbidden &&
+           namespaces_may_come(&own->namespaces, name_space, wire_now_ms(wire));
 }
 
 enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
@@ -334,9 +330,13 @@ enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out)
         .pod = pod, .profile = wire->profile.current, .node = &wire->profile.node};
     str name_space = json_text(json_get(json_get(pod, "metadata"), "namespace"), wire->arena);
     *out = wire->spec;
+    bool needs_labels = effects_need_namespaces(wire->profile.current);
     enum err err = profile_wire_labels(wire, name_space, &in.namespace_labels);
+    if (err == ERR_BUSY && !needs_labels) {
+        err = ERR_NOT_FOUND; /* the webhook asks for them, effects do not */
+    }
     in.is_namespace_unknown = err == ERR_NOT_FOUND;
-    if (err == ERR_NOT_FOUND && may_come(wire)) {
+    if (err == ERR_NOT_FOUND && needs_labels && may_come(wire, name_space)) {
         return ERR_BUSY;
     }
     if (err == ERR_OK || err == ERR_NOT_FOUND) {

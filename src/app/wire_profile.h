@@ -18,7 +18,6 @@ struct wire;
 
 #define PROFILE_OBJECT_BYTES (1536 * 1024) /* a ConfigMap has 1 MiB; a larger object: event */
 #define PROFILE_WARNINGS_BYTES 900 /* remarks about one profile, in one event; more are counted */
-#define PROFILE_NAMESPACE_WAIT_MS 5000 /* for the labels of a namespace that is new */
 
 struct wire_profile {
     struct profile *current; /* never NULL after the start */
@@ -34,7 +33,6 @@ struct wire_profile {
     bool namespaces_are_asked; /* somebody needs them */
     bool namespaces_are_known;
     bool namespaces_are_forbidden;
-    msec late_until_ms; /* pods of namespaces that nobody has heard of wait until then */
     char version[KUBE_VERSION_BYTES_MAX + 1]; /* of the ConfigMap that was judged last */
     char uid[KUBE_UID_BYTES_MAX + 1];
 };

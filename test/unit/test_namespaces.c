@@ -149,6 +149,39 @@ static void test_namespaces_more_labels_asked_for_than_fit(void **state)
     assert_string_equal(label("n8", "k23-01234567890123456789012345678901234567890"), "(none)");
 }
 
+/* A pod was here before its namespace: each is waited for on its own, and not for ever. */
+static void test_namespaces_that_may_come(void **state)
+{
+    (void)state;
+    char name[16];
+    const msec late_ms = NAMESPACES_LATE_MS;
+    assert_true(namespaces_may_come(&all, S("never"), 0));
+    assert_true(namespaces_may_come(&all, S("never"), late_ms - 1));
+    assert_false(namespaces_may_come(&all, S("never"), late_ms));
+    assert_true(namespaces_may_come(&all, S("new"), late_ms));
+    assert_false(namespaces_may_come(&all, S("never"), 11 * late_ms));
+    assert_true(namespaces_may_come(&all, S("never"), 11 * late_ms + 1)); /* once more */
+    assert_false(namespaces_may_come(&all, S("never"), 12 * late_ms + 1));
+
+    assert_true(namespaces_may_come(&all, S("goes"), 20 * late_ms));
+    assert_int_equal(set("goes", "{}"), ERR_OK);
+    namespaces_remove(&all, S("goes")); /* and is made again, much later */
+    assert_true(namespaces_may_come(&all, S("goes"), 25 * late_ms));
+
+    for (int round = 0; round < 3; round++) { /* more than there is room for */
+        msec now_ms = (100 + 100 * round) * late_ms;
+        for (int i = 0; i < 2 * NAMESPACES_LATE_MAX; i++) {
+            (void)snprintf(name, sizeof name, "n%d", i);
+            assert_true(namespaces_may_come(&all, str_of(name), now_ms));
+        }
+        assert_false(namespaces_may_come(&all, S("n0"), now_ms + late_ms));
+        assert_true(namespaces_may_come(&all, S("n63"), now_ms + late_ms)); /* its turn */
+        assert_false(namespaces_may_come(&all, S("n63"), now_ms + 2 * late_ms));
+    }
+    all.is_full = true; /* it has been shown, and had no room */
+    assert_false(namespaces_may_come(&all, S("more"), 1000 * late_ms));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup(test_namespaces_limits, setup),
         cmocka_unit_test_setup(test_namespaces_labels_that_are_asked_for_come_first, setup),
         cmocka_unit_test_setup(test_namespaces_more_labels_asked_for_than_fit, setup),
+        cmocka_unit_test_setup(test_namespaces_that_may_come, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
