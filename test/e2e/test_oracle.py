@@ -113,7 +113,9 @@ def expected(pod, namespace, selectors):
         if PREFERENCE not in preferred:
             preferred.append(PREFERENCE)
     if (only or burst == "eci") and not any(tolerates(t) for t in view["tolerations"]):
-        view["tolerations"] = view["tolerations"] + [TAINT]
+        # Who may overflow does not tolerate the node's second, soft taint.
+        added = TAINT if only else {**TAINT, "effect": "NoSchedule"}
+        view["tolerations"] = view["tolerations"] + [added]
     return view
 
 
