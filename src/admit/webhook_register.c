@@ -377,6 +377,7 @@ void webhook_register_changed(struct webhook_register *reg)
 void webhook_register_leads(struct webhook_register *reg)
 {
     reg->holds = reg->has_yielded = false;
+    reg->must_create = reg->must_change = reg->must_note = false; /* of another time */
     webhook_register_changed(reg);
 }
 

@@ -171,6 +171,7 @@ static struct kube_calls calls;
 static struct profile profile;
 static struct {
     bool knows_profile, may_write, wants_sight;
+    uint32_t asked_until_lost; /* so often it may write, then no more; 0: for good */
     str authority;
     uint32_t seen, warnings;
     char fingerprint[80], reason[64], message[900];
@@ -192,7 +193,11 @@ static str authority(void *owner, struct arena *arena)
 static bool may_write(void *owner)
 {
     (void)owner;
-    return gateway.may_write;
+    bool may = gateway.may_write;
+    if (gateway.asked_until_lost > 0 && --gateway.asked_until_lost == 0) {
+        gateway.may_write = false;
+    }
+    return may;
 }
 
 static bool wants_sight(void *owner)
@@ -609,6 +614,28 @@ static void test_who_was_deposed_yields_nothing(void **state)
     assert_true(shows("https://192.0.2.1:8443/inject"));
 }
 
+/* What it had seen before is nothing to act on. */
+static void test_who_leads_again_looks_first(void **state)
+{
+    (void)state;
+    begin();
+    size_t mark = arena_mark(&world.arena);
+    merge_annotations(parsed(S("{\"" WEBHOOK_WAITS_ANNOTATION "\":\"" HOLDER "\"}")));
+    arena_rewind(&world.arena, mark);
+    server.version_number++;
+    gateway.asked_until_lost = 2; /* for the look, and when it came back */
+    webhook_register_changed(&reg);
+    fake_pass(&world.loop, 10000);
+    assert_false(gateway.may_write); /* before it could say that it lives */
+    assert_int_equal(server.notes, 0);
+    uint32_t gets = server.gets;
+    gateway.may_write = true;
+    webhook_register_leads(&reg);
+    assert_true(FAKE_UNTIL(&world.loop, 5000, says(WEBHOOK_WAITS_ANNOTATION, "")));
+    assert_int_equal(server.gets, gets + 1);
+    assert_int_equal(server.notes, 1);
+}
+
 static void test_a_write_in_between_is_not_undone(void **state)
 {
     (void)state;
@@ -695,6 +722,7 @@ int main(void)
         TEST(test_what_its_own_node_held_is_taken_over_at_once),
         TEST(test_who_is_displaced_yields),
         TEST(test_who_was_deposed_yields_nothing),
+        TEST(test_who_leads_again_looks_first),
         TEST(test_a_write_in_between_is_not_undone),
         TEST(test_a_large_authority_is_registered_once),
         TEST(test_an_authority_without_room_is_told),
