@@ -98,7 +98,13 @@ class UnusualClientsTest(E2ETest):
         labels = {"talks": "yes"}
         for name in "p", "q":
             self.create(pod(name, talker("main"), talker("side"), restartPolicy="Never", labels=labels))
-        self.wait_running("p", 60)
+
+        def have_begun(found):
+            states = [one["state"] for one in found["status"]["containerStatuses"]]
+            return len(states) == 2 and all("running" in one or "terminated" in one for one in states)
+
+        for name in "p", "q":  # they may have ended when we look
+            self.wait_pod(name, have_begun, 90, "has begun to talk")
 
         def lines(prefix, names=("main", "side")):
             return {f"{prefix}{name} {i}" for name in names for i in (1, 2, 3)}

@@ -270,6 +270,8 @@ class OracleTest(E2ETest):
                 namespace = dice.choice(list(namespaces))
                 wanted = without_empty(expected(pod, namespaces[namespace], selectors))
                 found = without_empty(seen(self.dry(pod, namespace)))
+                if found != wanted:  # a busy API server may not have waited for the webhook; a fault stays one
+                    found = without_empty(seen(self.dry(pod, namespace)))
                 if found != wanted:
                     told = json.dumps({"profile": selectors, "pod": pod, "namespace": namespaces[namespace]})
                     self.assertEqual(found, wanted, told)

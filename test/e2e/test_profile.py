@@ -31,7 +31,13 @@ class ProfileTest(E2ETest):
             found = self.cluster.events("kube-system", "eci-profile", reason)
             return [event for event in found if text in event["message"]]
 
-        return wait_for(look, 10, f"an event {reason} with {text}")[0]
+        return wait_for(look, 30, f"an event {reason} with {text}")[0]
+
+    def noticed(self, word, function, *argv, **more):
+        """Calls it; returns when the gateway has said so in its log once more."""
+        before = self.ecilet.read_log_since_start().count(word)
+        function(*argv, **more)
+        wait_for(lambda: self.ecilet.read_log_since_start().count(word) > before, 30, f"the log says {word}")
 
     def test_vswitches_change_without_a_restart(self):
         self.assertIn(self.runs_in("first"), ("vsw-e2e1", "vsw-e2e2"))
@@ -104,13 +110,13 @@ class ProfileTest(E2ETest):
             self.cluster.call("POST", "/api/v1/namespaces", {"metadata": metadata})
             one = pod("at-once")
             one["spec"]["automountServiceAccountToken"] = False
-            made.append(wait_for(lambda one=one, space=space: self.post(space, one), 10, "the pod is accepted"))
+            made.append(wait_for(lambda one=one, space=space: self.post(space, one), 90, "the pod is accepted"))
         for one in made:
-            found = wait_for(lambda one=one: self.ecisim.groups_of(one)[0]["vswitch"], 20, "it has an instance")
+            found = wait_for(lambda one=one: self.ecisim.groups_of(one)[0]["vswitch"], 60, "it has an instance")
             self.assertEqual(found, "vsw-matched")
         for space in spaces:
             self.cluster.remove(f"/api/v1/namespaces/{space}/pods/at-once")
-        wait_for(lambda: not any(self.lives(one) for one in made), 30, "the instances are gone")
+        wait_for(lambda: not any(self.lives(one) for one in made), 60, "the instances are gone")
 
     def post(self, space, one):
         """Once the namespace has its service account."""
@@ -130,11 +136,9 @@ class ProfileTest(E2ETest):
 
     def test_one_that_is_deleted_and_made_again_counts(self):
         for name in "vsw-one", "vsw-two":
-            self.put(vSwitchIds=name)
-            time.sleep(2)
+            self.noticed("taken over: ", self.put, vSwitchIds=name)
             self.assertEqual(self.runs_in(name), name)
-            self.cluster.remove(CONFIG_MAP)
-        time.sleep(2)
+            self.noticed("the configuration counts alone", self.cluster.remove, CONFIG_MAP)
         self.assertIn(self.runs_in("none"), ("vsw-e2e1", "vsw-e2e2"))
 
     def test_remarks_are_told(self):
@@ -161,4 +165,4 @@ class NoPermissionTest(E2ETest):
         self.ecilet.start()
         self.create(pod("plain"))
         self.wait_running("plain")
-        wait_for(lambda: self.cluster.node_events("ProfileForbidden"), 10, "an event at the node")
+        wait_for(lambda: self.cluster.node_events("ProfileForbidden"), 30, "an event at the node")

@@ -47,7 +47,7 @@ class WebhookTest(E2ETest):
 
     def tearDown(self):
         self.cluster.remove(CONFIG_MAP)
-        self.kubectl("delete", "deployment,daemonset", "--all")
+        self.kubectl("delete", "deployment,replicaset,daemonset", "--all")
         # Nobody is there to end what runs on an ordinary node.
         orphans = [p["metadata"]["name"] for p in self.pods() if p["spec"].get("nodeName", "").startswith("ordinary-")]
         if orphans:
@@ -62,7 +62,7 @@ class WebhookTest(E2ETest):
         return {hook["name"].split(".")[0]: hook for hook in found["webhooks"]} if found else {}
 
     def wait_hooks(self, test):
-        wait_for(lambda: test(self.hooks()), 15, "vk-webhook shows the selectors")
+        wait_for(lambda: test(self.hooks()), 30, "vk-webhook shows the selectors")
         time.sleep(1.2)  # the API server follows its own objects with a watch
 
     def put(self, selectors, **data):
@@ -71,7 +71,12 @@ class WebhookTest(E2ETest):
         self.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
     def is_scheduled_to(self, name, node):
-        self.wait_pod(name, lambda p: p["spec"].get("nodeName") == node, 15, f"is on {node}")
+        self.wait_pod(name, lambda p: p["spec"].get("nodeName") == node, 30, f"is on {node}")
+
+    def wait_asked(self, made, test):
+        """Until a pod like this would pass: labels of namespaces and selectors reach the API server by watches."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
+        wait_for(lambda: test(self.cluster.call("POST", path, made)), 30, "the webhook judges as it should")
 
     # --- seed 2.2
 
@@ -152,7 +157,7 @@ class WebhookTest(E2ETest):
             found = [p["spec"].get("nodeName", "") for p in self.pods()]
             return sorted(found) if len(found) == 12 and "" not in found else None
 
-        found = wait_for(nodes, 30, "all replicas have a node")
+        found = wait_for(nodes, 60, "all replicas have a node")
         self.assertEqual(found, ["ordinary-3"] * 5 + ["ordinary-4"] * 5 + [self.ecilet.node] * 2)
 
     def test_a_bad_burst_resource_is_told(self):
@@ -172,13 +177,13 @@ class WebhookTest(E2ETest):
             found = [p for p in self.pods() if p["status"].get("phase") == "Running"]
             return found if len(found) == count else None
 
-        found = wait_for(running, 30, f"{name} runs")
+        found = wait_for(running, 60, f"{name} runs")
         self.assertEqual([p["spec"]["nodeName"] for p in found], [self.ecilet.node] * count)
         path = os.path.join(MANIFESTS, "seed", f"{name}.yaml")
         self.kubectl("delete", "--wait=false", "--grace-period=1", "-f", path)
         for one in found:
             self.kubectl("delete", "pod", one["metadata"]["name"], "--wait=false", "--grace-period=1", "--ignore-not-found")
-        wait_for(lambda: not self.pods(), 30, f"{name} is gone")
+        wait_for(lambda: not self.pods(), 60, f"{name} is gone")
         return found
 
     def test_examples_of_the_manual(self):
@@ -186,6 +191,7 @@ class WebhookTest(E2ETest):
         for name in "2.2-pod-label", "2.2-burst-resource", "2.2-node-selector", "2.2-node-name":
             self.run_example(name)
         self.kubectl("label", "namespace", self.namespace, "alibabacloud.com/eci=true")
+        self.wait_asked(free("ask"), lambda found: found["spec"]["nodeSelector"])
         self.run_example("2.2-namespace-label")
 
     # --- seed 2.3
@@ -203,7 +209,7 @@ class WebhookTest(E2ETest):
         text = self.use_example("2.3-typical-profile", [f"default-selector-{n}" for n in range(1, 6)])
         self.assertIn("virtual-node-affinity-injection: enabled", text)
         self.kubectl("label", "namespace", self.namespace, "virtual-node-affinity-injection=enabled")
-        time.sleep(1)
+        self.wait_asked(free("ask"), lambda found: found["metadata"]["labels"]["created-by-eci"])
         made = self.create(free("typical"))[0]
         self.assertEqual(made["metadata"]["labels"]["created-by-eci"], "true")
         self.assertEqual(made["metadata"]["annotations"]["k8s.aliyun.com/eci-image-cache"], "true")
@@ -214,16 +220,16 @@ class WebhookTest(E2ETest):
 
         text = self.use_example("2.3-scheduler", ["demo"])
         self.assertIn("department: bigdata", text)
+        self.wait_asked(free("ask", {"type": "offline-task"}), lambda found: found["spec"]["nodeSelector"])
         task = self.create(free("task", {"type": "offline-task"}))[0]
         self.assertEqual(task["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
         self.assertNotIn("created-by-eci", task["metadata"]["labels"])
         self.wait_running("task")
 
         self.use_example("2.3-effect", ["demo"])
-        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
-        ask = free("ask", {"type": "offline-task"})
         # The names are those of before, so only a pod shows when it counts.
-        wait_for(lambda: self.cluster.call("POST", path, ask)["metadata"]["labels"]["created-by-eci"], 15, "it counts")
+        ask = free("ask", {"type": "offline-task"})
+        self.wait_asked(ask, lambda found: found["metadata"]["labels"]["created-by-eci"])
         again = self.create(free("again", {"type": "offline-task"}), free("web", {"type": "web"}))
         self.assertEqual(again[0]["metadata"]["labels"]["created-by-eci"], "true")
         self.assertEqual(again[0]["metadata"]["annotations"]["k8s.aliyun.com/eci-image-cache"], "true")

@@ -181,7 +181,15 @@ class RandomTest(E2ETest):
         wait_for(lambda: self.dry(self.namespace, asks)["spec"]["nodeSelector"] == OURS, 30, "the profile counts")
         return [*selectors, canary]
 
-    def judge(self, seed, selectors, space, made, found):
+    def judge(self, seed, selectors, space, made, ask):
+        """An API server on a busy machine may not wait for the webhook (failurePolicy Ignore), so what is not right
+        is asked for once more; what is wrong stays wrong."""
+        try:
+            self.compare(seed, selectors, space, made, ask())
+        except AssertionError:
+            self.compare(seed, selectors, space, made, ask())
+
+    def compare(self, seed, selectors, space, made, found):
         way, (labels, annotations) = expected(selectors, SPACES[space], made)
         self.ways.append(way)
         what = {"seed": seed, "way": way, "selectors": selectors, "space": SPACES[space], "pod": made}
@@ -215,5 +223,5 @@ class RandomTest(E2ETest):
             for at in range(PODS):
                 space = dice.randrange(len(SPACES))
                 made = some_pod(dice, f"p{number}-{at}")
-                self.judge(seed, selectors, space, made, self.dry(spaces[space], made))
+                self.judge(seed, selectors, space, made, lambda: self.dry(spaces[space], made))
         self.assertEqual(set(self.ways), {"own", "burst", "eci"}, f"seed {seed}")
