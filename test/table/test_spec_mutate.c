@@ -310,7 +310,6 @@ static void test_mutate_believes_the_api_server(void **state)
     assert_int_equal(outcome.ops, 0);
 }
 
-/* A namespace that nobody has seen yet may have the label that keeps its pods away. */
 /* Who tolerates the taint of such a node would no longer prefer others. */
 static void test_mutate_a_soft_taint_needs_no_toleration_to_overflow(void **state)
 {
@@ -331,6 +330,7 @@ static void test_mutate_a_soft_taint_needs_no_toleration_to_overflow(void **stat
     assert_true(str_find(buf_str(&patch), S("tolerations")) > 0);
 }
 
+/* A namespace that nobody has seen yet may have the label that keeps its pods away. */
 static void test_mutate_knows_that_it_does_not_know(void **state)
 {
     (void)state;
