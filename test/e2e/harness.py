@@ -13,6 +13,7 @@ mode adds a bridge of its own.
 """
 import atexit
 import calendar
+import contextlib
 import ctypes
 import functools
 import http.client
@@ -555,9 +556,15 @@ class Ecisim(Program):
 _numbers = itertools.count()
 
 
+_ports = itertools.cycle(random.sample(range(12000, 18000), 6000))
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """Each one once. None that the kernel gives to outgoing connections, so that it is still free when somebody
+    listens on it, which may be a long time from now; and none of the control plane's (test/cluster/cluster.sh)."""
+    while True:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", next(_ports))) as listener:
+            return listener.getsockname()[1]
 
 
 class Ecilet(Program):
