@@ -146,7 +146,8 @@ static bool is_anothers(struct webhook_register *reg, const struct sight *there)
         return false;
     }
     bool is_of_our_node = str_eq(there->node, reg->config.node);
-    reg->has_yielded = reg->has_yielded || (is_of_our_node && reg->holds);
+    reg->has_yielded =
+        reg->has_yielded || (is_of_our_node && reg->holds && !reg->config.is_elected);
     reg->holds = false;
     return (!is_of_our_node || reg->has_yielded) && !is_abandoned(reg, there);
 }

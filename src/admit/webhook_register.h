@@ -18,8 +18,9 @@
  * it alone, says so once in an event, and notes in an annotation that it waits. The holder takes
  * the note away when it looks; who finds its note untouched for WEBHOOK_REGISTER_HOLD_MS takes
  * over. Within one node who comes last takes over at once, because that is most often the same
- * gateway at a new address, or the one that leads now; who had it before then waits. Writes depend
- * on the version that was looked at, so that two never undo each other's.
+ * gateway at a new address, or the one that leads now; who had it before then waits. (With election
+ * it takes it back: nobody else may have it.) Writes depend on the version that was looked at, so
+ * that two never undo each other's.
  */
 #ifndef ECILET_ADMIT_WEBHOOK_REGISTER_H
 #define ECILET_ADMIT_WEBHOOK_REGISTER_H
@@ -45,6 +46,7 @@ struct webhook_register_config {
     const struct profile *(*profile)(void *owner);      /* NULL: not known yet */
     str (*authority)(void *owner, struct arena *arena); /* PEM; empty: no certificate yet */
     bool (*may_write)(void *owner);
+    bool is_elected;                  /* only one gateway of our node may write at a time */
     bool (*wants_sight)(void *owner); /* on_seen is waited for */
     /* The fingerprint of the authority that is registered now; at each look, after each write. */
     void (*on_seen)(void *owner, str fingerprint);

@@ -240,6 +240,7 @@ static void init_parts(struct wire *wire, struct region *region)
         .profile = profile,
         .authority = authority,
         .may_write = may_write,
+        .is_elected = wire->config->leader_elect,
         .wants_sight = wants_sight,
         .on_seen = on_seen,
         .warn = warn,

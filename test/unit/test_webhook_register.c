@@ -601,6 +601,18 @@ static void test_who_is_displaced_yields(void **state)
     assert_true(FAKE_UNTIL(&world.loop, 5000, reg.writes == 2));
 }
 
+/* With election no other gateway of the node may have it: somebody has put back what once was. */
+static void test_who_leads_yields_nothing(void **state)
+{
+    (void)state;
+    reg.config.is_elected = true;
+    begin();
+    is_held_by("vk-1");
+    assert_true(FAKE_UNTIL(&world.loop, WEBHOOK_REGISTER_LOOK_MS + 1000, reg.writes == 2));
+    assert_true(shows("https://192.0.2.1:8443/inject"));
+    assert_int_equal(gateway.warnings, 0);
+}
+
 static void test_who_was_deposed_yields_nothing(void **state)
 {
     (void)state;
@@ -721,6 +733,7 @@ int main(void)
         TEST(test_who_holds_it_says_that_it_lives),
         TEST(test_what_its_own_node_held_is_taken_over_at_once),
         TEST(test_who_is_displaced_yields),
+        TEST(test_who_leads_yields_nothing),
         TEST(test_who_was_deposed_yields_nothing),
         TEST(test_who_leads_again_looks_first),
         TEST(test_a_write_in_between_is_not_undone),
