@@ -94,11 +94,11 @@ class WebhookTest(E2ETest):
     def test_namespace_labels_send_pods(self):
         for at, label in enumerate(["alibabacloud.com/eci=true", "virtual-node-affinity-injection=enabled"]):
             self.kubectl("label", "namespace", self.namespace, label)
-            time.sleep(1)
+            self.wait_asked(free("ask"), lambda found: found["spec"]["nodeSelector"])
             self.create(free(f"p{at}"))
             self.wait_running(f"p{at}")
             self.kubectl("label", "namespace", self.namespace, label.split("=")[0] + "-")
-        time.sleep(1)
+            self.wait_asked(free("ask"), lambda found: "nodeSelector" not in found["spec"])
         self.create(free("after"))
         self.assertNotIn("nodeSelector", self.pod("after")["spec"])
 
@@ -260,7 +260,8 @@ class WebhookTest(E2ETest):
         self.assertEqual(hook["namespaceSelector"]["matchLabels"], {"department": "bigdata"})
         self.assertEqual(hook["failurePolicy"], "Ignore")
         self.kubectl("label", "namespace", self.namespace, "department=bigdata")
-        time.sleep(1)
+        asks = free("ask", {"type": "offline-task"})
+        self.wait_asked(asks, lambda found: found["metadata"]["labels"]["created-by-eci"])
         self.create(free("task", {"type": "offline-task"}), free("other", {"type": "web"}))
         found = self.wait_running("task")
         self.assertEqual(found["metadata"]["labels"]["created-by-eci"], "true")
