@@ -349,8 +349,11 @@ $(foreach source,$(fuzz_src),$(eval build/fuzz/$(basename $(notdir $(source))): 
 $(fuzz_programs): build/obj/fuzz/libtest.a build/obj/fuzz/libecilet.a
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $(wrapped) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -L$(THIRD_PARTY_host)/lib $(third_party_link)
+
+# One that is the instances that its port-forwards lead to.
+build/fuzz/fuzz_http_server: wrapped := -Wl,--wrap=sock_connect
 
 .PHONY: fuzz fuzz-build cover
 fuzz-build: $(fuzz_programs)

@@ -536,8 +536,7 @@ static enum cli_exit run_command(struct cli *cli)
         if (cli->flush != NULL) {
             cli->flush(cli);
         }
-        crash_try_later(CRASH_PAUSE_MAX_S);
-        return CLI_USAGE;
+        return crash_try_later(CRASH_PAUSE_MAX_S) ? CLI_OK : CLI_USAGE;
     }
     log_set_level(cli->config->log_level);
     config_report_log(&report);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/connect.h"
 #include "app/oneshot.h"
 #include "app/preflight.h"
 #include "base/codec.h"
@@ -60,9 +61,9 @@ static void flush(void *owner)
     }
 }
 
-static void ask_cluster(const struct config *config, struct preflight *preflight)
+static void ask_cluster(const struct config *config, struct preflight *preflight, bool is_loaded)
 {
-    if (oneshot_load_kube(&asking.both, config) != ERR_OK) {
+    if (!is_loaded) {
         preflight_say(preflight, VERDICT_FAIL, "API server", "%s", asking.both.auth.why);
         return;
     }
@@ -97,12 +98,17 @@ static void ask_cloud(const struct config *config, struct preflight *preflight)
 static bool ask_others(struct cli *cli)
 {
     struct preflight preflight = {.out = &cli->out, .flush = flush, .owner = cli};
+    char address[64] = "";
     flush(cli);
-    preflight_ports(&preflight, cli->config);
     memset(&asking, 0, sizeof asking);
     enum err err = oneshot_init(&asking.both, cli->config);
+    bool is_loaded = err == ERR_OK && oneshot_load_kube(&asking.both, cli->config) == ERR_OK;
     if (err == ERR_OK) {
-        ask_cluster(cli->config, &preflight);
+        (void)connect_address(&asking.both.auth, cli->config, address); /* `run` lives without it */
+    }
+    preflight_ports(&preflight, cli->config, address);
+    if (err == ERR_OK) {
+        ask_cluster(cli->config, &preflight, is_loaded);
         ask_cloud(cli->config, &preflight);
         oneshot_stop(&asking.both);
     } else {

@@ -2,6 +2,7 @@
 #include "app/connect.h"
 
 #include "os/os.h"
+#include "os/sock.h"
 
 enum err connect_kube(struct kube_auth *auth, const struct config *config)
 {
@@ -11,6 +12,21 @@ enum err connect_kube(struct kube_auth *auth, const struct config *config)
                                           .service_port = (uint16_t)config->kubernetes_service_port,
                                           .agent = S("ecilet/" ECILET_VERSION)};
     return kube_auth_load(auth, &from);
+}
+
+bool connect_address(const struct kube_auth *auth, const struct config *config, char out[static 64])
+{
+    struct sock_addr server;
+    out[0] = '\0';
+    if (str_copy(out, 64, config->vkubelet_pod_ip) && out[0] != '\0') {
+        return true;
+    }
+    bool is_known = sock_addr_parse(kube_auth_host(auth), 443, &server) &&
+                    sock_own_address(&server, out) == ERR_OK;
+    if (!is_known) {
+        out[0] = '\0';
+    }
+    return is_known;
 }
 
 enum err connect_trust(struct x509_anchors *anchors, struct arena *memory, struct arena *scratch,

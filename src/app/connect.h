@@ -20,6 +20,14 @@
 MUST_USE enum err connect_kube(struct kube_auth *auth, const struct config *config);
 
 /*
+ * The node's address: VKUBELET_POD_IP, or what the kernel would use to talk to the API server of
+ * `auth` (loaded). A server known by name only would have to be resolved first: then the operator
+ * must say it. False: not known, out is empty.
+ */
+bool connect_address(const struct kube_auth *auth, const struct config *config,
+                     char out[static 64]);
+
+/*
  * ECI_CA_FILE: read into `scratch` once, which is rewound; only its anchors stay, in `memory`.
  * Without effect when none is given. Errors: those of os_file_read() and x509_anchors_load(); `why`
  * receives one line.

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/ports.h"
 #include "os/sock.h"
 
 void preflight_say(struct preflight *preflight, enum verdict verdict, const char *name,
@@ -105,13 +106,13 @@ static bool look_at_socket(struct preflight *preflight, const char *path)
     return false;
 }
 
-void preflight_ports(struct preflight *preflight, const struct config *config)
+void preflight_ports(struct preflight *preflight, const struct config *config, const char *address)
 {
     bool is_running = look_at_socket(preflight, config->status_socket.ptr);
-    /* The families are those of wire_serve.c and wire_webhook.c. */
-    uint8_t family = str_find_char(config->vkubelet_pod_ip, ':') >= 0 ? 6 : 4;
+    uint8_t family = ports_family(address);
     look_at_port(preflight, "kubelet port", config->kubelet_port, family, is_running);
     if (config->webhook) {
-        look_at_port(preflight, "webhook port", config->webhook_port, 4, is_running);
+        family = ports_webhook_family(config, address);
+        look_at_port(preflight, "webhook port", config->webhook_port, family, is_running);
     }
 }

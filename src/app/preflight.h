@@ -85,7 +85,8 @@ void preflight_cloud_start(struct preflight_cloud *cloud);
 
 /* ---- this machine ---------------------------------------------------------------------------- */
 
-/* KUBELET_PORT, WEBHOOK_PORT, STATUS_SOCKET. Ports are bound for a moment. */
-void preflight_ports(struct preflight *preflight, const struct config *config);
+/* KUBELET_PORT, WEBHOOK_PORT, STATUS_SOCKET. Ports are bound for a moment. address: the node's, see
+ * connect_address(). */
+void preflight_ports(struct preflight *preflight, const struct config *config, const char *address);
 
 #endif

@@ -173,11 +173,11 @@ int run_main(const struct config *config)
     str_hash_seed(keys[0], keys[1]);
     enum err err = make_memory(config);
     if (err != ERR_OK || config->print_budget) {
-        if (err != ERR_OK) {
-            log_line(LOG_ERROR, "start", "%s", err_text(err));
-            crash_try_later(CRASH_PAUSE_MAX_S);
+        if (err == ERR_OK) {
+            return 0;
         }
-        return err == ERR_OK ? 0 : RUN_EXIT_CONFIG;
+        log_line(LOG_ERROR, "start", "%s", err_text(err));
+        return crash_try_later(CRASH_PAUSE_MAX_S) ? 0 : RUN_EXIT_CONFIG;
     }
     log_attach(&loop);
     if (signals_init(&loop, on_signal, NULL) != ERR_OK) {
@@ -191,8 +191,7 @@ int run_main(const struct config *config)
     err = wire_start(&wire, &why);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "start", "%.*s", STR_ARG(buf_str(&why)));
-        crash_try_later(CRASH_PAUSE_MAX_S);
-        return RUN_EXIT_CONFIG;
+        return crash_try_later(CRASH_PAUSE_MAX_S) ? 0 : RUN_EXIT_CONFIG;
     }
     watchdog_start(&loop);
     notify_start(&loop);

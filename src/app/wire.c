@@ -12,7 +12,6 @@
 #include "data/group_read.h"
 #include "os/crash.h"
 #include "os/os.h"
-#include "os/sock.h"
 
 typedef void perform(struct wire *wire, const struct effect *effect);
 
@@ -248,22 +247,12 @@ enum err wire_init(struct wire *wire, const struct config *config, struct loop *
     return cloud_init(wire, region, is_real);
 }
 
-/* VKUBELET_POD_IP, or what the kernel would use to talk to the API server. A server known by name
- * only would have to be resolved first: then the operator must say it. */
 static void find_address(struct wire *wire)
 {
-    struct sock_addr server;
-    str given = wire->config->vkubelet_pod_ip;
-    wire->address[0] = '\0';
-    if (!str_copy(wire->address, sizeof wire->address, given) || str_is_empty(given)) {
-        bool is_known = sock_addr_parse(kube_auth_host(&wire->auth), 443, &server) &&
-                        sock_own_address(&server, wire->address) == ERR_OK;
-        if (!is_known) {
-            wire->address[0] = '\0';
-            log_line(LOG_WARN, "start",
-                     "VKUBELET_POD_IP is not given and cannot be found out: "
-                     "kubectl logs and exec will not find this node");
-        }
+    if (!connect_address(&wire->auth, wire->config, wire->address)) {
+        log_line(LOG_WARN, "start",
+                 "VKUBELET_POD_IP is not given and cannot be found out: "
+                 "kubectl logs and exec will not find this node");
     }
     wire->spec.node_address = str_of(wire->address);
     wire->node.facts.address = str_of(wire->address);

@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/ports.h"
 #include "os/os.h"
-#include "spec/address.h"
 
 #define SERVING_LOOK_MS 60000 /* between looks at the certificate's files and dates */
 
@@ -171,9 +171,7 @@ void kubelet_start(struct wire *wire)
     struct wire_serve *serve = &wire->serve;
     look(wire);
     loop_timer_set(wire->loop, &serve->timer, os_now_ms() + SERVING_LOOK_MS);
-    /* All addresses of the family that the node's has: a gateway may be reached by another one. */
-    bool is_v6 = address_family(str_of(wire->address)) == ADDRESS_IPV6;
-    if (serve_start(&serve->port, is_v6 ? 6 : 4) != ERR_OK) {
+    if (serve_start(&serve->port, ports_family(wire->address)) != ERR_OK) {
         log_line(LOG_WARN, "kubelet", "KUBELET_PORT %u: %s; kubectl logs and exec will not work",
                  wire->config->kubelet_port, strerror(errno));
     }

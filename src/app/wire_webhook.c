@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "admit/webhook.h"
+#include "app/ports.h"
 #include "os/os.h"
 #include "os/sock.h"
-#include "spec/address.h"
 
 static_assert(WEBHOOK_CONFIG_BYTES + WEBHOOK_REGISTER_REPLY_BYTES + 8192 <= WIRE_LARGE_CALL_BYTES,
               "the largest registration can be sent");
@@ -279,10 +279,7 @@ void webhook_wire_start(struct wire *wire)
         return;
     }
     put_url(wire, url);
-    /* All addresses of the family that is registered, as the kubelet port does it. */
-    bool is_v6 = str_starts(str_of(url), S("https://[")) ||
-                 address_family(str_of(wire->address)) == ADDRESS_IPV6;
-    own->server.config.address.family = is_v6 ? 6 : 4;
+    own->server.config.address.family = ports_webhook_family(wire->config, wire->address);
     enum err err = http_server_start(&own->server, NULL);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "webhook", "port %u (WEBHOOK_PORT) cannot be listened on: %s",

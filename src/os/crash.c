@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "os/log.h"
+#include "os/notify.h"
 #include "os/os.h"
 #include "os/signals.h"
 
@@ -433,6 +434,17 @@ static void catch_signals(void)
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
+/* False: told to stop. A service manager that waits for signs of life gets them. */
+static bool wait_seconds(uint32_t seconds)
+{
+    bool goes_on = true;
+    for (uint32_t i = 0; i < seconds && goes_on; i++) {
+        notify_alive();
+        goes_on = signals_pause(1);
+    }
+    return goes_on;
+}
+
 /* After the second death in a row, and longer each time: whatever is wrong will not be hammered. */
 static void pause_after_deaths(void)
 {
@@ -441,9 +453,7 @@ static void pause_after_deaths(void)
         seconds = seconds == 0 ? 1 : seconds * 2;
     }
     seconds = seconds < CRASH_PAUSE_MAX_S ? seconds : CRASH_PAUSE_MAX_S;
-    if (seconds > 0) {
-        (void)signals_pause(seconds);
-    }
+    (void)wait_seconds(seconds);
 }
 
 /* An earlier life may have left a look of its watchdog behind, and all signals blocked. */
@@ -453,23 +463,25 @@ static void calm_signals(void)
     signals_hold();
 }
 
-void crash_try_later(uint32_t seconds)
+bool crash_try_later(uint32_t seconds)
 {
     bool is_own_child = false;
     for (char *const *at = environment_given; at != NULL && *at != NULL; at++) {
         is_own_child |= is_variable(*at);
     }
     if (!is_own_child || arguments == NULL) {
-        return;
+        return false;
     }
     calm_signals();
     log_line(LOG_ERROR, "start",
              "it began by itself after an earlier life, so nobody may be looking: it tries again "
              "in %u s",
              seconds);
-    if (signals_pause(seconds)) {
-        os_start_anew(arguments, environment_given);
+    if (!wait_seconds(seconds)) {
+        return true;
     }
+    os_start_anew(arguments, environment_given);
+    return false;
 }
 
 uint32_t crash_start(const char *version, const struct crash_counts *counts)

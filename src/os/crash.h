@@ -59,9 +59,9 @@ uint32_t crash_start(const char *version, const struct crash_counts *counts);
 /* A start that cannot succeed as things are (a configuration that somebody is editing, a file that
  * is not there), of a life that the one before began by itself: whoever started that one got his
  * answer long ago and does not look any more. So it is tried again after so many seconds, from the
- * very beginning, and as often as it takes. Returns when somebody else started this life, or wants
- * it to stop. */
-void crash_try_later(uint32_t seconds);
+ * very beginning, and as often as it takes. Returns false when somebody else started this life,
+ * true when it is told to stop. */
+bool crash_try_later(uint32_t seconds);
 /* False: it cannot start itself (CRASH_ENVIRONMENT_MAX); a watcher is needed. */
 bool crash_can_restart(void);
 /* How often it has died in a row so far. */

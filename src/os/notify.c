@@ -76,6 +76,13 @@ void notify_start(struct loop *loop)
     }
 }
 
+void notify_alive(void)
+{
+    if (wanted_period_ms() > 0) {
+        tell("WATCHDOG=1");
+    }
+}
+
 void notify_stop(struct loop *loop, bool starts_anew)
 {
     loop_timer_clear(loop, &timer);

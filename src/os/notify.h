@@ -13,6 +13,8 @@
 
 /* READY=1, and from then on WATCHDOG=1 three times per WATCHDOG_USEC. Once per process. */
 void notify_start(struct loop *loop);
+/* WATCHDOG=1 now, if it is wanted: who waits outside the loop says it himself. */
+void notify_alive(void);
 /* STOPPING=1; nothing when the same process starts anew: systemd ends who said so and lives on. */
 void notify_stop(struct loop *loop, bool starts_anew);
 

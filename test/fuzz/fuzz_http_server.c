@@ -1,10 +1,11 @@
 /*
  * Any bytes as what an administrator's client sends to the kubelet port, after the handshake: the
  * server's engine, the routes, who may ask, and the upgraded sessions (exec and attach as an echo,
- * port-forward as it is, to an address that cannot be reached). TLS is taken out, so that inputs
- * are plain text.
+ * port-forward as it is, to instances of several manners). TLS is taken out, so that inputs are
+ * plain text.
  *
- * First byte: size of the pieces in which the rest arrives, and whether the peer ends in order.
+ * First byte: size of the pieces in which the rest arrives, whether the peer ends in order, and the
+ * manner of the first instance; the next one has the next manner.
  * After each input nothing may be left: no connection, no session, no borrowed body.
  */
 #include <stddef.h>
@@ -69,6 +70,116 @@ static void answer(void)
         f.is_asked = false;
         f.question.on_done(f.question.owner, &reply);
     }
+}
+
+/* ---- instances: the other ends of sock_connect() --------------------------------------------- */
+
+#define INSTANCES_MAX 32
+#define INSTANCE_BUFFER_BYTES 4096 /* the kernel's: soon full */
+#define TALK_BYTES 60000
+
+enum manner { ECHOES, TALKS, LISTENS, IS_DEAF, REFUSES, HANGS_UP, ECHOES_ONCE, MANNERS };
+
+static struct instance {
+    int fd; /* -1: it has gone */
+    enum manner manner;
+    size_t said_bytes;
+} instances[INSTANCES_MAX];
+static uint32_t instances_count;
+static uint32_t first_manner;
+
+enum err __wrap_sock_connect(const struct sock_addr *to, int *fd);
+
+enum err __wrap_sock_connect(const struct sock_addr *to, int *fd)
+{
+    int fds[2];
+    const int bytes = INSTANCE_BUFFER_BYTES;
+    enum manner manner = (enum manner)((first_manner + instances_count) % MANNERS);
+    CHECK(to->port > 0);
+    if (manner == REFUSES || instances_count == INSTANCES_MAX) {
+        first_manner++; /* the next one does not */
+        return ERR_REFUSED_CONN;
+    }
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    CHECK(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0);
+    CHECK(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0);
+    instances[instances_count++] = (struct instance){.fd = fds[1], .manner = manner};
+    *fd = fds[0];
+    return ERR_OK;
+}
+
+static void go(struct instance *instance)
+{
+    (void)close(instance->fd);
+    instance->fd = -1;
+}
+
+static void say_much(struct instance *instance)
+{
+    static const char text[2000];
+    ssize_t done = 0;
+    while (done >= 0 && instance->said_bytes < TALK_BYTES) {
+        done = send(instance->fd, text, sizeof text, MSG_NOSIGNAL);
+        instance->said_bytes += done > 0 ? (size_t)done : 0;
+    }
+    if (instance->said_bytes >= TALK_BYTES) {
+        go(instance);
+    }
+}
+
+static void act(struct instance *instance)
+{
+    char memory[2000];
+    ssize_t got = 0;
+    switch (instance->manner) {
+    case ECHOES:
+    case ECHOES_ONCE:
+        got = recv(instance->fd, memory, sizeof memory, 0);
+        if (got > 0) {
+            (void)send(instance->fd, memory, (size_t)got, MSG_NOSIGNAL);
+        }
+        if (got == 0) {
+            go(instance);
+        } else if (got > 0 && instance->manner == ECHOES_ONCE) {
+            (void)shutdown(instance->fd, SHUT_WR);
+        }
+        break;
+    case TALKS:
+        say_much(instance);
+        break;
+    case LISTENS: /* it has nothing to say, and says so at once */
+        (void)shutdown(instance->fd, SHUT_WR);
+        (void)recv(instance->fd, memory, 100, 0);
+        break;
+    case HANGS_UP: /* with bytes unread */
+        if (recv(instance->fd, memory, 10, 0) > 0) {
+            go(instance);
+        }
+        break;
+    case IS_DEAF:
+    case REFUSES:
+    case MANNERS:
+        break;
+    }
+}
+
+static void instances_act(void)
+{
+    for (uint32_t i = 0; i < instances_count; i++) {
+        if (instances[i].fd >= 0) {
+            act(&instances[i]);
+        }
+    }
+}
+
+static void instances_go(void)
+{
+    for (uint32_t i = 0; i < instances_count; i++) {
+        if (instances[i].fd >= 0) {
+            go(&instances[i]);
+        }
+    }
+    instances_count = 0;
 }
 
 /* ---- handlers of routes ---------------------------------------------------------------------- */
@@ -163,13 +274,12 @@ void attach_serve(struct serve *serve, struct http_exchange *exchange,
 
 /* ---- the port -------------------------------------------------------------------------------- */
 
-/* An address of no use (RFC 1112 section 4): dialling fails at once. */
 static enum err find_pod(void *owner, str name_space, str name, str uid, struct serve_pod *out)
 {
     (void)owner;
     (void)name_space;
     (void)uid;
-    *out = (struct serve_pod){.name = name, .address = S("240.0.0.1"), .is_running = true};
+    *out = (struct serve_pod){.name = name, .address = S("192.0.2.1"), .is_running = true};
     return str_is_empty(name) ? ERR_NOT_FOUND : ERR_OK;
 }
 
@@ -194,6 +304,10 @@ static void begin(void)
     CHECK(tls_identity_load(&f.identity, str_of(net_cert("server_ec.crt")),
                             str_of(net_cert("server_ec.key")), &f.certs, &why) == ERR_OK);
     serve_init(&f.serve, &f.region, &config);
+    struct http_server *server =
+        &f.serve.server; /* its first connection is the one of all inputs */
+    conn_init(&server->conns[0], server, (struct http_room *)(void *)server->rooms, server->outs);
+    server->conns_used = 1;
     forward_init(&f.region, &f.loop, FORWARDS);
 }
 
@@ -213,16 +327,20 @@ static void turn(int fd)
 {
     loop_turn(&f.loop, os_now_ms());
     answer();
+    instances_act();
     hear(fd);
 }
 
 static struct http_conn *open_conn(int fd)
 {
     static const struct sock_addr from = {.bytes = {127, 0, 0, 1}, .family = 4};
+    static const struct tls_trust clients = {.wall_s = os_wall_s};
     struct http_conn *conn = &f.serve.server.conns[0];
     CHECK(conn_open(conn, fd, &from, &f.identity, NULL) == ERR_OK);
     tls_start_plain(conn->engine);
+    conn->engine->trust = &clients;
     conn->engine->is_peer_known = true;
+    conn->engine->peer_not_after_s = INT64_MAX;
     (void)strcpy(conn->engine->peer.common_name, "admin");
     conn_pump(conn); /* the handshake is over */
     return conn;
@@ -258,8 +376,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     struct http_conn *conn = open_conn(fds[1]);
     f.answered = 0;
+    first_manner = data[0] % MANNERS;
     say(fds[0], data + 1, bytes - 1, 1u + (size_t)(data[0] & 127u) * 8u);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4 || (i < 40 && instances_count > 0); i++) {
         turn(fds[0]);
     }
     if ((data[0] & 128) != 0) {
@@ -276,6 +395,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (http_server_open(server) > 0) { /* it waits for a deadline: stall, linger */
         conn_close(conn, false);
     }
+    instances_go();
     CHECK(http_server_open(server) == 0 && f.loop.timers.count <= 1);
     CHECK(!f.has_remote && forward_open() == 0 && f.serve.pending.count == 0 && !f.is_asked);
     for (uint32_t i = 0; i < SERVE_BODIES; i++) {

@@ -1,5 +1,9 @@
 /* see crash.h. What catches signals is the shipped program's alone: test/e2e/test_poison.py. */
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "unit.h"
@@ -272,7 +276,7 @@ static void test_signals_in_the_pause_are_heard_later(void **state)
 
 static void cannot_start(void)
 {
-    crash_try_later(0);
+    (void)crash_try_later(0);
 }
 
 /* It is tried again with what is known; nobody has died. */
@@ -286,11 +290,39 @@ static void test_a_start_that_fails_is_tried_again_by_who_began_by_itself(void *
     assert_null(strstr(said, "crash: "));
 }
 
+static void cannot_start_for_a_while(void)
+{
+    (void)crash_try_later(1);
+}
+
+/* Else systemd would end who only waits, start it, and be told that this is for good. */
+static void test_a_pause_gives_signs_of_life(void **state)
+{
+    (void)state;
+    char said[4096], name[64], heard[64];
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    assert_true(fd >= 0);
+    int bytes = snprintf(name, sizeof name, "@test_crash_%d", (int)getpid());
+    memcpy(addr.sun_path + 1, name + 1, (size_t)bytes - 1);
+    socklen_t addr_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)bytes);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&addr, addr_bytes), 0);
+    assert_int_equal(unsetenv("WATCHDOG_PID"), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+    assert_int_equal(setenv("WATCHDOG_USEC", "300000000", 1), 0);
+    assert_int_equal(two_lives("0", cannot_start_for_a_while, said, sizeof said), 0);
+    assert_int_equal(unsetenv("NOTIFY_SOCKET") | unsetenv("WATCHDOG_USEC"), 0);
+    assert_non_null(strstr(said, "second life: 0\n"));
+    assert_int_equal(recv(fd, heard, sizeof heard, 0), 10);
+    assert_memory_equal(heard, "WATCHDOG=1", 10);
+    assert_int_equal(recv(fd, heard, sizeof heard, 0), -1);
+    (void)close(fd);
+}
+
 static void is_stopped(void)
 {
     (void)raise(SIGTERM); /* held */
-    crash_try_later(PAUSE_S);
-    _exit(7);
+    _exit(crash_try_later(PAUSE_S) ? 7 : 8);
 }
 
 static void test_it_is_not_tried_again_when_told_to_stop(void **state)
@@ -309,7 +341,7 @@ static void test_a_start_by_somebody_else_is_not_tried_again(void **state)
     const char *const argv[] = {"x", NULL};
     const char *const envp[] = {"A=b", NULL};
     start(argv, envp);
-    crash_try_later(PAUSE_S);
+    assert_false(crash_try_later(PAUSE_S));
 }
 
 static int second_life(void)
@@ -334,6 +366,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nobody_is_to_blame),
         cmocka_unit_test(test_the_one_with_fewest_deaths_makes_room),
         cmocka_unit_test(test_a_start_that_fails_is_tried_again_by_who_began_by_itself),
+        cmocka_unit_test(test_a_pause_gives_signs_of_life),
         cmocka_unit_test(test_it_is_not_tried_again_when_told_to_stop),
         cmocka_unit_test(test_a_start_by_somebody_else_is_not_tried_again),
         cmocka_unit_test(test_signals_in_the_pause_are_heard_later),

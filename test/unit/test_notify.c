@@ -94,6 +94,8 @@ static void test_a_name_of_linux_own(void **state)
     notify_start(&loop);
     assert_heard(fd, "READY=1");
     assert_int_equal(loop.timers.count, 0); /* no signs of life are wanted */
+    notify_alive();
+    assert_heard(fd, NULL);
     notify_stop(&loop, false);
     assert_heard(fd, "STOPPING=1");
     (void)close(fd);

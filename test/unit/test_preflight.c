@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "app/connect.h"
 #include "app/preflight.h"
 #include "base/codec.h"
 #include "os/sock.h"
@@ -476,7 +477,7 @@ static void test_ports(void **state)
     config.status_socket = str_of(path);
     assert_int_equal(sock_listen(&addr, 1, &fd, &bound), ERR_OK);
     config.kubelet_port = bound.port;
-    preflight_ports(&preflight, &config);
+    preflight_ports(&preflight, &config, "");
     assert_true(preflight.has_failed);
     assert_says("cannot be used: another process has it\n");
     assert_says("ok    status socket  ");
@@ -484,7 +485,7 @@ static void test_ports(void **state)
 
     assert_int_equal(sock_local_listen(path, &status_fd), ERR_OK); /* an ecilet runs */
     preflight.has_failed = false;
-    preflight_ports(&preflight, &config);
+    preflight_ports(&preflight, &config, "192.0.2.1");
     assert_false(preflight.has_failed);
     assert_says("by the ecilet that runs here, it seems\n");
     assert_says("an ecilet runs here already\n");
@@ -494,14 +495,73 @@ static void test_ports(void **state)
     sock_close(&fd);
     config.webhook = true;
     config.webhook_port = bound.port;
-    preflight_ports(&preflight, &config);
+    preflight_ports(&preflight, &config, "");
     assert_false(preflight.has_failed);
     assert_says("ok    kubelet port   port ");
     assert_says("ok    webhook port   port ");
     config.status_socket = S("/nonexistent/x.sock");
-    preflight_ports(&preflight, &config);
+    preflight_ports(&preflight, &config, "");
     assert_says(
         "warn  status socket  /nonexistent/x.sock: /nonexistent: No such file or directory");
+}
+
+/* A port that is taken for IPv6, and free for IPv4. False: a machine without IPv6. */
+static bool take_port(int *fd, struct sock_addr *bound)
+{
+    struct sock_addr here;
+    assert_true(sock_addr_parse(S("::1"), 0, &here));
+    while (sock_listen(&here, 1, fd, bound) == ERR_OK) {
+        int other = -1;
+        const struct sock_addr all = {.family = 4, .port = bound->port};
+        if (sock_listen(&all, 1, &other, NULL) == ERR_OK) {
+            sock_close(&other);
+            return true;
+        }
+        sock_close(fd); /* somebody else's */
+    }
+    return false;
+}
+
+/* They are tried as `run` will listen on them: a port that is taken for IPv6 only is free for the
+ * node of an IPv4 address. */
+static void test_ports_are_tried_by_the_address_of_the_node(void **state)
+{
+    static const struct {
+        const char *address, *webhook_url;
+        bool kubelet_fails, webhook_fails;
+    } cases[] = {
+        {"", "", false, false},
+        {"192.0.2.1", "https://192.0.2.1:8443", false, false},
+        {"192.0.2.1", "https://[2001:db8::1]:8443", false, true},
+        {"2001:db8::1", "", true, true},
+    };
+    char path[160], address[64];
+    int fd = -1;
+    struct sock_addr bound;
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/status.sock", world.dir);
+    config.status_socket = str_of(path);
+    if (!take_port(&fd, &bound)) {
+        skip();
+    }
+    config.webhook = true;
+    config.kubelet_port = config.webhook_port = bound.port;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        config.webhook_url = str_of(cases[i].webhook_url);
+        buf_clear(&out);
+        memset(out_memory, 0, sizeof out_memory);
+        preflight_ports(&preflight, &config, cases[i].address);
+        assert_says(cases[i].kubelet_fails ? "FAIL  kubelet port" : "ok    kubelet port");
+        assert_says(cases[i].webhook_fails ? "FAIL  webhook port" : "ok    webhook port");
+    }
+    sock_close(&fd);
+
+    config.vkubelet_pod_ip = STR_NONE; /* found out: our own on the way to the API server */
+    assert_true(connect_address(&world.auth, &config, address));
+    assert_string_equal(address, "127.0.0.1");
+    config.vkubelet_pod_ip = S("2001:db8::1");
+    assert_true(connect_address(&world.auth, &config, address));
+    assert_string_equal(address, "2001:db8::1");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -524,6 +584,7 @@ int main(void)
         TEST(test_the_cloud_is_away),
         TEST(test_the_clouds_clock),
         TEST(test_ports),
+        TEST(test_ports_are_tried_by_the_address_of_the_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
