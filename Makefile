@@ -13,6 +13,7 @@
 #   make ecisim         build/ecisim, the ECI simulator     make ecisim-check  its conformance
 #   make bench          the numbers of the performance table
 #   make soak           a thousand pods under trouble: SOAK_MINUTES=60 SOAK_PODS=1000 SOAK_SEED=n
+#   make fuzz-seeds     each fuzzer with the inputs of the tree, once
 #   make fuzz           each fuzzer for FUZZ_SECONDS=30 (F=name picks one)
 #   make cover          which lines and branches the tests and the simulator reach (ALL=1 lists the others)
 #   make lint           style that a script can hold        make fmt / fmt-check  clang-format
@@ -312,6 +313,7 @@ test:
 	@$(MAKE) clang
 	@$(MAKE) sim SEEDS=500 HOURS=24
 	@$(MAKE) cover
+	@$(MAKE) fuzz-seeds
 	@$(MAKE) ecisim-check
 	@$(MAKE) e2e
 	@echo "make test: all is well"
@@ -355,8 +357,10 @@ $(fuzz_programs): build/obj/fuzz/libtest.a build/obj/fuzz/libecilet.a
 # One that is the instances that its port-forwards lead to.
 build/fuzz/fuzz_http_server: wrapped := -Wl,--wrap=sock_connect
 
-.PHONY: fuzz fuzz-build cover
+.PHONY: fuzz fuzz-build fuzz-seeds cover
 fuzz-build: $(fuzz_programs)
+fuzz-seeds: $(fuzz_programs)
+	@scripts/fuzz.sh 0 $^
 fuzz: $(if $(F),build/fuzz/$(F),$(fuzz_programs))
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $^
 

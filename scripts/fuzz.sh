@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run fuzzers for a while each; stop at the first finding.
 #
-#   scripts/fuzz.sh SECONDS PROGRAM...
+#   scripts/fuzz.sh SECONDS PROGRAM...      0: only the inputs of the tree, each once
 #
 # Inputs: test/fuzz/corpus/NAME (in the tree: small, kept for ever) seeds build/fuzz/corpus/NAME
 # (grows). A finding is written to build/fuzz/; add it to the tree's corpus before mending it.
@@ -16,11 +16,13 @@ for program in "$@"; do
     grown=build/fuzz/corpus/$name
     seeds=test/fuzz/corpus/$name
     mkdir -p "$grown"
-    echo "[$count/$#] $name, $seconds s"
+    echo "[$count/$#] $name, $([ "$seconds" -gt 0 ] && echo "$seconds s" || echo "the inputs of the tree")"
     [ -d "$seeds" ] || seeds=
+    bound=-max_total_time=$seconds
+    [ "$seconds" -gt 0 ] || { bound=-runs=0 grown=; }
     # shellcheck disable=SC2086  # no seeds, no argument
-    if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -verbosity=0 -artifact_prefix="build/fuzz/$name-" "$grown" $seeds >"$program.log" 2>&1; then
+    if ! "$program" "$bound" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -verbosity=0 -artifact_prefix="build/fuzz/$name-" $grown $seeds >"$program.log" 2>&1; then
         tail -n 40 "$program.log"
         echo "$name found something: see build/fuzz/$name-*" >&2
         exit 1
