@@ -488,9 +488,11 @@ void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
     const struct {
         const char *path;
         json members;
-    } maps[] = {{"metadata.labels", json_get(metadata, "labels")},
-                {"metadata.annotations", json_get(metadata, "annotations")},
-                {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector")}};
+        bool are_annotations;
+    } maps[] = {
+        {"metadata.labels", json_get(metadata, "labels"), false},
+        {"metadata.annotations", json_get(metadata, "annotations"), true},
+        {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector"), false}};
 
     refuse_unless_text(json_get(metadata, "name"), S("metadata.name"), verdict);
     refuse_unless_text(json_get(metadata, "namespace"), S("metadata.namespace"), verdict);
@@ -498,7 +500,8 @@ void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
         json one = json_first(maps[i].members);
         for (; json_is_there(one); one = json_next(one)) {
             str key = json_key(one, &explain->arena);
-            if (annotation_find(key) == ANNOTATION_COUNT) { /* those are judged one by one */
+            bool is_known = maps[i].are_annotations && annotation_find(key) != ANNOTATION_COUNT;
+            if (!is_known) { /* those are judged one by one */
                 refuse_unless_text(one,
                                    arena_fmt(&explain->arena, "%s[%.*s]", maps[i].path,
                                              STR_ARG(str_sub(key, 0, KEY_BYTES_SHOWN))),

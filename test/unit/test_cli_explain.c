@@ -289,7 +289,7 @@ static void test_explain_texts_without_quotes(void **state)
                 "kind: Pod\nmetadata:\n  name: 7\n  labels:\n    version: 1.0\n"
                 "    app: a\n    none: null\n  annotations:\n    example.com/port: 80\n"
                 "    k8s.aliyun.com/eci-with-eip: yes\nspec:\n"
-                "  nodeSelector: {ssd: true}\n"
+                "  nodeSelector: {ssd: true, k8s.aliyun.com/eci-with-eip: 1}\n"
                 "  containers: [{name: a, image: b}]\n",
                 "text"),
         CLI_FAILED);
@@ -299,6 +299,7 @@ static void test_explain_texts_without_quotes(void **state)
     assert_says("  refused  line 9: metadata.annotations[example.com/port]: must be a text: put");
     assert_says("  refused  line 10: metadata.annotations[k8s.aliyun.com/eci-with-eip]: must be");
     assert_says("  refused  line 12: spec.nodeSelector[ssd]: must be a text: put it into quotes\n");
+    assert_says("line 12: spec.nodeSelector[k8s.aliyun.com/eci-with-eip]: must be a text: put");
     assert_not_said("[app]");
     assert_not_said("[none]");
 }
