@@ -63,6 +63,13 @@ static inline bool group_has_news(const struct pod *pod, const struct group *gro
     return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
 }
 
+/* Can this be kept in so many bytes? What is kept ends at a NUL, so one inside would make it
+ * another name, under which what was filed by this one is not found again. */
+static inline bool name_fits(str name, size_t room)
+{
+    return name.bytes > 0 && name.bytes < room && str_find_char(name, '\0') < 0;
+}
+
 /* After an attempt that came to nothing. Counted from the group, so that all who saw the same group
  * go on to the same attempt, and so to the same token. */
 static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)
