@@ -58,10 +58,11 @@ static void test_facts_news_have_limits(void **state)
     }
 }
 
-/* A NUL would end the text that is kept, which then is not the one that came. */
-static void test_facts_news_with_a_nul_are_not_taken(void **state)
+/* A NUL would end the text that is kept, which then is not the one that came; other controls take
+ * six times their room in a request. */
+static void test_facts_news_with_controls_are_not_taken(void **state)
 {
-    static const str odd[] = {S("a\0b"), S("\0"), S("a\0")};
+    static const str odd[] = {S("a\0b"), S("\0"), S("a\0"), S("a\x01"), S("a b"), S("\x7f")};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         const struct pod_news cases[] = {
@@ -570,7 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_news_have_limits),
-        cmocka_unit_test(test_facts_news_with_a_nul_are_not_taken),
+        cmocka_unit_test(test_facts_news_with_controls_are_not_taken),
         cmocka_unit_test(test_facts_group_ids_have_limits),
         cmocka_unit_test(test_facts_tags_that_name_no_pod_are_not_ours),
         cmocka_unit_test(test_facts_more_groups_than_slots),
