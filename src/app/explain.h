@@ -111,6 +111,9 @@ void explain_find_pods(struct explain *explain, json object);
 /* Whether this is a list whose items count, not itself. */
 bool explain_is_list(json object, str kind);
 
+/* The line of a value of the document. */
+uint32_t explain_line_of(const struct explain *explain, json value);
+
 /* Refuses what the API server takes only as text and YAML read as something else. The rest of a
  * pod's types is checked where it is read. */
 void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
@@ -126,7 +129,8 @@ uint32_t explain_line_of_path(struct explain *explain, const struct explain_pod 
  */
 enum explain_kind explain_kind_of(json object, str kind);
 
-/* Keeps what pods may refer to, also out of lists. Full: objects.is_full. */
+/* Keeps what pods may refer to, also out of lists; not a ConfigMap or Secret that the API server
+ * would refuse, of which it tells. Full: objects.is_full. */
 void explain_collect(struct explain *explain, json object);
 
 /* The newest of that name; NULL when there is none. */

@@ -50,7 +50,6 @@ static const struct workload {
 
 static void find_in(struct explain *explain, json object, uint32_t depth);
 static void found(struct explain *explain, const struct workload *workload, json object);
-static uint32_t line_of(const struct explain *explain, json value);
 static bool is_of_group(json object, const struct workload *workload, struct arena *arena);
 static str whole_pod(struct explain *explain, const struct workload *workload,
                      const struct explain_pod *pod, json claims);
@@ -88,7 +87,7 @@ static void find_in(struct explain *explain, json object, uint32_t depth)
     }
     explain->on_other(explain, kind,
                       json_text(json_get(json_get(object, "metadata"), "name"), &explain->arena),
-                      line_of(explain, object));
+                      explain_line_of(explain, object));
 }
 
 /* An object that does not say its version is taken as it looks. */
@@ -121,7 +120,7 @@ static void found(struct explain *explain, const struct workload *workload, json
         .kind = str_of(workload->kind),
         .name_space = json_text(json_get(metadata, "namespace"), &explain->arena),
         .name = json_text(json_get(metadata, "name"), &explain->arena),
-        .line = line_of(explain, object),
+        .line = explain_line_of(explain, object),
     };
 
     for (uint32_t i = 0; i < 4 && workload->path[i] != NULL; i++) {
@@ -489,16 +488,20 @@ void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
     const struct {
         const char *path;
         json members;
-    } maps[] = {{"metadata.labels", json_get(metadata, "labels")},
-                {"metadata.annotations", json_get(metadata, "annotations")},
-                {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector")}};
+        bool are_annotations;
+    } maps[] = {
+        {"metadata.labels", json_get(metadata, "labels"), false},
+        {"metadata.annotations", json_get(metadata, "annotations"), true},
+        {"spec.nodeSelector", json_get(json_get(pod->object, "spec"), "nodeSelector"), false}};
 
     refuse_unless_text(json_get(metadata, "name"), S("metadata.name"), verdict);
+    refuse_unless_text(json_get(metadata, "namespace"), S("metadata.namespace"), verdict);
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
         json one = json_first(maps[i].members);
         for (; json_is_there(one); one = json_next(one)) {
             str key = json_key(one, &explain->arena);
-            if (annotation_find(key) == ANNOTATION_COUNT) { /* those are judged one by one */
+            bool is_known = maps[i].are_annotations && annotation_find(key) != ANNOTATION_COUNT;
+            if (!is_known) { /* those are judged one by one */
                 refuse_unless_text(one,
                                    arena_fmt(&explain->arena, "%s[%.*s]", maps[i].path,
                                              STR_ARG(str_sub(key, 0, KEY_BYTES_SHOWN))),
@@ -510,8 +513,7 @@ void explain_check_texts(struct explain *explain, const struct explain_pod *pod,
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* The line of a value of the document. */
-static uint32_t line_of(const struct explain *explain, json value)
+uint32_t explain_line_of(const struct explain *explain, json value)
 {
     str raw = json_raw(value);
     return raw.ptr == NULL
@@ -566,5 +568,5 @@ uint32_t explain_line_of_path(struct explain *explain, const struct explain_pod 
         }
         deepest = next;
     }
-    return json_is_there(deepest) ? line_of(explain, deepest) : pod->line;
+    return json_is_there(deepest) ? explain_line_of(explain, deepest) : pod->line;
 }

@@ -10,6 +10,7 @@
 #include "spec/spec_refs.h"
 
 #define DEPTH_MAX 4 /* lists in lists */
+#define KEY_BYTES_SHOWN 100
 #define ROOT_CA_NAME "kube-root-ca.crt"
 
 static const struct kind {
@@ -33,6 +34,7 @@ static const enum explain_kind kinds_of_refs[] = {
 };
 
 static void collect_in(struct explain *explain, json object, uint32_t depth);
+static bool has_texts(struct explain *explain, enum explain_kind kind, json object);
 static str kept_text(struct explain *explain, enum explain_kind kind, json object);
 
 enum explain_kind explain_kind_of(json object, str kind)
@@ -69,6 +71,9 @@ static void collect_in(struct explain *explain, json object, uint32_t depth)
     if (kind == EXPLAIN_KIND_COUNT || json_type(json_get(metadata, "name")) != JSON_TYPE_STRING) {
         return;
     }
+    if (!has_texts(explain, kind, object)) {
+        return;
+    }
     if (to->count == EXPLAIN_OBJECTS_MAX) {
         to->is_full = true;
         return;
@@ -82,6 +87,32 @@ static void collect_in(struct explain *explain, json object, uint32_t depth)
         .json_text = kept_text(explain, kind, object),
     };
     to->is_full |= to->arena.has_failed;
+}
+
+/* All that a ConfigMap or Secret holds is text; what YAML read as something else is told. */
+static bool has_texts(struct explain *explain, enum explain_kind kind, json object)
+{
+    static const char *const maps[] = {"data", "binaryData", "stringData"};
+    str name = json_text(json_get(json_get(object, "metadata"), "name"), &explain->arena);
+    bool is_well = true;
+
+    if (kind != EXPLAIN_CONFIG_MAP && kind != EXPLAIN_SECRET) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+        json one = json_first(json_get(object, maps[i]));
+        for (; json_is_there(one); one = json_next(one)) {
+            if (json_type(one) != JSON_TYPE_STRING && !json_is_null(one)) {
+                str key = json_key(one, &explain->arena);
+                buf_put_fmt(explain->err,
+                            "%s:%u: %s %.*s: %s[%.*s] must be a text: put it into quotes\n",
+                            explain->file, explain_line_of(explain, one), kinds[kind].name,
+                            STR_ARG(name), maps[i], STR_ARG(str_sub(key, 0, KEY_BYTES_SHOWN)));
+                is_well = false;
+            }
+        }
+    }
+    return is_well;
 }
 
 const struct explain_object *explain_find(const struct explain_objects *objects,

@@ -311,7 +311,8 @@ void brain_init(struct brain *brain, const struct brain_config *config, struct r
 
 /* ---- facts from the API server --------------------------------------------------------------- */
 
-/* What a pod object says; texts are borrowed for the call. Over-long texts: ERR_TOO_BIG. */
+/* What a pod object says; texts are borrowed for the call. Over-long texts, and
+ * those with blanks or controls: ERR_TOO_BIG. */
 struct pod_news {
     str uid, name_space, name;
     enum pod_phase phase;
@@ -365,7 +366,8 @@ void brain_list_end(struct brain *brain, bool is_conclusive, msec now_ms);
 struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status, uint64_t row_hash,
                              msec read_ms, msec now_ms);
 
-/* The tags of a group (from a detail row). is_ours: cluster id and node name match. */
+/* The tags of a group (from a detail row). is_ours: cluster id and node name match. Of names that
+ * no pod can have (empty, over-long, with controls) the group is not ours either. */
 struct tag_facts {
     str uid, name_space, name;
     uint32_t attempt;

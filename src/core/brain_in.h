@@ -63,6 +63,19 @@ static inline bool group_has_news(const struct pod *pod, const struct group *gro
     return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
 }
 
+/* Can this be kept in so many bytes, as the name or UID that it is? What is kept ends at a NUL, so
+ * one inside would make it another name, under which what was filed by this one is not found again;
+ * no name has other controls or blanks either, and requests have no room for what JSON makes of
+ * them. */
+static inline bool name_fits(str name, size_t room)
+{
+    bool is_plain = name.bytes > 0 && name.bytes < room;
+    for (size_t i = 0; is_plain && i < name.bytes; i++) {
+        is_plain = (uint8_t)name.ptr[i] > ' ' && name.ptr[i] != 0x7f;
+    }
+    return is_plain;
+}
+
 /* After an attempt that came to nothing. Counted from the group, so that all who saw the same group
  * go on to the same attempt, and so to the same token. */
 static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)

@@ -106,14 +106,15 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
     brain->untagged--;
     group->attempt = tags->attempt;
     group->created_unix_s = tags->created_unix_s;
-    bool fits = tags->uid.bytes > 0 && str_copy(group->uid, sizeof group->uid, tags->uid) &&
-                tags->name.bytes > 0 && tags->name_space.bytes > 0 &&
-                str_copy(group->claim_name, sizeof group->claim_name, tags->name) &&
-                str_copy(group->claim_name_space, sizeof group->claim_name_space, tags->name_space);
+    bool fits = name_fits(tags->uid, sizeof group->uid) &&
+                name_fits(tags->name, sizeof group->claim_name) &&
+                name_fits(tags->name_space, sizeof group->claim_name_space);
     if (!tags->is_ours || !fits) {
         group->is_foreign = true;
-        group->uid[0] = '\0';
     } else {
+        CHECK(str_copy(group->uid, sizeof group->uid, tags->uid));
+        CHECK(str_copy(group->claim_name, sizeof group->claim_name, tags->name));
+        CHECK(str_copy(group->claim_name_space, sizeof group->claim_name_space, tags->name_space));
         enum err err =
             index_add(&brain->group_by_uid, str_hash(tags->uid), group_handle(brain, group));
         CHECK(err == ERR_OK);

@@ -2,6 +2,7 @@
 #include "data/metric_read.h"
 
 #include "base/codec.h"
+#include "data/group_read.h"
 
 void metric_read_init(struct metric_read *read, json root, struct arena *arena)
 {
@@ -83,7 +84,7 @@ static bool read_row(json data, struct arena *arena, struct metric_row *row)
 {
     json record = last_of(json_get_nocase(data, "Records"));
     *row = (struct metric_row){.id = json_text(json_get_nocase(data, "ContainerGroupId"), arena)};
-    if (str_is_empty(row->id) || json_type(record) != JSON_TYPE_OBJECT) {
+    if (!eci_id_is_sane(row->id) || json_type(record) != JSON_TYPE_OBJECT) {
         return false;
     }
     if (!codec_get_time(json_text(json_get_nocase(record, "Timestamp"), arena), &row->at_s)) {

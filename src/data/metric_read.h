@@ -1,8 +1,8 @@
 /*
  * metric_read.h - replies of DescribeMultiContainerGroupMetric (eci-api 2.10), row by row: the
- * newest record of each group. Works as group_read.h does; rows without an id or a record are
- * skipped, numbers that are absent, negative or no numbers are 0, keys are matched without regard
- * to case.
+ * newest record of each group. Works as group_read.h does; rows without a record, or
+ * without an id that is one (eci_id_is_sane), are skipped, numbers that are absent, negative or no
+ * numbers are 0, keys are matched without regard to case.
  */
 #ifndef ECILET_DATA_METRIC_READ_H
 #define ECILET_DATA_METRIC_READ_H
@@ -35,7 +35,7 @@ struct metric_container {
 };
 
 struct metric_row {
-    str id; /* of the group; never empty */
+    str id; /* of the group; a sane one */
     int64_t at_s;
     struct metric_usage usage;
     struct metric_network network;

@@ -198,7 +198,8 @@ static enum err on_scalar(struct converter *converter, struct fy_event *event)
         if (str_eq(text, S("<<")) && !is_text(event)) {
             return refuse(converter, "merge keys (<<) are not supported");
         }
-        json_key_put(&converter->writer, text);
+        char memory[YAML_PLAIN_KEY_BYTES];
+        json_key_put(&converter->writer, is_text(event) ? text : yaml_plain_key(text, memory));
         after_node(converter);
         return event->scalar.anchor == NULL
                    ? ERR_OK

@@ -25,9 +25,9 @@ struct yaml_fault {
 /*
  * Converts document number `index` (from 0) of a YAML stream into JSON, appended to out.
  * Plain scalars follow YAML 1.2 core schema (null, true/false, ints, floats; the rest is text),
- * except that, as in every Kubernetes tool, a leading zero means octal (defaultMode: 0644), and y,
- * yes, on and n, no, off are true and false; and that .inf and .nan, which JSON does not have, are
- * text. Anchors and aliases of scalars and small
+ * except that, as in every Kubernetes tool, a leading zero means octal (defaultMode: 0644), y, yes,
+ * on and n, no, off are true and false, also as keys, and underscores may stand in numbers; and
+ * that .inf and .nan, which JSON does not have, are text. Anchors and aliases of scalars and small
  * subtrees are supported by re-emission. Refused: keys that are no scalars, merge keys (<<),
  * aliases inside of what they stand for. Duplicate keys are left to json_parse.
  *

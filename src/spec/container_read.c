@@ -186,18 +186,20 @@ static void read_amount(struct spec_read *read, json list, const char *resource,
     if (!json_is_there(value)) {
         return;
     }
+    bool is_gpu = strcmp(resource, RESOURCE_GPU) == 0;
+    str where = is_gpu ? arena_fmt(read->arena, "%.*s[%s]", STR_ARG(path), resource)
+                       : spec_path_key(read, path, resource);
+    str shown = str_sub(text, 0, TEXT_BYTES_SHOWN);
     enum err err = quantity_parse_milli(text, &amount);
     if (err == ERR_TOO_BIG) {
-        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, resource),
-                       "\"%.*s\" is larger than any instance",
-                       STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
+        verdict_refuse(read->verdict, SPEC_NEVER, where, "\"%.*s\" is larger than any instance",
+                       STR_ARG(shown));
     } else if (err != ERR_OK || amount < 0) {
-        verdict_refuse(read->verdict, SPEC_NEVER, spec_path_key(read, path, resource),
-                       "\"%.*s\" is not a quantity", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
-    } else if (amount % 1000 != 0 && strcmp(resource, RESOURCE_GPU) == 0) {
-        verdict_refuse(
-            read->verdict, SPEC_NEVER, arena_fmt(read->arena, "%.*s[%s]", STR_ARG(path), resource),
-            "\"%.*s\" is not a whole number of GPUs", STR_ARG(str_sub(text, 0, TEXT_BYTES_SHOWN)));
+        verdict_refuse(read->verdict, SPEC_NEVER, where, "\"%.*s\" is not a quantity",
+                       STR_ARG(shown));
+    } else if (is_gpu && amount % 1000 != 0) {
+        verdict_refuse(read->verdict, SPEC_NEVER, where, "\"%.*s\" is not a whole number of GPUs",
+                       STR_ARG(shown));
     } else {
         *is_there = true;
         *milli = amount;

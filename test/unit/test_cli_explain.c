@@ -289,7 +289,7 @@ static void test_explain_texts_without_quotes(void **state)
                 "kind: Pod\nmetadata:\n  name: 7\n  labels:\n    version: 1.0\n"
                 "    app: a\n    none: null\n  annotations:\n    example.com/port: 80\n"
                 "    k8s.aliyun.com/eci-with-eip: yes\nspec:\n"
-                "  nodeSelector: {ssd: true}\n"
+                "  nodeSelector: {ssd: true, k8s.aliyun.com/eci-with-eip: 1}\n"
                 "  containers: [{name: a, image: b}]\n",
                 "text"),
         CLI_FAILED);
@@ -299,8 +299,39 @@ static void test_explain_texts_without_quotes(void **state)
     assert_says("  refused  line 9: metadata.annotations[example.com/port]: must be a text: put");
     assert_says("  refused  line 10: metadata.annotations[k8s.aliyun.com/eci-with-eip]: must be");
     assert_says("  refused  line 12: spec.nodeSelector[ssd]: must be a text: put it into quotes\n");
+    assert_says("line 12: spec.nodeSelector[k8s.aliyun.com/eci-with-eip]: must be a text: put");
     assert_not_said("[app]");
     assert_not_said("[none]");
+}
+
+/* Such a ConfigMap or Secret never comes to be, and pods that need it wait. */
+static void test_explain_objects_without_quotes(void **state)
+{
+    assert_int_equal(
+        explain(*state,
+                "kind: ConfigMap\nmetadata: {name: c}\ndata:\n  good: 'yes'\n"
+                "  none: null\n  bad: yes\n"
+                "---\nkind: List\nitems:\n- kind: Secret\n  metadata: {name: s}\n"
+                "  stringData: {port: 80}\n"
+                "---\nkind: ConfigMap\nmetadata: {name: well}\ndata: {a: 'no', b: }\n"
+                "---\n" POD(
+                    "p", "  namespace: on\n",
+                    "") "    envFrom:\n    - configMapRef: {name: c}\n"
+                        "    - secretRef: {name: s}\n    - configMapRef: {name: well}\n"
+                        "    env:\n    - {name: A, value: y}\n    - name: B\n      value: 1_0\n",
+                "text"),
+        CLI_FAILED);
+    assert_non_null(strstr(err_memory, ":6: ConfigMap c: data[bad] must be a text: put it"));
+    assert_non_null(strstr(err_memory, ":12: Secret s: stringData[port] must be a text: put it"));
+    assert_null(strstr(err_memory, "none]"));
+    assert_null(strstr(err_memory, "well"));
+    assert_says("line 22: metadata.namespace: must be a text: put it into quotes\n");
+    assert_says("line 28: MandatoryConfigMapNotFound: spec.containers[0].envFrom[0].configMapRef: "
+                "there is no ConfigMap default/c\n");
+    assert_says("line 29: MandatorySecretNotFound: ");
+    assert_says("line 32: spec.containers[0].env[0].value: must be a text\n");
+    assert_says("line 34: spec.containers[0].env[1].value: must be a text\n");
+    assert_not_said("default/well");
 }
 
 static void test_explain_types(void **state)
@@ -1030,6 +1061,7 @@ int main(void)
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
         TEST(test_explain_texts_without_quotes),
+        TEST(test_explain_objects_without_quotes),
         TEST(test_explain_types),
         TEST(test_explain_json),
         TEST(test_explain_counts_what_it_cannot_keep),

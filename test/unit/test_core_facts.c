@@ -58,6 +58,28 @@ static void test_facts_news_have_limits(void **state)
     }
 }
 
+/* A NUL would end the text that is kept, which then is not the one that came; other controls take
+ * six times their room in a request. */
+static void test_facts_news_with_controls_are_not_taken(void **state)
+{
+    static const str odd[] = {S("a\0b"), S("\0"), S("a\0"), S("a\x01"), S("a b"), S("\x7f")};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        const struct pod_news cases[] = {
+            {.uid = odd[i], .name_space = S("web"), .name = S("a")},
+            {.uid = S("a"), .name_space = odd[i], .name = S("a")},
+            {.uid = S("a"), .name_space = S("web"), .name = odd[i]},
+        };
+        for (size_t k = 0; k < COUNT_OF(cases); k++) {
+            struct scene scene;
+            scene_open(&scene);
+            assert_int_equal(brain_pod_seen(&scene.brain, &cases[k], 1000, NULL), ERR_TOO_BIG);
+            assert_int_equal(brain_pod_aside(&scene.brain, &cases[k], "x", 1000), ERR_TOO_BIG);
+            scene_close(&scene);
+        }
+    }
+}
+
 static void test_facts_group_ids_have_limits(void **state)
 {
     char text[GROUP_ID_BYTES];
@@ -92,8 +114,8 @@ static void test_facts_tags_that_name_no_pod_are_not_ours(void **state)
     static char text[POD_NAME_BYTES];
     (void)state;
     memset(text, 'x', sizeof text);
-    struct tag_facts cases[] = {good_tags, good_tags, good_tags, good_tags,
-                                good_tags, good_tags, good_tags, good_tags};
+    struct tag_facts cases[] = {good_tags, good_tags, good_tags, good_tags, good_tags, good_tags,
+                                good_tags, good_tags, good_tags, good_tags, good_tags, good_tags};
     cases[1].is_ours = false;
     cases[2].uid = STR_NONE;
     cases[3].name_space = STR_NONE;
@@ -101,6 +123,10 @@ static void test_facts_tags_that_name_no_pod_are_not_ours(void **state)
     cases[5].uid = str_make(text, POD_UID_BYTES);
     cases[6].name_space = str_make(text, POD_NAMESPACE_BYTES);
     cases[7].name = str_make(text, POD_NAME_BYTES);
+    cases[8].uid = S("a\0"); /* what is kept of it would be the pod's */
+    cases[9].uid = S("\0a");
+    cases[10].name_space = S("web\0");
+    cases[11].name = S("\0");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct scene scene;
         open_running(&scene);
@@ -110,6 +136,8 @@ static void test_facts_tags_that_name_no_pod_are_not_ours(void **state)
         assert_int_equal(group->is_foreign, i > 0);
         assert_int_equal(brain_find_pod(&scene.brain, S("a"))->group.slot != 0, i == 0);
         assert_int_equal(scene.brain.untagged, 0);
+        sweep(&scene, nothing); /* gone: forgotten, too, by whatever it is known */
+        sweep(&scene, nothing);
         scene_close(&scene);
     }
 }
@@ -543,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_news_have_limits),
+        cmocka_unit_test(test_facts_news_with_controls_are_not_taken),
         cmocka_unit_test(test_facts_group_ids_have_limits),
         cmocka_unit_test(test_facts_tags_that_name_no_pod_are_not_ours),
         cmocka_unit_test(test_facts_more_groups_than_slots),

@@ -64,6 +64,12 @@ static void test_metric_read_bad(void **state)
                               "{\"Records\":[{}]}]}",
                               &row),
                      0);
+    /* An id that no instance has: samples are filed by it. */
+    assert_int_equal(read_all("{\"MonitorDatas\":[{\"ContainerGroupId\":\"e\\u0000\",\"Records\":"
+                              "[{}]},{\"ContainerGroupId\":\"\\u0000\",\"Records\":[{}]},"
+                              "{\"ContainerGroupId\":\"e f\",\"Records\":[{}]}]}",
+                              &row),
+                     0);
     assert_int_equal(read_all("{\"monitordatas\":[{\"containergroupid\":\"e\",\"records\":[{"
                               "\"timestamp\":\"x\",\"cpu\":{\"usageNanoCores\":-5},\"network\":{"
                               "\"interfaces\":[{\"rxBytes\":9223372036854775807},{\"rxBytes\":"
