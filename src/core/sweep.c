@@ -405,7 +405,7 @@ static bool is_hopeless(const struct brain *brain, const struct effect *effect, 
 static void give_up_on(struct brain *brain, struct group *group, msec started_ms, msec now_ms)
 {
     bool is_alone = !group->has_tags || group->is_noted;
-    if (!group->is_unreadable) {
+    if (!group->is_unreadable && !brain->only_looks) { /* who acts tells of it */
         brain_tell(brain, NULL, true, "GroupUnreadable",
                    "the details of container group %s are larger than this node can read; %s",
                    group->id,
@@ -448,6 +448,10 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
         if (err != ERR_OK) {
             msec cap_ms = brain->only_looks ? RETRY_CAP_MS : GONE_POLL_CAP_MS;
             group_back_off(brain, group, RETRY_BASE_MS, cap_ms, now_ms);
+            continue;
+        }
+        if (brain->only_looks) {
+            standby_group_read(brain, group, was_found[i], now_ms);
             continue;
         }
         struct pod *pod = pod_of_group(brain, group);
