@@ -292,9 +292,8 @@ void group_idle(struct brain *brain, struct group *group, enum effect_kind kind)
 
 static bool news_fit(const struct pod_news *news)
 {
-    return news->uid.bytes > 0 && news->uid.bytes < POD_UID_BYTES && news->name.bytes > 0 &&
-           news->name.bytes < POD_NAME_BYTES && news->name_space.bytes > 0 &&
-           news->name_space.bytes < POD_NAMESPACE_BYTES;
+    return uid_fits(news->uid) && news->name.bytes > 0 && news->name.bytes < POD_NAME_BYTES &&
+           news->name_space.bytes > 0 && news->name_space.bytes < POD_NAMESPACE_BYTES;
 }
 
 /* The note on the pod stands for tags: it names the group and was made for this UID. */

@@ -63,6 +63,12 @@ static inline bool group_has_news(const struct pod *pod, const struct group *gro
     return group->row_hash != 0 && group->row_hash != pod->reported_row && !never_ran;
 }
 
+/* JSON can say NUL, which ends our texts: what the index has must be found again by the text. */
+static inline bool uid_fits(str uid)
+{
+    return uid.bytes > 0 && uid.bytes < POD_UID_BYTES && str_find_char(uid, '\0') < 0;
+}
+
 /* After an attempt that came to nothing. Counted from the group, so that all who saw the same group
  * go on to the same attempt, and so to the same token. */
 static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)

@@ -106,7 +106,7 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
     brain->untagged--;
     group->attempt = tags->attempt;
     group->created_unix_s = tags->created_unix_s;
-    bool fits = tags->uid.bytes > 0 && str_copy(group->uid, sizeof group->uid, tags->uid) &&
+    bool fits = uid_fits(tags->uid) && str_copy(group->uid, sizeof group->uid, tags->uid) &&
                 tags->name.bytes > 0 && tags->name_space.bytes > 0 &&
                 str_copy(group->claim_name, sizeof group->claim_name, tags->name) &&
                 str_copy(group->claim_name_space, sizeof group->claim_name_space, tags->name_space);
