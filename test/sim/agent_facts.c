@@ -118,6 +118,8 @@ static void give_rows(struct world *world, struct world_agent *agent,
         }
         if (effect->kind == EFFECT_READ_DETAIL) {
             group_is_shown(world, row->group, reply);
+            world->groups[row->group].proven_to = step_writer(reply);
+            world->groups[row->group].proven_ms = world->now_ms;
             give_detail(world, agent, row);
             continue;
         }
