@@ -67,6 +67,21 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     return group;
 }
 
+void brain_detail_seen(struct brain *brain, struct group *group, enum eci_status status,
+                       msec now_ms)
+{
+    bool goes = status == ECI_STATUS_TERMINATING || !eci_status_is_live(status);
+    struct pod *pod = pod_of_group(brain, group);
+    if (!goes || group->goes) {
+        return;
+    }
+    group->goes = true; /* and never comes back */
+    group_touch(brain, group);
+    if (pod != NULL && !handle_is_none(pod->group)) {
+        link_pod(brain, pod, now_ms); /* which of two counts is known now */
+    }
+}
+
 /* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
 static void note_is_refuted(struct brain *brain, struct group *group, msec now_ms)
 {

@@ -741,6 +741,31 @@ static void test_brain_removes_a_twin_only_beside_one_that_is_there(void **state
     scene_close(&scene);
 }
 
+/* Its details may say that it goes before listings do: then it is no twin to rely on. */
+static void test_brain_keeps_the_twin_of_one_whose_details_say_that_it_goes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    const char *const both[] = {"eci-1", "eci-2", NULL};
+    pass(&scene, 5000);
+    sweep(&scene, both);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    struct group *first = brain_group(&scene.brain, effect.groups[0]);
+    brain_detail_seen(&scene.brain, first, ECI_STATUS_TERMINATING, scene.now_ms);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, both); /* a listing that is behind changes nothing */
+    }
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    effect = expect(&scene, EFFECT_DELETE); /* of what goes anyway */
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    scene_close(&scene);
+}
+
 /* One proof for one delete: a delete that failed comes again after another look. */
 static void test_brain_looks_at_the_first_before_each_delete_of_the_twin(void **state)
 {
@@ -2293,6 +2318,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
     cmocka_unit_test(test_brain_removes_a_twin_of_which_there_is_no_more_news),
     cmocka_unit_test(test_brain_removes_a_twin_only_beside_one_that_is_there),
+    cmocka_unit_test(test_brain_keeps_the_twin_of_one_whose_details_say_that_it_goes),
     cmocka_unit_test(test_brain_looks_at_the_first_before_each_delete_of_the_twin),
     cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
     cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
