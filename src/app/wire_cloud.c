@@ -228,6 +228,7 @@ static void on_detail(void *owner, enum err err, const struct eci_reply *reply)
             struct group *group =
                 was_asked(wire, job, row.id) ? brain_find_group(&wire->brain, row.id) : NULL;
             if (group != NULL) {
+                brain_detail_seen(&wire->brain, group, row.status, wire_now_ms(wire));
                 if (!group->has_tags || group->is_noted || group->must_date) {
                     take_tags(wire, group, &row, reply->arena);
                 }

@@ -339,7 +339,8 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     link_pod(brain, pod, now_ms);
     believe_note(brain, news, now_ms);
     /* A list may come from a server that is behind: what is seen soon after it may be older too. */
-    pod->is_older = !brain->pods_are_listed || now_ms - brain->started_ms < brain->config.young_ms;
+    bool is_early = !brain->polls_are_on || now_ms - brain->started_ms < brain->config.young_ms;
+    pod->is_older = !brain->pods_are_listed || is_early;
     /* It ran before we started (or was adopted by nobody yet): its group must be somewhere. */
     if (pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
         pod->doubt_ms = now_ms;
@@ -424,6 +425,16 @@ static uint32_t newest_attempt(const struct brain *brain, const struct pod *pod)
     return group != NULL ? group->attempt : without;
 }
 
+/* Another gateway went on without us; or the process before us had shown more than we knew. */
+static bool note_is_news(const struct brain *brain, const struct pod *pod,
+                         const struct pod_news *news)
+{
+    bool runs_unknown = news->phase == POD_PHASE_RUNNING && pod->phase < POD_PHASE_RUNNING &&
+                        news->instance_attempt >= pod->attempt;
+    return news->instance_attempt > newest_attempt(brain, pod) ||
+           (handle_is_none(pod->group) && (runs_unknown || brain->only_looks));
+}
+
 static void object_is_there(struct brain *brain, struct pod *pod)
 {
     if (pod->object != OBJECT_SEEN) {
@@ -453,13 +464,10 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         pod_introduce(brain, pod, news, now_ms);
     }
     object_is_there(brain, pod);
-    if (brain->only_looks && news->past != NULL) { /* it is not written here, so it is news */
-        pod->past = *news->past;
+    if (brain->only_looks) {
+        standby_pod_seen(brain, pod, news);
     }
-    /* Another gateway went on without us; or the process before us had shown more than we knew. */
-    bool runs_unknown = news->phase == POD_PHASE_RUNNING && pod->phase < POD_PHASE_RUNNING &&
-                        handle_is_none(pod->group) && news->instance_attempt >= pod->attempt;
-    if (news->instance_attempt > newest_attempt(brain, pod) || runs_unknown) {
+    if (note_is_news(brain, pod, news)) {
         believe_note(brain, news, now_ms);
     }
     phase_seen(pod, news->phase, now_ms);

@@ -168,6 +168,7 @@ struct group {
     bool is_extra;   /* a twin, or a former attempt: to be removed */
     bool
         must_date; /* it has a twin, and when it was made is not known yet: its row is read first */
+    bool goes; /* its details say that it is being removed or has ended, whatever listings show */
     msec proof_began_ms;     /* when the read by id began that newest found it; 0 = none */
     msec proof_came_ms;      /* ... and when its reply came */
     bool is_unreadable;      /* its details are larger than this node can read */
@@ -376,6 +377,10 @@ struct tag_facts {
 };
 void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_facts *tags,
                      msec now_ms);
+
+/* The status in a detail row. That a group goes, or has ended, is news; listings tell the rest. */
+void brain_detail_seen(struct brain *brain, struct group *group, enum eci_status status,
+                       msec now_ms);
 
 /* A further page of a delta or sweep is asked for: it counts against the rate. */
 void brain_page_asked(struct brain *brain, msec now_ms);

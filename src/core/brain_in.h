@@ -155,8 +155,13 @@ bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const cha
 void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, const char *reason,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* standby.c: the pod and its groups, when only looking and it is not shown any more. */
+/* standby.c, when only looking: what others wrote on the pod. */
+void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_news *news);
+/* The pod is not shown any more: it and its groups are forgotten. */
 void standby_forget(struct brain *brain, struct pod *pod);
+/* Must this group's tags confirm a note? One that no note stands for is forgotten. */
+bool standby_wants(struct brain *brain, struct group *group);
+void standby_group_read(struct brain *brain, struct group *group, bool was_found, msec now_ms);
 
 /* plan.c: the server throttled this kind of call. */
 void budget_slow(struct brain *brain, enum effect_kind kind, enum err err, msec now_ms);

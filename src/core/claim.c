@@ -21,8 +21,8 @@ static struct group *next_of_uid(const struct brain *brain, const char *uid, uin
 static bool is_alive(const struct group *group)
 {
     /* Somebody removes that one already, perhaps another gateway as the lesser of the two. */
-    bool goes = group->status == ECI_STATUS_TERMINATING || group->delete_accepted_ms != 0 ||
-                group->busy == EFFECT_DELETE;
+    bool goes = group->status == ECI_STATUS_TERMINATING || group->goes ||
+                group->delete_accepted_ms != 0 || group->busy == EFFECT_DELETE;
     return MUTANT(10) || (eci_status_is_live(group->status) && !goes);
 }
 

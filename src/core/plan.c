@@ -118,10 +118,10 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 
 static void judge_group(struct brain *brain, struct group *group, msec now_ms)
 {
-    enum effect_kind kind = group_decide(brain, group, now_ms, &group->rule);
-    if (brain->only_looks && kind != EFFECT_READ_DETAIL && kind != EFFECT_NONE) {
+    if (brain->only_looks && !standby_wants(brain, group)) {
         return;
     }
+    enum effect_kind kind = group_decide(brain, group, now_ms, &group->rule);
     if (kind != EFFECT_NONE) {
         group->queued = kind;
         list_push_back(&brain->waiting[kind], &group->queue_node);

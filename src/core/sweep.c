@@ -67,6 +67,21 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     return group;
 }
 
+void brain_detail_seen(struct brain *brain, struct group *group, enum eci_status status,
+                       msec now_ms)
+{
+    bool goes = status == ECI_STATUS_TERMINATING || !eci_status_is_live(status);
+    struct pod *pod = pod_of_group(brain, group);
+    if (!goes || group->goes) {
+        return;
+    }
+    group->goes = true; /* and never comes back */
+    group_touch(brain, group);
+    if (pod != NULL && !handle_is_none(pod->group)) {
+        link_pod(brain, pod, now_ms); /* which of two counts is known now */
+    }
+}
+
 /* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
 static void note_is_refuted(struct brain *brain, struct group *group, msec now_ms)
 {
@@ -406,7 +421,7 @@ static bool is_hopeless(const struct brain *brain, const struct effect *effect, 
 static void give_up_on(struct brain *brain, struct group *group, msec started_ms, msec now_ms)
 {
     bool is_alone = !group->has_tags || group->is_noted;
-    if (!group->is_unreadable) {
+    if (!group->is_unreadable && !brain->only_looks) { /* who acts tells of it */
         brain_tell(brain, NULL, true, "GroupUnreadable",
                    "the details of container group %s are larger than this node can read; %s",
                    group->id,
@@ -449,6 +464,10 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
         if (err != ERR_OK) {
             msec cap_ms = brain->only_looks ? RETRY_CAP_MS : GONE_POLL_CAP_MS;
             group_back_off(brain, group, RETRY_BASE_MS, cap_ms, now_ms);
+            continue;
+        }
+        if (brain->only_looks) {
+            standby_group_read(brain, group, was_found[i], now_ms);
             continue;
         }
         struct pod *pod = pod_of_group(brain, group);

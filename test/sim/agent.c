@@ -6,6 +6,7 @@
 #include "world.h"
 
 #define RECOVERING_MS 60000 /* a crash so soon after the start is one during recovery */
+#define PROOF_LASTS_MS 2500 /* a reply that shows a group proves it so long; clocks run wrong */
 #define REQUEST_MS 5000     /* a request's time-out, and up to delay_max more */
 #define ORPHAN_MAX_MS \
     60000 /* a status of a process that died at once is on its way so long at most */
@@ -210,6 +211,11 @@ static enum pod_phase said_phase(const struct pod *pod)
                                        : POD_PHASE_FAILED;
 }
 
+static uint32_t group_slot(const struct group *group)
+{
+    return (uint32_t)strtoul(group->id + strlen("eci-"), NULL, 10) - 1;
+}
+
 static void address_groups(struct world_agent *agent, const struct effect *effect,
                            struct world_step *step)
 {
@@ -217,9 +223,25 @@ static void address_groups(struct world_agent *agent, const struct effect *effec
     for (uint32_t i = 0; i < effect->groups_count; i++) {
         const struct group *group = brain_group(agent->brain, effect->groups[i]);
         memcpy(step->id, group->id, sizeof step->id);
-        step->rows[step->rows_count++].group =
-            (uint32_t)strtoul(group->id + strlen("eci-"), NULL, 10) - 1;
+        step->rows[step->rows_count++].group = group_slot(group);
     }
+}
+
+/* Of a group that goes as one too many: the one that counts instead, if it was proven just now. */
+static uint32_t proven_twin(const struct world *world, const struct world_agent *agent,
+                            const struct world_step *step)
+{
+    const struct group *group = brain_group(agent->brain, step->effect.groups[0]);
+    const struct pod *pod = brain_pod(agent->brain, group->pod);
+    const struct group *counts = pod != NULL ? brain_group(agent->brain, pod->group) : NULL;
+    if (counts == NULL || counts == group) {
+        return 0;
+    }
+    uint32_t slot = group_slot(counts);
+    const struct world_group *twin = &world->groups[slot];
+    bool is_proven =
+        twin->proven_to == step_writer(step) && world->now_ms - twin->proven_ms <= PROOF_LASTS_MS;
+    return is_proven ? slot + 1 : 0;
 }
 
 void agent_send(struct world *world, struct world_agent *agent, const struct effect *effect,
@@ -251,6 +273,9 @@ void agent_send(struct world *world, struct world_agent *agent, const struct eff
     }
     if (effect->groups_count > 0) {
         address_groups(agent, effect, step);
+    }
+    if (effect->kind == EFFECT_DELETE) {
+        step->twin = proven_twin(world, agent, step);
     }
 }
 

@@ -77,11 +77,13 @@ static void report_init(struct world *world, struct world_agent *agent, struct g
 
 static void give_detail(struct world *world, struct world_agent *agent, const struct world_row *row)
 {
+    struct brain *brain = agent->brain;
     const struct world_group *truth = &world->groups[row->group];
-    struct group *group = brain_find_group(agent->brain, str_of(truth->id));
+    struct group *group = brain_find_group(brain, str_of(truth->id));
     if (group == NULL) {
         return;
     }
+    brain_detail_seen(brain, group, row->status, agent_now(world, agent));
     if (!group->has_tags || group->is_noted || group->must_date) {
         const struct world_pod *pod = &world->pods[truth->pod];
         const struct tag_facts tags = {.uid = str_of(pod->uid),
@@ -90,7 +92,7 @@ static void give_detail(struct world *world, struct world_agent *agent, const st
                                        .attempt = truth->attempt,
                                        .created_unix_s = truth->created_unix_s,
                                        .is_ours = true};
-        brain_tags_seen(agent->brain, group, &tags, agent_now(world, agent));
+        brain_tags_seen(brain, group, &tags, agent_now(world, agent));
     }
     report_init(world, agent, group, row);
 }
@@ -118,6 +120,8 @@ static void give_rows(struct world *world, struct world_agent *agent,
         }
         if (effect->kind == EFFECT_READ_DETAIL) {
             group_is_shown(world, row->group, reply);
+            world->groups[row->group].proven_to = step_writer(reply);
+            world->groups[row->group].proven_ms = world->now_ms;
             give_detail(world, agent, row);
             continue;
         }

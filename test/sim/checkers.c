@@ -23,7 +23,6 @@
 
 #define EXPLAINED_MS 300000 /* a pod that waits for so long has been told why */
 
-#define PROOF_LASTS_MS 2500  /* a reply that says of a group that it is there; clocks run wrong */
 #define TWIN_ENDED_MS 60000  /* one that has ended is known to have by then */
 #define TWIN_SHOWS_MS 120000 /* one that a forgetful cloud made is known by then */
 
@@ -48,21 +47,13 @@ static bool had_a_twin_lately(const struct world *world, const struct world_pod 
     return false;
 }
 
-/* Somebody may delete the one while the delete of the other is on its way: nobody can know. But it
- * must have been found there by a read of which the reply had only just come. */
+/* Somebody may delete the one while the delete of the other is on its way: nobody can know. But the
+ * sender must have been told only just before that the one that counts for it was there. */
 static bool had_a_twin_when_sent(const struct world *world, const struct world_pod *pod,
-                                 const struct world_group *not_this,
                                  const struct world_step *request)
 {
-    for (uint32_t i = pod->newest_group; i != 0; i = world->groups[i - 1].before) {
-        const struct world_group *group = &world->groups[i - 1];
-        msec since_ms = request->sent_ms - group->found_ms;
-        if (group != not_this && group->was_deleted_by_hand && group->found_ms != 0 &&
-            since_ms <= world->options.delay_max_ms + PROOF_LASTS_MS) {
-            return is_forgetful(world) && pod->was_twin;
-        }
-    }
-    return false;
+    return request->twin != 0 && world->groups[request->twin - 1].was_deleted_by_hand &&
+           is_forgetful(world) && pod->was_twin;
 }
 
 static bool is_split(const struct world *world)
@@ -93,7 +84,7 @@ void check_deletion(struct world *world, const struct world_group *group,
     const struct world_object *object = &pod->object;
     bool is_just = !object->exists || object->is_leaving || pod_phase_is_terminal(object->phase) ||
                    pod->live > 1 || had_a_twin_lately(world, pod, group) ||
-                   had_a_twin_when_sent(world, pod, group, request) ||
+                   had_a_twin_when_sent(world, pod, request) ||
                    (is_split(world) && pod->has_ended) || /* an older status came later */
                    eci_status_is_terminal(group->status) || group->status == ECI_STATUS_TERMINATING;
     if (!is_just) {

@@ -170,10 +170,8 @@ static void read_ids(struct world *world, const struct world_step *request,
 {
     reply->rows = calloc(READ_BATCH_MAX, sizeof *reply->rows);
     for (uint32_t i = 0; i < request->rows_count && world->phase != PHASE_NO_PERMISSION; i++) {
-        struct world_group *group = &world->groups[request->rows[i].group];
+        const struct world_group *group = &world->groups[request->rows[i].group];
         if (is_found(world, group, request->effect.kind)) {
-            group->found_ms =
-                request->effect.kind == EFFECT_READ_DETAIL ? world->now_ms : group->found_ms;
             add_row(world, reply, request->rows[i].group);
         }
     }

@@ -140,7 +140,8 @@ struct world_group {
     msec created_ms, changed_ms;
     uint64_t shown_to; /* which life of which process knew of it first, since shown_ms; 0: none */
     msec shown_ms;
-    msec found_ms;          /* a read of its details found it there */
+    uint64_t proven_to; /* the newest reply with its details came to this life of a process ... */
+    msec proven_ms;     /* ... at this time */
     int64_t created_unix_s; /* by the clock of the cloud's front end, which may be wrong */
     uint64_t version;
     uint32_t before; /* the pod's group made before: slot + 1 */
@@ -179,6 +180,7 @@ struct world_step {
     enum err err;   /* replies: how it went */
     uint32_t a;     /* pod or group slot, as the kind says */
     uint64_t version;
+    uint32_t twin;  /* deletions of one too many: the group that counts, proven: slot + 1 */
     bool is_late;   /* arrivals: nobody waits for the reply any more */
     bool is_second; /* creations: the pod was read, now the cloud is asked */
     bool is_partial;

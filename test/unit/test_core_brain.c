@@ -741,6 +741,31 @@ static void test_brain_removes_a_twin_only_beside_one_that_is_there(void **state
     scene_close(&scene);
 }
 
+/* Its details may say that it goes before listings do: then it is no twin to rely on. */
+static void test_brain_keeps_the_twin_of_one_whose_details_say_that_it_goes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_with_later_twin(&scene);
+    const char *const both[] = {"eci-1", "eci-2", NULL};
+    pass(&scene, 5000);
+    sweep(&scene, both);
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    struct group *first = brain_group(&scene.brain, effect.groups[0]);
+    brain_detail_seen(&scene.brain, first, ECI_STATUS_TERMINATING, scene.now_ms);
+    brain_read_done(&scene.brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene.now_ms);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    for (int i = 0; i < 3; i++) {
+        pass(&scene, 30000);
+        sweep(&scene, both); /* a listing that is behind changes nothing */
+    }
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-2");
+    effect = expect(&scene, EFFECT_DELETE); /* of what goes anyway */
+    assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-1");
+    scene_close(&scene);
+}
+
 /* One proof for one delete: a delete that failed comes again after another look. */
 static void test_brain_looks_at_the_first_before_each_delete_of_the_twin(void **state)
 {
@@ -1936,17 +1961,49 @@ static void test_brain_repeats_an_end_that_was_hidden_meanwhile(void **state)
 
 /* ---- while another gateway acts -------------------------------------------------------------- */
 
-static void give_running_noted(struct scene *scene, const char *uid, const char *id)
+static void note_is_seen(struct scene *scene, const char *uid, enum pod_phase phase, const char *id,
+                         uint32_t attempt)
 {
-    const struct pod_status_past past = {.phase = POD_PHASE_RUNNING, .pod_ips = {"10.0.0.7"}};
+    const struct pod_status_past past = {.phase = phase, .pod_ips = {"10.0.0.7"}};
     const struct pod_news news = {.uid = str_of(uid),
                                   .name_space = S("web"),
                                   .name = str_of(uid),
-                                  .phase = POD_PHASE_RUNNING,
+                                  .phase = phase,
+                                  .has_init = true,
                                   .past = &past,
                                   .instance_id = str_of(id),
-                                  .instance_attempt = 1};
+                                  .instance_attempt = attempt};
     assert_int_equal(brain_pod_seen(&scene->brain, &news, scene->now_ms, NULL), ERR_OK);
+}
+
+static void give_running_noted(struct scene *scene, const char *uid, const char *id)
+{
+    note_is_seen(scene, uid, POD_PHASE_RUNNING, id, 1);
+}
+
+/* Details were asked for; the tags of this group say that it is that pod's. */
+static void answer_tags(struct scene *scene, const char *id, const char *uid, uint32_t attempt)
+{
+    const struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    tag(scene, id, uid, attempt);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){true}, scene->now_ms);
+}
+
+/* ... or the cloud does not know it. */
+static void answer_not_found(struct scene *scene)
+{
+    const struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene->brain, &effect, ERR_OK, (bool[READ_BATCH_MAX]){false}, scene->now_ms);
+}
+
+static void expect_rest(struct scene *scene)
+{
+    struct effect none;
+    for (int i = 0; i < 10; i++) {
+        pass(scene, 60000);
+        assert_false(brain_next(&scene->brain, scene->now_ms, &none));
+    }
+    assert_int_equal(brain_wake_ms(&scene->brain, scene->now_ms), INT64_MAX);
 }
 
 static void open_only_looking(struct scene *scene)
@@ -1979,18 +2036,108 @@ static void test_brain_that_only_looks_reads_tags_and_nothing_else(void **state)
     assert_string_equal(brain_find_pod(&scene.brain, S("a"))->past.pod_ips[0], "10.0.0.7");
     give(&scene, "b", POD_PHASE_PENDING, false); /* wants a group */
     give(&scene, "c", POD_PHASE_RUNNING, true);  /* wants to be finished */
-    struct effect none;
-    for (int i = 0; i < 10; i++) {
-        pass(&scene, 60000);
-        assert_false(brain_next(&scene.brain, scene.now_ms, &none));
-    }
-    assert_int_equal(brain_wake_ms(&scene.brain, scene.now_ms), INT64_MAX);
+    expect_rest(&scene);                         /* its init containers are not looked at */
     struct brain_event event;
     assert_false(brain_take_event(&scene.brain, &event));
     brain_pod_deleted(&scene.brain, S("a"), scene.now_ms);
+    struct effect none;
     assert_false(brain_next(&scene.brain, scene.now_ms, &none));
     assert_null(brain_find_pod(&scene.brain, S("a")));
     assert_null(brain_find_group(&scene.brain, S("eci-1")));
+    scene_close(&scene);
+}
+
+/* Who acts may go on to another group, or another one may count: what the note says now is known,
+ * and nothing else is kept. */
+static void test_brain_that_only_looks_follows_the_note(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_only_looking(&scene);
+    answer_tags(&scene, "eci-1", "a", 1);
+    note_is_seen(&scene, "a", POD_PHASE_RUNNING, "eci-2", 2);
+    answer_tags(&scene, "eci-2", "a", 2);
+    note_is_seen(&scene, "a", POD_PHASE_RUNNING, "eci-3", 2); /* the twin of that one */
+    answer_tags(&scene, "eci-3", "a", 2);
+    expect_rest(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-3");
+    assert_int_equal(scene.brain.groups.count, 1);
+    scene_close(&scene);
+}
+
+/* Whoever may write annotations may name what he likes: that is not kept either. */
+static void test_brain_that_only_looks_keeps_no_refuted_note(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_only_looking(&scene);
+    answer_tags(&scene, "eci-1", "elsewhere", 1);
+    expect_rest(&scene);
+    assert_true(handle_is_none(brain_find_pod(&scene.brain, S("a"))->group));
+    assert_int_equal(scene.brain.groups.count, 0);
+    note_is_seen(&scene, "b", POD_PHASE_RUNNING, "eci-7", 2);
+    answer_tags(&scene, "eci-7", "b", 2);
+    give_running_noted(&scene, "a", "eci-8"); /* a former one of the other pod */
+    answer_tags(&scene, "eci-8", "b", 1);
+    expect_rest(&scene);
+    assert_int_equal(scene.brain.groups.count, 1);
+    assert_non_null(brain_find_group(&scene.brain, S("eci-7")));
+    scene_close(&scene);
+}
+
+/* The cloud may be behind: a note is asked about again, but not for ever, and stays a note. */
+static void test_brain_that_only_looks_asks_again_for_what_is_not_found(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_only_looking(&scene);
+    answer_not_found(&scene);
+    assert_true(brain_find_group(&scene.brain, S("eci-1"))->is_noted);
+    pass(&scene, 61000);
+    answer_not_found(&scene);
+    pass(&scene, 61000);
+    answer_tags(&scene, "eci-1", "a", 1);
+    const struct group *group = brain_find_group(&scene.brain, S("eci-1"));
+    assert_false(group->is_noted || group->is_hidden);
+    note_is_seen(&scene, "b", POD_PHASE_SUCCEEDED, "eci-9", 1); /* kept for an hour or so there */
+    answer_not_found(&scene);
+    expect_rest(&scene);
+    assert_true(brain_find_group(&scene.brain, S("eci-9"))->is_noted);
+    scene_close(&scene);
+}
+
+/* Who acts tells of what cannot be read. */
+static void test_brain_that_only_looks_tells_of_nothing_unreadable(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_only_looking(&scene);
+    scene.brain.detail_batch = 1;
+    struct effect effect = expect(&scene, EFFECT_READ_DETAIL);
+    brain_read_done(&scene.brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                    scene.now_ms);
+    expect_rest(&scene);
+    struct brain_event event;
+    assert_false(brain_take_event(&scene.brain, &event));
+    assert_true(brain_find_group(&scene.brain, S("eci-1"))->is_noted);
+    scene_close(&scene);
+}
+
+/* The list may come from a server that is behind, and to act may begin long after it: a pod that is
+ * seen in between may have a group of the process before. */
+static void test_brain_doubts_what_comes_before_it_may_act(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    scene.brain.polls_are_on = false; /* the scene had begun to act */
+    pass(&scene, 600000);             /* it waits for its turn */
+    list_nothing(&scene);
+    give(&scene, "a", POD_PHASE_PENDING, false);
+    brain_start(&scene.brain, scene.now_ms);
+    sweep(&scene, nothing);
+    assert_true(brain_find_pod(&scene.brain, S("a"))->is_older);
     scene_close(&scene);
 }
 
@@ -2171,6 +2318,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_brain_gives_way_to_an_older_twin),
     cmocka_unit_test(test_brain_removes_a_twin_of_which_there_is_no_more_news),
     cmocka_unit_test(test_brain_removes_a_twin_only_beside_one_that_is_there),
+    cmocka_unit_test(test_brain_keeps_the_twin_of_one_whose_details_say_that_it_goes),
     cmocka_unit_test(test_brain_looks_at_the_first_before_each_delete_of_the_twin),
     cmocka_unit_test(test_brain_keeps_the_twin_of_one_that_goes),
     cmocka_unit_test(test_brain_leaving_pod_waits_for_its_twin_too),
@@ -2223,6 +2371,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_brain_writes_an_end_again_that_an_older_status_hides),
     cmocka_unit_test(test_brain_repeats_an_end_that_was_hidden_meanwhile),
     cmocka_unit_test(test_brain_that_only_looks_reads_tags_and_nothing_else),
+    cmocka_unit_test(test_brain_that_only_looks_follows_the_note),
+    cmocka_unit_test(test_brain_that_only_looks_keeps_no_refuted_note),
+    cmocka_unit_test(test_brain_that_only_looks_asks_again_for_what_is_not_found),
+    cmocka_unit_test(test_brain_that_only_looks_tells_of_nothing_unreadable),
+    cmocka_unit_test(test_brain_doubts_what_comes_before_it_may_act),
     cmocka_unit_test(test_brain_begins_to_act_like_one_that_starts),
     cmocka_unit_test(test_brain_has_a_sentence_for_each_rule),
     cmocka_unit_test(test_brain_does_nothing_for_a_pod_that_is_set_aside),

@@ -567,12 +567,36 @@ static void test_facts_an_end_is_written_over_a_wait(void **state)
     scene_close(&scene);
 }
 
+/* JSON can say NUL, our texts end with it: such a UID is nobody's. */
+static void test_facts_a_uid_with_a_nul_is_nobodys(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_running(&scene);
+    const str uid = str_make("a\0b", 3);
+    const struct pod_news news = {.uid = uid, .name_space = S("web"), .name = S("a")};
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_TOO_BIG);
+    struct group *group = brain_row_seen(&scene.brain, S("eci-1"), ECI_STATUS_RUNNING, 77,
+                                         scene.now_ms, scene.now_ms);
+    const struct tag_facts tags = {
+        .uid = uid, .name_space = S("web"), .name = S("a"), .attempt = 1, .is_ours = true};
+    brain_tags_seen(&scene.brain, group, &tags, scene.now_ms);
+    assert_true(group->is_foreign);
+    pass(&scene, 60000);
+    const char *const ids[] = {"eci-2", NULL};
+    sweep(&scene, ids);
+    tag(&scene, "eci-2", "elsewhere", 1); /* with that the sweep counts */
+    assert_null(brain_find_group(&scene.brain, S("eci-1")));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_news_have_limits),
         cmocka_unit_test(test_facts_news_with_controls_are_not_taken),
         cmocka_unit_test(test_facts_group_ids_have_limits),
+        cmocka_unit_test(test_facts_a_uid_with_a_nul_is_nobodys),
         cmocka_unit_test(test_facts_tags_that_name_no_pod_are_not_ours),
         cmocka_unit_test(test_facts_more_groups_than_slots),
         cmocka_unit_test(test_facts_names_of_one_hash_are_kept_apart),
