@@ -634,6 +634,72 @@ static void test_facts_two_orphans_of_one_pod_claim_it_once(void **state)
     scene_close(&scene);
 }
 
+static void is_too_big(struct scene *scene)
+{
+    scene->brain.detail_batch = 1;
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    assert_string_equal(brain_group(&scene->brain, effect.groups[0])->id, "eci-1");
+    brain_read_done(&scene->brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                    scene->now_ms);
+}
+
+/* Details too large prove that it is there, each time that is asked; people are told once. */
+static void test_facts_details_too_large_are_a_proof_and_told_once(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_with_extra(&scene);
+    both_are_listed(&scene);
+    for (int i = 0; i < 2; i++) {
+        is_too_big(&scene);
+        struct effect effect = expect(&scene, EFFECT_DELETE);
+        assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+        brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
+        pass(&scene, 60000);
+    }
+    assert_true(brain_find_group(&scene.brain, S("eci-1"))->is_unreadable);
+    assert_int_equal(count_events(&scene, "GroupUnreadable"), 1);
+    scene_close(&scene);
+}
+
+/* Its init containers stay unknown, and nobody asks for them again. */
+static void test_facts_init_containers_too_large_are_asked_for_once(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->has_init = true;
+    pod->reported_row = 78;
+    pass(&scene, 10000);
+    (void)row(&scene, "eci-1", ECI_STATUS_RUNNING, 78);
+    is_too_big(&scene);
+    pass(&scene, 60000);
+    expect_silence(&scene); /* but for a sweep */
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+/* Who acts tells of pods; one that waits tells only of itself. */
+static void test_facts_who_only_looks_tells_of_no_pod(void **state)
+{
+    const struct pod_news news = {
+        .uid = S("d"), .name_space = S("web"), .name = S("d"), .is_daemon = true};
+    struct scene scene;
+    (void)state;
+    scene_open(&scene);
+    scene.brain.polls_are_on = false; /* the scene had begun to act */
+    brain_only_look(&scene.brain);
+    list_nothing(&scene);
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    brain_warn(&scene.brain, "ForeignLease", "another one holds it");
+    struct brain_event event;
+    assert_true(brain_take_event(&scene.brain, &event));
+    assert_string_equal(event.reason, "ForeignLease");
+    assert_false(brain_take_event(&scene.brain, &event));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,6 +718,9 @@ int main(void)
         cmocka_unit_test(test_facts_a_proof_older_than_the_twin_is_none),
         cmocka_unit_test(test_facts_an_extra_group_that_nothing_needs_goes_unproven),
         cmocka_unit_test(test_facts_two_orphans_of_one_pod_claim_it_once),
+        cmocka_unit_test(test_facts_details_too_large_are_a_proof_and_told_once),
+        cmocka_unit_test(test_facts_init_containers_too_large_are_asked_for_once),
+        cmocka_unit_test(test_facts_who_only_looks_tells_of_no_pod),
         cmocka_unit_test(test_facts_a_look_counts_what_is_ours_and_lives),
         cmocka_unit_test(test_facts_daemonset_pods_are_told_once),
         cmocka_unit_test(test_facts_a_deletion_before_the_first_list_waits),
