@@ -343,7 +343,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     pod->is_older = !brain->pods_are_listed || is_early;
     /* It ran before we started (or was adopted by nobody yet): its group must be somewhere. */
     if (pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
-        pod->doubt_ms = now_ms;
+        pod_doubt(pod, now_ms);
     }
 }
 
@@ -369,14 +369,17 @@ bool is_well_read(const struct brain *brain)
  * (settled for creating again, which has its token, not for going), or of the process before us. */
 static void leaving_seen(struct brain *brain, struct pod *pod, msec now_ms)
 {
-    msec young_ms = brain->config.young_ms;
-    bool was_in_doubt = pod->unknown_ms != 0 && brain->swept_ms < pod->unknown_ms + young_ms;
+    bool was_in_doubt =
+        pod->unknown_ms != 0 && (brain->swept_ms < pod->unknown_ms + brain->config.young_ms ||
+                                 !late_sweeps_are_enough(brain, pod));
     bool is_early = pod->is_older && !is_well_read(brain) && !pod->is_refused;
     bool may_have_one = (is_early || was_in_doubt) && handle_is_none(pod->group);
     if (!MUTANT(24) && !pod->is_leaving && may_have_one && pod->doubt_ms == 0 &&
         pod->phase < POD_PHASE_RUNNING) {
-        pod->doubt_ms = was_in_doubt ? pod->unknown_ms : now_ms;
-        pod->doubt_sweeps = 0;
+        uint32_t late_sweeps = was_in_doubt ? pod->late_sweeps : 0;
+        pod_doubt(pod, was_in_doubt ? pod->unknown_ms : now_ms);
+        pod->late_sweeps = late_sweeps;
+        sweep_soon(brain, now_ms);
     }
     if (!pod->is_leaving && pod->busy == EFFECT_NONE) { /* it backed off from something else */
         pod->retry_at_ms = 0;
@@ -412,8 +415,7 @@ static void phase_seen(struct pod *pod, enum pod_phase phase, msec now_ms)
     }
     pod->phase = phase;
     if (phase == POD_PHASE_RUNNING && handle_is_none(pod->group) && pod->doubt_ms == 0) {
-        pod->doubt_ms = now_ms; /* not our doing: its group must be somewhere */
-        pod->doubt_sweeps = 0;
+        pod_doubt(pod, now_ms); /* not our doing: its group must be somewhere */
     }
 }
 

@@ -114,6 +114,7 @@ struct pod {
     /* facts from the cloud */
     handle group;          /* the group that counts; none when there is none or it is not known */
     uint32_t attempt;      /* of the next create, or of the group that counts */
+    uint32_t late_sweeps;  /* complete ones that would have shown also what a late create made */
     msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
     uint32_t lost_attempt; /* of a group that was found gone, or given up; 0 = none */

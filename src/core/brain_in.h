@@ -87,6 +87,14 @@ static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)
     }
 }
 
+/* It may have a group that nothing shows yet: of a create that was unknown then. */
+static inline void pod_doubt(struct pod *pod, msec since_ms)
+{
+    pod->doubt_ms = since_ms;
+    pod->doubt_sweeps = 0;
+    pod->late_sweeps = 0;
+}
+
 /* A detail row would tell something that the pod does not: while init containers run, and once in
  * the life of a pod that runs without any. */
 static inline bool pod_wants_detail(const struct pod *pod)
@@ -167,6 +175,10 @@ void standby_group_read(struct brain *brain, struct group *group, bool was_found
 void budget_slow(struct brain *brain, enum effect_kind kind, enum err err, msec now_ms);
 
 /* sweep.c */
+/* As many complete sweeps as a pod that goes must wait for did not show its group. */
+bool late_sweeps_are_enough(const struct brain *brain, const struct pod *pod);
+/* Somebody waits for the evidence of complete sweeps from now on. */
+void sweep_soon(struct brain *brain, msec now_ms);
 void sweep_digest(struct brain *brain, msec now_ms);
 
 #endif

@@ -308,8 +308,7 @@ static void look_for_later_attempt(struct brain *brain, struct pod *pod)
 {
     bool is_early = pod->is_older && !is_well_read(brain);
     if (is_early && pod->is_leaving && pod->phase < POD_PHASE_RUNNING && pod->doubt_ms == 0) {
-        pod->doubt_ms = brain->started_ms;
-        pod->doubt_sweeps = 0;
+        pod_doubt(pod, brain->started_ms);
     }
 }
 

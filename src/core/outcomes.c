@@ -29,7 +29,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
         if (group == NULL) {
             group = id.bytes < GROUP_ID_BYTES ? group_new(brain, id, now_ms) : NULL;
             if (group == NULL) { /* no slot: the tags will bring it back with a later sweep */
-                pod->doubt_ms = now_ms;
+                pod_doubt(pod, now_ms);
                 return;
             }
             brain->untagged++;
@@ -43,8 +43,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
     }
     poll_soon(brain, now_ms);
     if (handle_is_none(pod->group)) { /* an id that belongs to another pod, or to nobody of ours */
-        pod->doubt_ms = now_ms;
-        pod->doubt_sweeps = 0;
+        pod_doubt(pod, now_ms);
         pod_back_off(brain, pod, RETRY_CAP_MS, now_ms);
         return;
     }
@@ -68,8 +67,7 @@ static void create_is_in_doubt(struct brain *brain, struct pod *pod, enum err er
         pod->attempt++;
         return;
     }
-    pod->doubt_ms = now_ms;
-    pod->doubt_sweeps = 0;
+    pod_doubt(pod, now_ms);
     pod->unknown_ms = now_ms;
     brain->counters.doubts++;
     poll_soon(brain, now_ms);

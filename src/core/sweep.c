@@ -95,8 +95,7 @@ static void note_is_refuted(struct brain *brain, struct group *group, msec now_m
     group->has_tags = false;
     brain->untagged++;
     if (pod != NULL && pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
-        pod->doubt_ms = now_ms; /* it has one somewhere */
-        pod->doubt_sweeps = 0;
+        pod_doubt(pod, now_ms); /* it has one somewhere */
     }
 }
 
@@ -164,21 +163,30 @@ static void doubt_is_settled(struct brain *brain, struct pod *pod, bool is_empty
     }
 }
 
-/* How long nothing may have been shown. Creating again has its token against doubles; an object
- * that goes for good has nothing, so it waits until any group of its create must be visible. */
-static msec doubt_lasts_ms(const struct brain *brain, const struct pod *pod)
+/* A few sweeps in a row may leave out the same row. What is created again has its token, but what
+ * goes takes the last trace of its group with it: twice as many. */
+bool late_sweeps_are_enough(const struct brain *brain, const struct pod *pod)
 {
-    msec absence_ms = brain->config.absence_ms, young_ms = brain->config.young_ms;
-    bool goes = pod->is_leaving || pod->object != OBJECT_SEEN;
-    return goes && young_ms > absence_ms && !MUTANT(8) ? young_ms : absence_ms;
+    return pod->late_sweeps >= 2 * brain->config.absence_sweeps;
 }
 
-/* A few sweeps in a row may leave out the same row. What is created again has its token, but what
- * goes takes the last trace of its group with it: twice as many, should so few come meanwhile. */
-static uint32_t doubt_lasts_sweeps(const struct brain *brain, const struct pod *pod)
+/* A create may arrive late, and its group be listed late: sweeps of the first half of young_ms say
+ * nothing against it. (For creating again they count.) */
+static bool is_late_sweep(const struct brain *brain, const struct pod *pod, msec started_ms)
 {
-    bool goes = pod->is_leaving || pod->object != OBJECT_SEEN;
-    return brain->config.absence_sweeps * (goes && !MUTANT(8) ? 2 : 1);
+    msec since_ms = pod->doubt_ms != 0 ? pod->doubt_ms : pod->unknown_ms;
+    return since_ms != 0 && started_ms - since_ms >= brain->config.young_ms / 2;
+}
+
+/* Nothing was shown for long enough. Creating again has its token against doubles; an object that
+ * goes for good has nothing, so it waits until any group of its create must be visible. */
+static bool doubt_is_over(const struct brain *brain, const struct pod *pod, msec started_ms)
+{
+    msec absence_ms = brain->config.absence_ms, young_ms = brain->config.young_ms;
+    msec lasted_ms = started_ms - pod->doubt_ms;
+    bool goes = (pod->is_leaving || pod->object != OBJECT_SEEN) && !MUTANT(8);
+    bool is_over = pod->doubt_sweeps >= brain->config.absence_sweeps && lasted_ms >= absence_ms;
+    return is_over && (!goes || (lasted_ms >= young_ms && late_sweeps_are_enough(brain, pod)));
 }
 
 static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
@@ -186,12 +194,15 @@ static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty
     for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
         struct pod *pod = brain_pod(brain, h);
         bool fails_it = pod->phase == POD_PHASE_RUNNING; /* an empty sweep fails nobody */
-        if (pod->doubt_ms == 0 || started_ms < pod->doubt_ms || (is_empty && fails_it)) {
+        if (started_ms < pod->doubt_ms || (is_empty && fails_it)) {
+            continue;
+        }
+        pod->late_sweeps += is_late_sweep(brain, pod, started_ms) ? 1u : 0u;
+        if (pod->doubt_ms == 0) {
             continue;
         }
         pod->doubt_sweeps++;
-        if (pod->doubt_sweeps >= doubt_lasts_sweeps(brain, pod) &&
-            started_ms - pod->doubt_ms >= doubt_lasts_ms(brain, pod)) {
+        if (doubt_is_over(brain, pod, started_ms)) {
             doubt_is_settled(brain, pod, is_empty, now_ms);
         }
     }
@@ -282,12 +293,23 @@ static bool waits_for_evidence(const struct brain *brain)
     return false;
 }
 
+static msec evidence_pause_ms(const struct brain *brain)
+{
+    return brain->config.absence_ms / brain->config.absence_sweeps;
+}
+
 /* Sooner when somebody waits for the evidence of complete sweeps. */
 static msec sweep_pause_ms(const struct brain *brain)
 {
-    msec evidence_ms = brain->config.absence_ms / brain->config.absence_sweeps;
+    msec evidence_ms = evidence_pause_ms(brain);
     bool is_urgent = waits_for_evidence(brain) && evidence_ms < brain->config.sweep_ms;
     return is_urgent ? evidence_ms : brain->config.sweep_ms;
+}
+
+void sweep_soon(struct brain *brain, msec now_ms)
+{
+    msec at_ms = now_ms + evidence_pause_ms(brain);
+    brain->sweep_at_ms = at_ms < brain->sweep_at_ms ? at_ms : brain->sweep_at_ms;
 }
 
 /* Without a slot for every group no sweep is complete, and nothing is created or removed. */

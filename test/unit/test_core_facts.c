@@ -590,6 +590,167 @@ static void test_facts_a_uid_with_a_nul_is_nobodys(void **state)
     scene_close(&scene);
 }
 
+/* eci-1 counts, and later eci-2 is found beside it; both are known to be ours, and their dates. */
+static void open_with_extra(struct scene *scene)
+{
+    open_with_group(scene);
+    brain_find_group(&scene->brain, S("eci-1"))->created_unix_s = 400;
+    pass(scene, 1000);
+    (void)row(scene, "eci-2", ECI_STATUS_RUNNING, 77);
+    tag_made(scene, "eci-2", "a", 1, 500);
+    assert_true(brain_find_group(&scene->brain, S("eci-2"))->is_extra);
+}
+
+static void both_are_listed(struct scene *scene)
+{
+    pass(scene, 100);
+    (void)row(scene, "eci-1", ECI_STATUS_RUNNING, 77);
+    (void)row(scene, "eci-2", ECI_STATUS_RUNNING, 77);
+}
+
+/* That the one that counts was there before the other one was known proves nothing, however short
+ * that was ago: it is read again. */
+static void test_facts_a_proof_older_than_the_twin_is_none(void **state)
+{
+    static const msec proof_ms[] = {-500, 500};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(proof_ms); i++) {
+        struct scene scene;
+        open_with_extra(&scene);
+        struct group *first = brain_find_group(&scene.brain, S("eci-1"));
+        const struct group *extra = brain_find_group(&scene.brain, S("eci-2"));
+        first->proof_began_ms = extra->known_since_ms + proof_ms[i];
+        pass(&scene, 500);
+        first->proof_came_ms = scene.now_ms;
+        both_are_listed(&scene);
+        struct effect effect = expect(&scene, proof_ms[i] < 0 ? EFFECT_READ_DETAIL : EFFECT_DELETE);
+        assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id,
+                            proof_ms[i] < 0 ? "eci-1" : "eci-2");
+        scene_close(&scene);
+    }
+}
+
+/* Nothing needs the one that counts when the pod has ended, or the other one goes already. */
+static void test_facts_an_extra_group_that_nothing_needs_goes_unproven(void **state)
+{
+    static const struct {
+        enum pod_phase phase;
+        enum eci_status extra_status;
+        bool is_unproven;
+    } cases[] = {
+        {POD_PHASE_RUNNING, ECI_STATUS_RUNNING, false},
+        {POD_PHASE_FAILED, ECI_STATUS_RUNNING, true},
+        {POD_PHASE_RUNNING, ECI_STATUS_FAILED, true},
+        {POD_PHASE_RUNNING, ECI_STATUS_TERMINATING, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct scene scene;
+        open_with_extra(&scene);
+        brain_find_pod(&scene.brain, S("a"))->phase = cases[i].phase;
+        both_are_listed(&scene);
+        (void)row(&scene, "eci-2", cases[i].extra_status, 78);
+        struct effect effect;
+        do {
+            assert_true(brain_next(&scene.brain, scene.now_ms, &effect));
+        } while (effect.groups_count == 0 ||
+                 (effect.kind == EFFECT_DELETE &&
+                  strcmp(brain_group(&scene.brain, effect.groups[0])->id, "eci-2") != 0));
+        assert_int_equal(effect.kind, cases[i].is_unproven ? EFFECT_DELETE : EFFECT_READ_DETAIL);
+        scene_close(&scene);
+    }
+}
+
+/* Both groups of a pod that nobody knows are read before the first listing counts: one pod is
+ * claimed for them, and proven gone once. */
+static void test_facts_two_orphans_of_one_pod_claim_it_once(void **state)
+{
+    struct scene scene;
+    (void)state;
+    scene_open(&scene);
+    list_nothing(&scene);
+    struct effect effect = expect(&scene, EFFECT_SWEEP);
+    pass(&scene, 10);
+    (void)row(&scene, "eci-1", ECI_STATUS_RUNNING, 7);
+    (void)row(&scene, "eci-2", ECI_STATUS_RUNNING, 7);
+    tag_made(&scene, "eci-1", "a", 1, 400);
+    tag_made(&scene, "eci-2", "a", 1, 500);
+    assert_int_equal(scene.brain.pods.count, 0);
+    brain_sweep_done(&scene.brain, ERR_OK, true, 2, effect.started_ms, scene.now_ms);
+    assert_int_equal(scene.brain.pods.count, 1);
+    const struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    assert_int_equal(pod->object, OBJECT_CLAIMED);
+    assert_string_equal(brain_group(&scene.brain, pod->group)->id, "eci-1");
+    assert_true(brain_find_group(&scene.brain, S("eci-2"))->is_extra);
+    scene_close(&scene);
+}
+
+static void is_too_big(struct scene *scene)
+{
+    scene->brain.detail_batch = 1;
+    struct effect effect = expect(scene, EFFECT_READ_DETAIL);
+    assert_string_equal(brain_group(&scene->brain, effect.groups[0])->id, "eci-1");
+    brain_read_done(&scene->brain, &effect, ERR_TOO_BIG, (bool[READ_BATCH_MAX]){false},
+                    scene->now_ms);
+}
+
+/* Details too large prove that it is there, each time that is asked; people are told once. */
+static void test_facts_details_too_large_are_a_proof_and_told_once(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_with_extra(&scene);
+    both_are_listed(&scene);
+    for (int i = 0; i < 2; i++) {
+        is_too_big(&scene);
+        struct effect effect = expect(&scene, EFFECT_DELETE);
+        assert_string_equal(brain_group(&scene.brain, effect.groups[0])->id, "eci-2");
+        brain_delete_done(&scene.brain, effect.groups[0], ERR_BUSY, scene.now_ms);
+        pass(&scene, 60000);
+    }
+    assert_true(brain_find_group(&scene.brain, S("eci-1"))->is_unreadable);
+    assert_int_equal(count_events(&scene, "GroupUnreadable"), 1);
+    scene_close(&scene);
+}
+
+/* Its init containers stay unknown, and nobody asks for them again. */
+static void test_facts_init_containers_too_large_are_asked_for_once(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_with_group(&scene);
+    struct pod *pod = brain_find_pod(&scene.brain, S("a"));
+    pod->has_init = true;
+    pod->reported_row = 78;
+    pass(&scene, 10000);
+    (void)row(&scene, "eci-1", ECI_STATUS_RUNNING, 78);
+    is_too_big(&scene);
+    pass(&scene, 60000);
+    expect_silence(&scene); /* but for a sweep */
+    expect_silence(&scene);
+    scene_close(&scene);
+}
+
+/* Who acts tells of pods; one that waits tells only of itself. */
+static void test_facts_who_only_looks_tells_of_no_pod(void **state)
+{
+    const struct pod_news news = {
+        .uid = S("d"), .name_space = S("web"), .name = S("d"), .is_daemon = true};
+    struct scene scene;
+    (void)state;
+    scene_open(&scene);
+    scene.brain.polls_are_on = false; /* the scene had begun to act */
+    brain_only_look(&scene.brain);
+    list_nothing(&scene);
+    assert_int_equal(brain_pod_seen(&scene.brain, &news, scene.now_ms, NULL), ERR_OK);
+    brain_warn(&scene.brain, "ForeignLease", "another one holds it");
+    struct brain_event event;
+    assert_true(brain_take_event(&scene.brain, &event));
+    assert_string_equal(event.reason, "ForeignLease");
+    assert_false(brain_take_event(&scene.brain, &event));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +768,12 @@ int main(void)
         cmocka_unit_test(test_facts_a_foreign_group_that_is_gone_is_forgotten),
         cmocka_unit_test(test_facts_a_twin_without_a_date_counts_less),
         cmocka_unit_test(test_facts_the_older_of_the_twins_left_counts),
+        cmocka_unit_test(test_facts_a_proof_older_than_the_twin_is_none),
+        cmocka_unit_test(test_facts_an_extra_group_that_nothing_needs_goes_unproven),
+        cmocka_unit_test(test_facts_two_orphans_of_one_pod_claim_it_once),
+        cmocka_unit_test(test_facts_details_too_large_are_a_proof_and_told_once),
+        cmocka_unit_test(test_facts_init_containers_too_large_are_asked_for_once),
+        cmocka_unit_test(test_facts_who_only_looks_tells_of_no_pod),
         cmocka_unit_test(test_facts_a_look_counts_what_is_ours_and_lives),
         cmocka_unit_test(test_facts_daemonset_pods_are_told_once),
         cmocka_unit_test(test_facts_a_deletion_before_the_first_list_waits),
