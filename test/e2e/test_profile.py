@@ -117,6 +117,7 @@ class ProfileTest(E2ETest):
         for space in spaces:
             self.cluster.remove(f"/api/v1/namespaces/{space}/pods/at-once")
         wait_for(lambda: not any(self.lives(one) for one in made), 60, "the instances are gone")
+        wait_for(lambda: not any(self.cluster.pods(space) for space in spaces), 60, "and the pods")
 
     def post(self, space, one):
         """Once the namespace has its service account."""
