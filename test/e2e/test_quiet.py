@@ -14,6 +14,7 @@ class QuietTest(E2ETest):
         self.create(*(pod(f"p{number}") for number in range(10)), pod("init", initContainers=[container("first")]))
         self.wait_all_running(11)
         wait_for(lambda: all(SPEC in p["metadata"]["annotations"] for p in self.pods()), 30, "the instances are noted")
+        wait_for(lambda: len(self.cluster.get("/api/v1/pods")["items"]) == 11, 90, "pods of other tests are gone")
         time.sleep(8)  # last words: events are counted for a while
         cpu = self.ecilet.cpu_seconds()
         calls = self.ecisim.calls()
