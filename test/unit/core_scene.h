@@ -20,25 +20,7 @@ struct scene {
 
 static inline void scene_open_with(struct scene *scene, uint32_t pods_max)
 {
-    const struct brain_config config = {
-        .pods_max = pods_max,
-        .groups_max = pods_max + 8,
-        .poll_fast_ms = 2000,
-        .poll_slow_ms = 5000,
-        .sweep_ms = 60000,
-        .absence_ms = 20000,
-        .absence_sweeps = 2,
-        .young_ms = 60000,
-        .brake_percent = 20,
-        .brake_min = 2,
-        .create_per_minute = 1000,
-        .delete_per_minute = 1000,
-        .describe_per_minute = 2000,
-        .status_per_minute = 500,
-        .cloud_calls_max = 16,
-        .kube_calls_max = 16,
-        .seed = 7,
-    };
+    const struct brain_config config = brain_usual(pods_max, 8);
     memset(scene, 0, sizeof *scene);
     scene->now_ms = 1000;
     scene->memory = brain_open(&scene->brain, &config, scene->now_ms);

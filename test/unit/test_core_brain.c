@@ -1622,19 +1622,26 @@ static void test_brain_shows_init_containers_of_a_pod_that_has_ended(void **stat
     scene_close(&scene);
 }
 
+/* Of a process that runs for long: pod a was to be created, no reply came, and a sweep shows
+ * nothing. */
+static void open_in_doubt(struct scene *scene)
+{
+    open_running(scene);
+    pass(scene, 61000);
+    sweep(scene, nothing);
+    give(scene, "a", POD_PHASE_PENDING, false);
+    struct effect effect = expect(scene, EFFECT_CREATE);
+    brain_create_done(&scene->brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
+                      S("time-out"), scene->now_ms);
+    sweep(scene, nothing);
+}
+
 /* Settled after absence_ms for creating again, which has its token; going for good waits longer. */
 static void test_brain_leaving_soon_after_a_settled_doubt_waits(void **state)
 {
     (void)state;
     struct scene scene;
-    open_running(&scene);
-    pass(&scene, 61000);
-    sweep(&scene, nothing);
-    give(&scene, "a", POD_PHASE_PENDING, false);
-    struct effect effect = expect(&scene, EFFECT_CREATE);
-    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
-                      S("time-out"), scene.now_ms);
-    sweep(&scene, nothing);
+    open_in_doubt(&scene);
     pass(&scene, 20000);
     sweep(&scene, nothing);
     assert_int_equal(brain_find_pod(&scene.brain, S("a"))->doubt_ms, 0);
@@ -1654,21 +1661,14 @@ static void test_brain_leaving_after_a_doubt_counts_only_late_sweeps(void **stat
 {
     (void)state;
     struct scene scene;
-    open_running(&scene);
-    pass(&scene, 61000);
-    sweep(&scene, nothing);
-    give(&scene, "a", POD_PHASE_PENDING, false);
-    struct effect effect = expect(&scene, EFFECT_CREATE);
-    brain_create_done(&scene.brain, effect.pod, CREATE_UNKNOWN, ERR_LOST_WRITE, STR_NONE,
-                      S("time-out"), scene.now_ms);
-    sweep(&scene, nothing);
+    open_in_doubt(&scene);
     pass(&scene, 10000);
     sweep(&scene, nothing);
     pass(&scene, 60000);
     sweep(&scene, nothing);
     struct pod *pod = brain_find_pod(&scene.brain, S("a"));
     assert_int_equal(pod->doubt_ms, 0);
-    effect = expect(&scene, EFFECT_CREATE);
+    struct effect effect = expect(&scene, EFFECT_CREATE);
     brain_create_done(&scene.brain, effect.pod, CREATE_LATER, ERR_THROTTLED, STR_NONE,
                       S("throttled"), scene.now_ms);
     give(&scene, "a", POD_PHASE_PENDING, true);

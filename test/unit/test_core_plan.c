@@ -41,25 +41,10 @@ struct storm {
 
 static void storm_open(struct storm *storm)
 {
-    const struct brain_config config = {
-        .pods_max = PODS,
-        .groups_max = PODS + 256,
-        .poll_fast_ms = 2000,
-        .poll_slow_ms = 5000,
-        .sweep_ms = 60000,
-        .absence_ms = 20000,
-        .absence_sweeps = 2,
-        .young_ms = 60000,
-        .brake_percent = 20,
-        .brake_min = 5,
-        .create_per_minute = PER_MINUTE,
-        .delete_per_minute = PER_MINUTE,
-        .describe_per_minute = 2000,
-        .status_per_minute = 500,
-        .cloud_calls_max = 32,
-        .kube_calls_max = 32,
-        .seed = 7,
-    };
+    struct brain_config config = brain_usual(PODS, 256);
+    config.brake_min = 5;
+    config.create_per_minute = config.delete_per_minute = PER_MINUTE;
+    config.cloud_calls_max = config.kube_calls_max = 32;
     memset(storm, 0, sizeof *storm);
     storm->now_ms = 1000;
     storm->memory = brain_open(&storm->brain, &config, storm->now_ms);

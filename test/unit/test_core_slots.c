@@ -33,31 +33,22 @@ struct town {
     bool ends_are_lost;       /* no report of an end gets through */
 };
 
-static const struct brain_config town_config = {
-    .pods_max = PODS + 2,
-    .groups_max = PODS + 8,
-    .poll_fast_ms = 2000,
-    .poll_slow_ms = 5000,
-    .sweep_ms = 10000,
-    .absence_ms = 20000,
-    .absence_sweeps = 2,
-    .young_ms = 60000,
-    .brake_percent = 100,
-    .brake_min = 100,
-    .create_per_minute = 1000,
-    .delete_per_minute = 1000,
-    .describe_per_minute = 2000,
-    .status_per_minute = 500,
-    .cloud_calls_max = 16,
-    .kube_calls_max = 16,
-    .seed = 7,
-};
+/* Swept often, and with the brake off: what is looked at is room. */
+static struct brain_config town_config(void)
+{
+    struct brain_config config = brain_usual(PODS, 8);
+    config.pods_max = PODS + 2;
+    config.sweep_ms = 10000;
+    config.brake_percent = config.brake_min = 100;
+    return config;
+}
 
 static void town_open(struct town *town)
 {
     memset(town, 0, sizeof *town);
     town->now_ms = 1000;
-    town->memory = brain_open(&town->brain, &town_config, town->now_ms);
+    const struct brain_config config = town_config();
+    town->memory = brain_open(&town->brain, &config, town->now_ms);
     memset(town->has_pod, true, sizeof town->has_pod);
 }
 
