@@ -8,8 +8,12 @@ instance is left without its pod, and no pod ever had two instances at once.
 Programs are taken from build/ (ECILET=path, ECISIM=path: others). Only loopback is used; container
 mode adds a bridge of its own.
 
-    E2E_LONG=1   outages as long as the promises say, not the shorter ones of an ordinary run
-    E2E_KEEP=1   keep the folder with logs and certificates also when all went well
+    E2E_LONG=1     outages as long as the promises say, not the shorter ones of an ordinary run
+    E2E_KEEP=1     keep the folder with logs and certificates also when all went well
+    E2E_DAWDLE=2   the tests look up to so many seconds later than they could: what they want to see must still be there
+    E2E_STALL=0.5  ecilet stands still for up to so many seconds, again and again: the tests must wait for it
+
+The last two look for tests that only pass on a quiet machine. Some tests measure time and fail then with reason.
 """
 import atexit
 import calendar
@@ -49,9 +53,17 @@ ACCESS_KEY = "LTAI4EXAMPLEKEYID00001"
 SECRET_KEY = "EXAMPLEsecretKEY0123456789abcd"
 
 POLL_S = 0.1
+DAWDLE_S = float(os.environ.get("E2E_DAWDLE") or 0)
+STALL_S = float(os.environ.get("E2E_STALL") or 0)
 
 
 # --- small things ------------------------------------------------------------------------------------
+
+
+def dawdle():
+    """Before each look: about every third one comes late."""
+    if DAWDLE_S and random.random() < 0.3:
+        time.sleep(random.uniform(0, DAWDLE_S))
 
 
 def wait_for(predicate, timeout, what):
@@ -280,6 +292,7 @@ class Cluster:
 
     def kubectl(self, *argv, stdin=None, check=True, kubeconfig=None, timeout=60):
         """Runs kubectl; returns what it printed."""
+        dawdle()
         if stdin is not None and not isinstance(stdin, str):
             stdin = json.dumps(stdin)
         done = subprocess.run(
@@ -310,6 +323,8 @@ class Cluster:
         return self.local.connection
 
     def call(self, method, path, body=None, kind="application/json"):
+        if method == "GET":
+            dawdle()
         for is_new in (False, True):
             connection = self._connection(is_new)
             try:
@@ -494,6 +509,8 @@ class Ecisim(Program):
     # --- control path (see ecisim --help)
 
     def control(self, method, path, body=None, **query):
+        if method == "GET":
+            dawdle()
         connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=30)
         try:
             if query:
@@ -618,8 +635,18 @@ class Ecilet(Program):
         self.log_start = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         # Nothing of our environment: a variable would win over the file.
         self.spawn(self.argv(), env={"PATH": "/usr/bin:/bin"})
+        if STALL_S:
+            threading.Thread(target=self.stall, args=[self.process], daemon=True).start()
         if is_waiting:
             self.wait_ready()
+
+    def stall(self, process):
+        """As on a machine where something else has the processor."""
+        while self.process is process and process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(random.uniform(0, STALL_S))
+            process.send_signal(signal.SIGCONT)
+            time.sleep(random.uniform(0, 2 * STALL_S))
 
     def wait_ready(self):
         def is_ready():
