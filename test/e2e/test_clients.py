@@ -6,10 +6,11 @@ speak WebSocket, those before SPDY.
 import os
 import re
 import signal
+import threading
 import time
 
 from clients import Terminal, find_clients, with_each
-from harness import E2ETest, container, pod, wait_for
+from harness import E2ETest, container, parse_time, pod, wait_for
 
 MEGABYTE = 1024 * 1024
 
@@ -48,7 +49,8 @@ class ClientsTest(E2ETest):
     def test_logs_with_all_flags(self):
         self.make_talkers()
         stamped = self.clients[0].output(self, "logs", "p", "-c", "main", "--timestamps").splitlines()
-        fourth = stamped[3].split(" ")[0]
+        fourth, newest = stamped[3].split(" ")[0], parse_time(stamped[-1].split(" ")[0])
+        wait_for(lambda: time.time() > newest + 3, 30, "the newest line is older than --since=1s")
         lines = [f"line {i}" for i in range(1, 6)]
 
         def logs(client, *flags):
@@ -148,15 +150,19 @@ class ClientsTest(E2ETest):
 
         def of(client):
             session = client.start(self, "attach", "p")
+            too_late = threading.Timer(60, session.kill)  # reading a line waits for ever
+            too_late.start()
             try:
-                shown = ""
-                deadline = time.monotonic() + 60
-                while shown.count("tick") < 4 and time.monotonic() < deadline:
-                    shown += session.stdout.readline()
+                shown, line = "", "\n"
+                while line and shown.count("tick") < 4:
+                    line = session.stdout.readline()
+                    shown += line
             finally:
+                too_late.cancel()
                 session.send_signal(signal.SIGINT)
-                session.communicate(timeout=30)
+                session.communicate(timeout=60)
             ticks = [int(tick) for tick in re.findall(r"tick (\d+)", shown)]
+            self.assertEqual(len(ticks), 4, shown)
             self.assertEqual(ticks, list(range(ticks[0], ticks[0] + 4)), shown)
 
         with_each(self.clients, of, at_once=4)

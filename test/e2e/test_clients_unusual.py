@@ -71,7 +71,7 @@ class UnusualClientsTest(E2ETest):
             return found
 
         def of(client):
-            home = Run.make_folder(f"cp-{client.version}")
+            home = Run.make_folder(f"{self.namespace}-{client.version}")
             source, back = os.path.join(home, "there"), os.path.join(home, "back")
             for name, content in data.items():
                 path = os.path.join(source, name)
@@ -133,10 +133,10 @@ class UnusualClientsTest(E2ETest):
             port = 8000 + self.ends.index(client)
             session = Forward(self, client, port)
             with contextlib.closing(session):
-                with session.dial(port) as connection, contextlib.suppress(ConnectionResetError):
+                with session.dial(port) as connection, contextlib.suppress(ConnectionError):
                     connection.sendall(b"x")
                     self.assertEqual(connection.recv(100), b"")
-                wait_for(lambda: "connection refused" in session.text, 30, "it tells")
+                wait_for(lambda: "connection refused" in session.text, 60, "it tells")
             done = client.run(self, "exec", "web", "--", "httpd", "-p", str(port), "-h", "/srv")
             self.assertEqual(done.returncode, 0, done.stderr)
             with contextlib.closing(Forward(self, client, port)) as session:
@@ -154,6 +154,10 @@ class UnusualClientsTest(E2ETest):
         """Its program inside ends, too, and all is as before."""
         self.shell("p", "sleep 1000")
 
+        def programs(client):
+            said = client.output(self, "exec", "p", "--", "ps")
+            return sum(what in said for what in ("cat >/dev/null", "cat /dev/zero"))
+
         def of(client):
             up = client.start(self, "exec", "-i", "p", "--", "sh", "-c", "cat >/dev/null", stdin=subprocess.PIPE, text=False)
             down = client.start(self, "cp", "p:/dev/zero", os.devnull, stdout=subprocess.DEVNULL)
@@ -161,7 +165,7 @@ class UnusualClientsTest(E2ETest):
             try:
                 up.stdin.write(b"x" * (256 * 1024))
                 up.stdin.flush()
-                wait_for(lambda: self.streams() >= 2, 60, "both are under way")
+                wait_for(lambda: programs(client) == 2, 60, "both are under way")
             finally:
                 for process in up, down, flood:
                     process.kill()
@@ -169,6 +173,7 @@ class UnusualClientsTest(E2ETest):
                 with contextlib.suppress(BrokenPipeError):
                     up.stdin.close()
                 up.stdout.close()
+            wait_for(lambda: programs(client) == 0, 60, "their programs have ended")
             wait_for(lambda: self.streams() == 0, 60, "no session is left")
 
         for client in self.ends:
@@ -205,12 +210,13 @@ class UnusualClientsTest(E2ETest):
                 self.assertLess(abs(first[name][1] / 1000 - now), 120, name)
         self.assertLess(abs(first["container_start_time_seconds"][0] - now), 300)
 
+        counters = "node_cpu_usage_seconds_total", "container_cpu_usage_seconds_total"
+
         def later():
             new = sample()
-            at = new["container_cpu_usage_seconds_total"][1] if new else 0
-            return new if at > first["container_cpu_usage_seconds_total"][1] else None
+            return new if new and all(new[name][1] > first[name][1] for name in counters) else None
 
         second = wait_for(later, 90, "a newer sample")
-        for name in "node_cpu_usage_seconds_total", "container_cpu_usage_seconds_total":
+        for name in counters:
             cores = (second[name][0] - first[name][0]) / ((second[name][1] - first[name][1]) / 1000)
             self.assertTrue(0 < cores < 16, f"{name}: {cores}")
