@@ -27,6 +27,10 @@ class Checks(E2ETest):
 class CheckTest(Checks):
     starts_ecilet = False
 
+    def setUp(self):
+        super().setUp()
+        wait_for(lambda: self.check() == 0, 30, "the roles that were just given are in force")
+
     def tearDown(self):
         self.ecilet.write_secret(self.ecilet.secret_file, SECRET_KEY)
         self.ecilet.write_config()
@@ -62,14 +66,14 @@ class CheckTest(Checks):
     def test_missing_permission(self):
         self.cluster.revoke()
         try:
-            wait_for(lambda: self.check() == 1, 10, "the permissions are gone")
+            patch = "may not patch pods/status (phase, containers, addresses)\n"
+            wait_for(lambda: self.check() == 1 and patch in self.said, 30, "the permissions are gone")
             self.finds("ok", "credentials", "accepted")
             self.finds("FAIL", "permissions", "apply `ecilet manifests")
-            self.assertIn("may not patch pods/status (phase, containers, addresses)\n", self.said)
             self.finds("ok", "cloud keys", "accepted")
         finally:
             self.cluster.grant()
-        wait_for(lambda: self.check() == 0, 10, "the permissions are back")
+        wait_for(lambda: self.check() == 0, 30, "the permissions are back")
 
     def test_unknown_user_of_the_cluster(self):
         usual = self.ecilet.config["KUBECONFIG"]
@@ -106,7 +110,7 @@ class RunningTest(Checks):
     """While an ecilet runs: warnings, no failure."""
 
     def test_it_runs(self):
-        wait_for(self.cluster.lease, 15, "the lease is there")
+        wait_for(self.cluster.lease, 30, "the lease is there")
         self.assertEqual(self.check(), 0, self.said)
         self.finds("warn", "status socket", "an ecilet runs here already")
         self.finds("warn", "kubelet port", "by the ecilet that runs here")

@@ -23,8 +23,8 @@ class CloudErrorsTest(E2ETest):
         self.ecilet.write_config()
         self.ecilet.write_secret(self.ecilet.secret_file, SECRET_KEY)
         self.ecilet.write_secret(self.ecilet.key_file, ACCESS_KEY)
-        self.ecilet.restart()
         try:
+            self.ecilet.restart()
             super().tearDown()
         finally:
             self.ecilet.stop()
@@ -32,11 +32,11 @@ class CloudErrorsTest(E2ETest):
     def is_refused(self, *words):
         """The node stays Ready and says why nothing goes; a pod waits and says so; no crash."""
         self.ecilet.start()
-        found = self.wait_reachable("False")
+        found = self.wait_reachable("False", 30)
         for word in words:
             self.assertIn(word, found["message"])
         self.create(pod("waits"))
-        event = wait_for(lambda: self.events("waits"), 15, "the pod has an event")[0]
+        event = self.wait_event("waits", "ECIUnreachable", 30)
         self.assertEqual(event["type"], "Warning")
         for word in words:
             self.assertIn(word, event["message"])
@@ -100,7 +100,7 @@ class StartErrorsTest(E2ETest):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            timeout=60,
             preexec_fn=before_exec,
         )
         self.assertGreater(done.returncode, 0, f"it fails, and by no signal: {done.stderr}")
@@ -138,7 +138,7 @@ class StartErrorsTest(E2ETest):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            timeout=60,
             user=65534,
         )
         self.assertEqual(done.returncode, 2)
@@ -167,22 +167,22 @@ class StartErrorsTest(E2ETest):
         self.assertIn("alibabacloud", self.run_to_its_end("run", "--provider", "azure").stderr)
 
     def with_kubeconfig(self, kubeconfig):
-        self.ecilet.config["KUBECONFIG"] = kubeconfig
+        config = self.ecilet.config
+        self.ecilet.config = {**config, "KUBECONFIG": kubeconfig}
         self.ecilet.write_config()
+        self.ecilet.config = config
         self.addCleanup(self.ecilet.stop)
         self.ecilet.start(is_waiting=False)
 
     def test_expired_client_certificate(self):
         self.with_kubeconfig(self.cluster.user("expired", USER_GROUP, "-1"))
-        line = self.wait_log(r".*(expired|401).*")
-        self.assertRegex(line, "(?i)certificate|credential|unauthorized")
+        self.wait_log('the client certificate of user "expired" expired on ')
         stays(self.ecilet.is_alive, 3, "it waits for better times")
         self.assertIsNone(self.node())
 
     def test_kubeconfig_without_permissions(self):
         self.with_kubeconfig(self.cluster.user("nobody", ""))
-        line = self.wait_log(r".*403.*pods.*")
-        self.assertIn('User "nobody"', line)
+        self.wait_log('403 Forbidden: pods is forbidden: User "nobody" ')
         stays(self.ecilet.is_alive, 3, "it waits for better times")
 
     def test_name_of_a_real_node(self):
@@ -220,9 +220,9 @@ class FullTest(E2ETest):
         self.create(*(pod(f"p{number}") for number in range(3)))
         self.wait_all_running(3)
         self.create(pod("late"))
-        event = self.wait_event("late", "NodeFull")
+        event = self.wait_event("late", "NodeFull", 30)
         self.assertIn("PODS_MAX", event["message"])
         stays(lambda: phase(self.pod("late")) == "Pending" and self.ecilet.is_alive(), 3, "the pod waits")
         self.assertEqual(len(self.groups_here()), 3)
         self.kubectl("delete", "pod", "p0", "--wait=false")
-        self.wait_pod("late", lambda p: phase(p) == "Running", 60, "runs when a place is free")
+        self.wait_pod("late", lambda p: phase(p) == "Running", 120, "runs when a place is free")
