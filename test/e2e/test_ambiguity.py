@@ -7,7 +7,7 @@ COUNT = 5
 class AmbiguityTest(E2ETest):
     config = {"SWEEP_SECONDS": "5"}
 
-    def one_instance_each_in_spite_of(self, count=COUNT, timeout=60, **fault):
+    def one_instance_each_in_spite_of(self, count=COUNT, timeout=120, **fault):
         self.ecisim.fault(action="CreateContainerGroup", count=count, **fault)
         made = self.create(*(pod(f"p{number}") for number in range(COUNT)))
         self.wait_all_running(COUNT, timeout)
@@ -33,7 +33,7 @@ class AmbiguityTest(E2ETest):
         self.one_instance_each_in_spite_of(status=503, code="ServiceUnavailable")
 
     def test_create_is_throttled(self):
-        self.one_instance_each_in_spite_of(status=400, code="Throttling.User", timeout=90)
+        self.one_instance_each_in_spite_of(status=400, code="Throttling.User")
 
     def test_delete_is_done_and_the_answer_cut(self):
         self.delete_in_spite_of(cut_after=True)
@@ -49,7 +49,8 @@ class AmbiguityTest(E2ETest):
         found = self.wait_running("p")
         self.ecisim.fault(action="DeleteContainerGroup", count=2, **fault)
         self.kubectl("delete", "pod", "p", "--wait=false")
-        wait_for(lambda: self.pod("p") is None, 30, "the object is gone")
+        wait_for(lambda: self.pod("p") is None, 60, "the object is gone")
+        self.assertGreaterEqual(self.ecisim.faults_fired(), 1, "the fault was met")
         self.assertEqual(self.ecisim.groups_of(found, exists="true"), [], "and so is the instance")
 
 
@@ -70,12 +71,13 @@ class ListsTest(E2ETest):
         self.wait_all_running(COUNT)
         self.ecisim.fault(action="DescribeContainerGroups|DescribeContainerGroupStatus", **fault)
         stays(self.running, seconds, "all pods are Running and Ready")
-        self.assertGreater(self.ecisim.faults_fired(), 1, "the fault was met")
+        wait_for(lambda: self.ecisim.faults_fired() > 1, 30, "the fault was met")
+        self.assertTrue(self.running(), "all pods are still Running and Ready")
         self.ecisim.clear_faults()
         self.assertEqual(self.ecisim.calls("DeleteContainerGroup"), self.deletes)
         self.assert_one_each([p["metadata"]["uid"] for p in made])
         self.create(pod("next"))
-        self.wait_running("next")
+        self.wait_running("next", 60)
 
     def test_rows_missing_from_lists_change_nothing(self):
         self.untouched_while(12, omit_rows=0.5)
@@ -94,6 +96,7 @@ class ListsTest(E2ETest):
         self.ecisim.fault(action="DescribeContainerGroups|DescribeContainerGroupStatus", empty_list=True)
         self.ecilet.start()
         stays(lambda: [phase(p) for p in self.pods()] == ["Running"] * COUNT, 8, "all pods are Running")
+        wait_for(self.ecisim.faults_fired, 30, "the fault was met")
         self.ecisim.clear_faults()
         self.wait_all_running(COUNT)
         self.assert_one_each([p["metadata"]["uid"] for p in made])

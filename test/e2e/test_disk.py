@@ -19,8 +19,10 @@ class DiskTest(E2ETest):
 
         def disk():
             text = self.cluster.kubectl("get", "--raw", f"/api/v1/nodes/{self.ecilet.node}/proxy/stats/summary")
-            found = next(p for p in json.loads(text)["pods"] if p["podRef"]["uid"] == made["metadata"]["uid"])
-            return found["ephemeral-storage"] if found["ephemeral-storage"]["usedBytes"] >= WRITTEN else None
+            for found in json.loads(text)["pods"]:  # it is not there before its first sample
+                if found["podRef"]["uid"] == made["metadata"]["uid"]:
+                    return found["ephemeral-storage"] if found["ephemeral-storage"]["usedBytes"] >= WRITTEN else None
+            return None
 
         shown = wait_for(disk, 90, "the summary shows what was written")
         self.assertLess(shown["usedBytes"], 4 * WRITTEN)
