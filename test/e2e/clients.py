@@ -219,6 +219,9 @@ class Forward:
     def close(self, sig=signal.SIGINT):
         if self.process.poll() is None:
             self.process.send_signal(sig)
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        finally:
+            self.process.kill()  # nothing when it has ended
         self.reader.join(60)
         self.process.stdout.close()
