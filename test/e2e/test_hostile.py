@@ -78,8 +78,9 @@ class HostileTest(E2ETest):
 
     def attack(self, *starts):
         follower = self.follow()
-        attackers = [start(*arguments) for start, *arguments in starts]
+        attackers = []
         try:
+            attackers.extend(start(*arguments) for start, *arguments in starts)
             self.assert_life_goes_on()
             self.assertIsNone(follower.poll(), "a session that was open is never closed for a newcomer")
             for one in attackers:
