@@ -71,7 +71,7 @@ class SyscallTest(E2ETest):
         self.end_traced()
         self.ecilet.start()
         # A leaving pod whose creation may have been under way is kept until its instance would show.
-        wait_for(lambda: not self.pods(), 90, f"killed at send {at}: the pod is gone")
+        wait_for(lambda: not self.pods(), 120, f"killed at send {at}: the pod is gone")
         wait_for(lambda: not self.ecisim.groups_of(uid, exists="true"), 30, f"killed at send {at}: no instance is left")
         self.assertLessEqual(len(self.ecisim.groups_of(uid)), 1, f"killed at send {at}")
         self.ecilet.end(signal.SIGTERM, 20)
