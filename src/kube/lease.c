@@ -154,7 +154,9 @@ static void do_step(struct kube_lease *lease, enum kube_lease_step step)
 
 static void wait_until(struct kube_lease *lease, msec at_ms)
 {
-    loop_timer_set(lease->loop, &lease->timer, at_ms);
+    if (!lease->is_leaving) {
+        loop_timer_set(lease->loop, &lease->timer, at_ms);
+    }
 }
 
 static void succeed(struct kube_lease *lease)
@@ -166,6 +168,10 @@ static void succeed(struct kube_lease *lease)
     lease->is_foreign = false;
     lease->foreign_hash = 0;
     lease->renewed_at_ms = lease->began_ms;
+    if (lease->is_leaving && lease->version[0] != '\0') {
+        do_step(lease, KUBE_LEASE_RELEASE);
+        return;
+    }
     wait_until(lease, lease->began_ms + lease->config.period_ms);
     if (was_foreign) {
         log_line(LOG_INFO, "kube", "lease: taken over");
@@ -416,6 +422,7 @@ void kube_lease_init(struct kube_lease *lease, struct loop *loop, struct region 
 void kube_lease_start(struct kube_lease *lease)
 {
     CHECK(!lease->is_busy && !due_is_set(&lease->timer.due));
+    lease->is_leaving = false;
     wait_until(lease, lease->loop->now_ms);
 }
 
@@ -438,8 +445,12 @@ bool kube_lease_is_busy(const struct kube_lease *lease)
 void kube_lease_release(struct kube_lease *lease)
 {
     loop_timer_clear(lease->loop, &lease->timer);
-    bool is_ours = lease->renewed_at_ms != 0 && !lease->is_foreign && lease->version[0] != '\0';
-    if (lease->is_busy || !is_ours) {
+    bool is_ours = lease->renewed_at_ms != 0 && !lease->is_foreign;
+    lease->is_leaving = is_ours && lease->is_busy;
+    if (lease->is_leaving) {
+        return;
+    }
+    if (!is_ours || lease->version[0] == '\0') {
         kube_lease_stop(lease);
         return;
     }

@@ -89,6 +89,7 @@ struct kube_lease {
     uint64_t generation;
     bool has_owner; /* ownerReferences name node_uid */
     bool is_busy;
+    bool is_leaving; /* released after the renewal under way, then nothing more */
     bool said_unsupported;
 };
 
@@ -99,8 +100,9 @@ void kube_lease_start(struct kube_lease *lease);
 /* No more renewals; the lease runs out by itself (a leaving kubelet does the same). */
 void kube_lease_stop(struct kube_lease *lease);
 /* Says in the lease that nobody holds it, so that another need not wait until it has run out; then
- * as kube_lease_stop(). Without effect unless it was renewed and no renewal is under way: whoever
- * waits then waits a little longer. kube_lease_is_busy() while the request is under way. */
+ * as kube_lease_stop(). If a renewal is under way: after it. Without effect when the lease is not
+ * ours or its last renewal failed: whoever waits then waits a little longer. kube_lease_is_busy()
+ * while a request is under way. */
 void kube_lease_release(struct kube_lease *lease);
 bool kube_lease_is_busy(const struct kube_lease *lease);
 /* The Node's UID is known (or new): the next renewal adds the ownerReference, so that deleting the

@@ -27,6 +27,7 @@ class Line:
 
     def close(self):
         self.is_open = False
+        self.listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept()
         self.listener.close()
 
     def _accept(self):

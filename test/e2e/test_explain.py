@@ -2,9 +2,8 @@
 import json
 import os
 import subprocess
-import time
 
-from harness import ECILET, NODE, E2ETest, container, pod
+from harness import ECILET, NODE, E2ETest, container, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 PLANTED = "planted-e41b"
@@ -23,7 +22,7 @@ def reference(kind, name, **fields):
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **fields}
 
 
-REFERENCES = [
+REFERENCES = [  # all but the volume and its claim
     reference("ConfigMap", "settings", data={"MODE": "fast", "LEVEL": "7"}),
     reference("ConfigMap", "files", data={"app.conf": "a=1\n"}, binaryData={"b": "AAEC"}),
     reference("Secret", "key", stringData={"password": PLANTED, "user": "alice"}),
@@ -37,26 +36,18 @@ REFERENCES = [
         },
     ),
     reference("Service", "db", spec={"ports": [{"name": "sql", "port": 5432}], "selector": {"app": "db"}}),
-    reference(
-        "PersistentVolumeClaim",
-        "data",
-        spec={
-            "volumeName": "explained",
-            "storageClassName": "",
-            "accessModes": ["ReadWriteMany"],
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    ),
-    reference(
-        "PersistentVolume",
-        "explained",
-        spec={
-            "accessModes": ["ReadWriteMany"],
-            "capacity": {"storage": "1Gi"},
-            "nfs": {"server": "10.0.0.7", "path": "/x"},
-        },
-    ),
 ]
+
+
+def storage(volume):
+    """The volume comes first: a claim that does not find it is looked at again much later."""
+    modes = ["ReadWriteMany"]
+    claimed = {"volumeName": volume, "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}
+    source = {"capacity": {"storage": "1Gi"}, "nfs": {"server": "10.0.0.7", "path": "/x"}}
+    return [
+        reference("PersistentVolume", volume, spec={"accessModes": modes, **source}),
+        reference("PersistentVolumeClaim", "data", spec={"accessModes": modes, **claimed}),
+    ]
 
 
 def manifest():
@@ -95,10 +86,21 @@ def manifest():
 class ExplainTest(E2ETest):
     config = {"VKUBELET_POD_IP": "192.0.2.10"}
 
+    def setUp(self):
+        super().setUp()
+        self.volume = f"explained-{self.namespace}"  # volumes are of no namespace, and go slowly
+
     def tearDown(self):
         self.cluster.remove(CONFIG_MAP)
         super().tearDown()
-        self.cluster.remove("/api/v1/persistentvolumes/explained")
+        self.cluster.remove(f"/api/v1/persistentvolumes/{self.volume}")
+
+    def is_settled(self):
+        """What controllers of the cluster add to the references, which a pod has to wait for."""
+        path = f"/api/v1/namespaces/{self.namespace}"
+        account = self.cluster.get(f"{path}/serviceaccounts/web")
+        claim = self.cluster.get(f"{path}/persistentvolumeclaims/data")
+        return ("secrets" in account or not self.cluster.makes_tokens) and claim["status"]["phase"] == "Bound"
 
     def explain(self, *objects, code=0):
         """Of a file made of these; the one pod in it. JSON is YAML."""
@@ -137,17 +139,19 @@ class ExplainTest(E2ETest):
         return masked
 
     def test_the_request_is_the_one_that_the_cloud_gets(self):
+        references = REFERENCES + storage(self.volume)
         self.cluster.apply(PROFILE)
-        self.apply(*REFERENCES)
-        time.sleep(2)  # the profile is taken over
+        self.apply(*references)
+        self.wait_log("taken over: 1 selectors")
+        wait_for(self.is_settled, 60, "the account has its token and the claim its volume")
         services = [
             self.cluster.get("/api/v1/namespaces/default/services/kubernetes"),
             self.cluster.get(f"/api/v1/namespaces/{self.namespace}/services/db"),
         ]
-        references = [one for one in REFERENCES if one["kind"] != "Service"]
+        references = [one for one in references if one["kind"] != "Service"]
         before = self.explain(manifest(), *references, *services)
         self.apply(manifest())
-        running = self.wait_running("web", 40)
+        running = self.wait_running("web", 60)
         (group,) = self.ecisim.groups_of(running)
         asked = self.ecisim.parameters(group["id"])
 

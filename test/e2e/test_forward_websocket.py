@@ -4,7 +4,7 @@ import os
 import socket
 import struct
 
-from harness import E2ETest, container, pod
+from harness import E2ETest, container, pod, wait_for
 
 
 class WebSocket:
@@ -12,7 +12,7 @@ class WebSocket:
 
     def __init__(self, cluster, path, protocol):
         host, port = cluster.address.split(":")
-        self.socket = cluster.tls.wrap_socket(socket.create_connection((host, int(port)), 20), server_hostname=host)
+        self.socket = cluster.tls.wrap_socket(socket.create_connection((host, int(port)), 60), server_hostname=host)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {cluster.address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -47,7 +47,8 @@ class ForwardWebSocketTest(E2ETest):
 
     def test_two_ports_in_one_websocket(self):
         self.create(pod("web", container(image="nginx", ports=[{"containerPort": 80}])))
-        self.wait_running("web", 60)
+        address = self.wait_running("web", 60)["status"]["podIP"]
+        wait_for(lambda: socket.create_connection((address, 80), 5).close() or True, 60, "nginx listens")
         path = f"/api/v1/namespaces/{self.namespace}/pods/web/portforward?ports=80&ports=81"
         session = WebSocket(self.cluster, path, "v4.channel.k8s.io")
         try:

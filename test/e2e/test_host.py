@@ -1,12 +1,13 @@
 """The machine that ecilet runs on, at its worst: read-only, without names, system calls that fail, a wrong clock."""
+import contextlib
 import os
 import signal
 import subprocess
 import time
 import unittest
 
-from harness import E2ETest, phase, pod, stays, wait_for
-from test_faults import has_fresh_lease
+from harness import E2ETest, phase, pod, wait_for
+from test_faults import has_fresh_lease, lease_is_kept
 
 # Calls that fail now and then, from the start on: error, which ones (strace's when=FIRST+STEP).
 FAILING = (
@@ -28,7 +29,7 @@ class HostTest(E2ETest):
         self.end_wrapped()
         self.ecilet.start()
         super().tearDown()
-        self.ecilet.end(signal.SIGTERM, 10)
+        self.ecilet.end(signal.SIGTERM, 20)
 
     def start_under(self, wrapper):
         self.ecilet.log_start = os.path.getsize(self.ecilet.log) if os.path.exists(self.ecilet.log) else 0
@@ -43,8 +44,9 @@ class HostTest(E2ETest):
         with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
             children = file.read().split()
         for child in children:
-            os.kill(int(child), signal.SIGTERM)
-        self.ecilet.end(signal.SIGCONT if children else signal.SIGTERM, 10)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGTERM)
+        self.ecilet.end(signal.SIGCONT if children else signal.SIGTERM, 20)
 
     def lives(self, names, timeout=90):
         """These pods come; all pods run, and each has one instance."""
@@ -89,7 +91,7 @@ class HostTest(E2ETest):
         try:
             self.start_under(["unshare", "--mount", "sh", "-c", script])
             self.wait_reachable("False", 60)
-            stays(lambda: has_fresh_lease(self.cluster), 15, "the lease is renewed")
+            lease_is_kept(self.cluster, 15)
             with open(hosts, "a", encoding="utf-8") as file:
                 file.write("127.0.0.1 cloud.example\n")
             self.wait_reachable("True", 90)
@@ -103,10 +105,12 @@ class HostTest(E2ETest):
         trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
         self.start_under([*trace, "-e", f"inject={call}:error={error}:when={when}"])
         names = [f"{call.replace('_', '-')}-{number}" for number in range(3)]
-        self.lives(names)
-        self.leaves(names[0])
-        self.assertTrue(self.ecilet.is_alive(), call)
-        self.end_wrapped()
+        try:
+            self.lives(names)
+            self.leaves(names[0])
+            self.assertTrue(self.ecilet.is_alive(), call)
+        finally:
+            self.end_wrapped()
 
     def test_system_calls_fail_now_and_then(self):
         for row in FAILING:

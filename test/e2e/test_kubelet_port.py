@@ -40,7 +40,7 @@ class KubeletPortTest(E2ETest):
 
     def test_stats_and_metrics(self):
         self.create(pod("p", container(image="busybox", command=["sh", "-c", "while true; do :; done"])))
-        uid = self.wait_running("p", 30)["metadata"]["uid"]
+        uid = self.wait_running("p", 60)["metadata"]["uid"]
 
         def sample():
             pods = json.loads(self.raw("/stats/summary"))["pods"]
@@ -63,7 +63,7 @@ class CredentialsTest(E2ETest):
         if pair:
             context.load_cert_chain(*pair)
         port = int(self.ecilet.config["KUBELET_PORT"])
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
         try:
             method, path = route
             connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})

@@ -448,6 +448,39 @@ static void test_release_gives_it_to_the_next_one(void **state)
     assert_string_equal(server.holder, "me");
 }
 
+static void test_release_waits_for_the_renewal_under_way(void **state)
+{
+    (void)state;
+    run_to_first();
+    assert_true(FAKE_UNTIL(&world.loop, 11000, kube_lease_is_busy(&lease)));
+    uint32_t requests = world.api.requests;
+    kube_lease_release(&lease);
+    assert_string_equal(server.holder, "me");
+    assert_true(FAKE_UNTIL(&world.loop, 1000, !kube_lease_is_busy(&lease)));
+    assert_string_equal(server.holder, "");
+    fake_pass(&world.loop, 60000);
+    assert_in_range(world.api.requests, requests + 1, requests + 2);
+    heard.good = 0;
+    run_to_first(); /* and may be started again */
+    fake_pass(&world.loop, 60000);
+    assert_in_range(heard.good, 6, 7);
+}
+
+static void test_release_ends_with_a_renewal_that_fails(void **state)
+{
+    (void)state;
+    run_to_first();
+    server.fault = IS_503;
+    server.faults = 1;
+    assert_true(FAKE_UNTIL(&world.loop, 11000, kube_lease_is_busy(&lease)));
+    kube_lease_release(&lease);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, !kube_lease_is_busy(&lease)));
+    uint32_t requests = world.api.requests;
+    fake_pass(&world.loop, 60000);
+    assert_int_equal(world.api.requests, requests);
+    assert_string_equal(server.holder, "me"); /* it runs out by itself */
+}
+
 static void test_release_of_what_is_not_ours_says_nothing(void **state)
 {
     (void)state;
@@ -484,6 +517,8 @@ int main(void)
         TEST(test_missing_namespace_is_said_once_and_awaited),
         TEST(test_each_take_of_memory_may_fail),
         TEST(test_release_gives_it_to_the_next_one),
+        TEST(test_release_waits_for_the_renewal_under_way),
+        TEST(test_release_ends_with_a_renewal_that_fails),
         TEST(test_release_of_what_is_not_ours_says_nothing),
         TEST(test_secrets_do_not_stay_in_the_request),
     };
