@@ -1,11 +1,20 @@
 """Instances whose pods are gone: removed, but never many at once without being told."""
+import re
 import time
 
-from harness import E2ETest, condition, is_ready, pod, wait_for
+from harness import E2ETest, condition, is_ready, parse_time, pod, wait_for
 
 
 class OrphansTest(E2ETest):
     config = {"SWEEP_SECONDS": "5", "ABSENCE_SECONDS": "2"}
+
+    def sweeps(self):
+        return int(re.search(r"complete listings: (\d+)", self.ecilet.status()).group(1))
+
+    def wait_sweeps(self, count):
+        """So many more complete listings of the cloud: whatever follows from what is seen there has followed."""
+        before = wait_for(self.sweeps, 20, "a first listing")
+        wait_for(lambda: self.sweeps() >= before + count, 20 * count, f"{count} listings more")
 
     def test_many_orphans_at_once_are_left_until_the_operator_agrees(self):
         """As after the cluster's data was restored from an old backup."""
@@ -14,24 +23,29 @@ class OrphansTest(E2ETest):
         self.ecilet.kill()
         for number in range(10):
             self.cluster.call("DELETE", f"/api/v1/namespaces/{self.namespace}/pods/p{number}?gracePeriodSeconds=0")
+        began = int(time.time())
         self.ecilet.start()
         wait_for(
             lambda: condition(self.node(), "OrphanDeletionStopped")["status"] == "True",
-            20,
+            30,
             "the node says that it does not delete",
         )
-        wait_for(lambda: self.cluster.node_events("OrphanBrake"), 10, "an event of the node says so too")
-        time.sleep(6)
+
+        def told():  # the node may have events of other tests
+            return [e for e in self.cluster.node_events("OrphanBrake") if parse_time(e["lastTimestamp"]) >= began]
+
+        wait_for(told, 20, "an event of the node says so too")
+        self.wait_sweeps(2)
         self.assertEqual(len(self.groups_here(exists="true")), 12)
         self.assertTrue(is_ready(self.node()))
         self.create(pod("next"))
         self.wait_running("next")
         self.kubectl("delete", "pod", "next", "--wait=false")
-        wait_for(lambda: self.pod("next") is None, 20, "pods are still deleted")
+        wait_for(lambda: self.pod("next") is None, 40, "pods are still deleted")
         self.ecilet.config["ORPHAN_BRAKE_PERCENT"] = "100"
         self.ecilet.write_config()
         self.ecilet.restart()
-        wait_for(lambda: len(self.groups_here(exists="true")) == 2, 30, "the orphans are gone")
+        wait_for(lambda: len(self.groups_here(exists="true")) == 2, 60, "the orphans are gone")
         self.assertEqual(sorted(p["metadata"]["name"] for p in self.pods()), ["p10", "p11"])
         self.assertTrue(all(is_ready(p) for p in self.pods()))
 
@@ -51,7 +65,7 @@ class OrphansTest(E2ETest):
         self.ecilet.start()
         self.create(pod("ours"))
         self.wait_running("ours")
-        time.sleep(8)
+        self.wait_sweeps(3)
         groups = self.ecisim.groups_of(theirs, exists="true")
         self.assertEqual(len(groups), 1, "not ours to delete")
         self.ecisim.order(groups[0]["id"], "vanish")

@@ -1,5 +1,5 @@
 """What a manifest says is what runs: fields of pods, seen from inside the containers."""
-from harness import E2ETest, container, is_ready, phase, pod, stays, wait_for
+from harness import E2ETest, container, is_ready, phase, pod, stays
 
 NO_TOKEN = {"automountServiceAccountToken": False}
 
@@ -15,7 +15,7 @@ class PodSpecTest(E2ETest):
 
     def ends_well(self, name):
         """The containers check themselves: exit status 0 is the proof."""
-        found = self.wait_pod(name, lambda p: phase(p) in ("Succeeded", "Failed"), 30, "has ended")
+        found = self.wait_pod(name, lambda p: phase(p) in ("Succeeded", "Failed"), 90, "has ended")
         self.assertEqual(phase(found), "Succeeded", found["status"])
 
     def test_a_hardened_pod_runs_and_is_told_what_is_not_applied(self):
@@ -115,8 +115,7 @@ class PodSpecTest(E2ETest):
             securityContext={"runAsUser": 0, "capabilities": {"add": ["NET_RAW"]}},
         )
         self.apply(pod("ready", main, volumes=[{"name": "work", "emptyDir": {}}], **NO_TOKEN))
-        self.wait_running("ready")
-        wait_for(lambda: is_ready(self.pod("ready")), 20, "the probe sees what the hook and the user did")
+        self.wait_running("ready", 90)  # the probe sees what the hook and the user did
 
     def test_never_ready(self):
         main = container(
@@ -126,5 +125,5 @@ class PodSpecTest(E2ETest):
             readinessProbe={"exec": {"command": ["false"]}, "periodSeconds": 1},
         )
         self.apply(pod("unready", main, **NO_TOKEN))
-        self.wait_pod("unready", lambda p: phase(p) == "Running", 20, "runs")
+        self.wait_pod("unready", lambda p: phase(p) == "Running", 90, "runs")
         stays(lambda: not is_ready(self.pod("unready")), 3, "not ready")

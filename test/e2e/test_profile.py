@@ -2,7 +2,7 @@
 import json
 import time
 
-from harness import E2ETest, NODE, pod, wait_for
+from harness import E2ETest, NODE, parse_time, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 
@@ -17,6 +17,8 @@ class ProfileTest(E2ETest):
         self.cluster.apply(profile(**data))
 
     def tearDown(self):
+        if self.cluster.find(CONFIG_MAP) and self.ecilet.is_alive():
+            self.noticed("the configuration counts alone", self.cluster.remove, CONFIG_MAP)  # for the next test
         self.cluster.remove(CONFIG_MAP)
         super().tearDown()
 
@@ -27,9 +29,11 @@ class ProfileTest(E2ETest):
         return self.ecisim.groups_of(made)[0]["vswitch"]
 
     def wait_profile_event(self, reason, text):
+        uid = self.cluster.get(CONFIG_MAP)["metadata"]["uid"]  # events of earlier ones are still there
+
         def look():
             found = self.cluster.events("kube-system", "eci-profile", reason)
-            return [event for event in found if text in event["message"]]
+            return [e for e in found if text in e["message"] and e["involvedObject"]["uid"] == uid]
 
         return wait_for(look, 30, f"an event {reason} with {text}")[0]
 
@@ -43,12 +47,10 @@ class ProfileTest(E2ETest):
         self.assertIn(self.runs_in("first"), ("vsw-e2e1", "vsw-e2e2"))
         # Seed 2.3, "hot reload", in the other spelling.
         self.put(enableClusterIp="true", resourceGroupId="", selectors="", vswitchIds="vsw-new1")
-        time.sleep(2)
-        self.assertEqual(self.runs_in("second"), "vsw-new1")
         event = self.wait_profile_event("ProfileApplied", "5 selectors (the defaults)")
         self.assertEqual(event["type"], "Normal")
-        self.cluster.remove(CONFIG_MAP)
-        time.sleep(2)
+        self.assertEqual(self.runs_in("second"), "vsw-new1")
+        self.noticed("the configuration counts alone", self.cluster.remove, CONFIG_MAP)
         self.assertIn(self.runs_in("third"), ("vsw-e2e1", "vsw-e2e2"))
 
     def test_a_bad_profile_changes_nothing_and_is_told(self):
@@ -75,16 +77,16 @@ class ProfileTest(E2ETest):
             },
             {"name": "all", "effect": {"annotations": {place: "vsw-all"}}},
         ]
+        # Long before the profile: nothing tells when the label has come to a watch that is there already.
+        self.cluster.kubectl("label", "namespace", self.namespace, "department=bigdata")
         self.put(selectors="# for a test\n" + json.dumps(selectors))
         self.wait_profile_event("ProfileApplied", "2 selectors; it counts")
-        self.cluster.kubectl("label", "namespace", self.namespace, "department=bigdata")
-        time.sleep(1)
         self.assertEqual(self.runs_in("any"), "vsw-all")
         made = self.create(pod("matched", labels={"type": "offline-task"}))[0]
         self.wait_running("matched")
         self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-matched")
         # The object shows what its instance was made from.
-        found = self.wait_pod("matched", lambda p: "created-by-eci" in p["metadata"]["labels"], 10, "has the label")
+        found = self.wait_pod("matched", lambda p: "created-by-eci" in p["metadata"]["labels"], 30, "has the label")
         self.assertEqual(found["metadata"]["annotations"][place], "vsw-matched")
         self.assertEqual(found["metadata"]["labels"]["type"], "offline-task")
         # The pod's own annotation counts first.
@@ -93,7 +95,8 @@ class ProfileTest(E2ETest):
         made = self.create(own)[0]
         self.wait_running("own")
         self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-own")
-        self.assertEqual(self.pod("own")["metadata"]["annotations"][place], "vsw-own")
+        found = self.wait_pod("own", lambda p: "created-by-eci" in p["metadata"]["labels"], 30, "has the label")
+        self.assertEqual(found["metadata"]["annotations"][place], "vsw-own")
 
     def test_effects_reach_pods_of_a_namespace_that_is_new(self):
         """Namespaces and pods come by watches of their own: the pod may be there first."""
@@ -163,7 +166,19 @@ class NoPermissionTest(E2ETest):
             '{"apiGroups":[""],"resources":["nodes","nodes/status","pods","pods/status","events"],"verbs":["*"]}]}]',
         )
         self.cluster.granted = None  # the next test gets the roles again
+        wait_for(self.is_forbidden, 30, "the permission is taken away")
+        began = int(time.time())
         self.ecilet.start()
         self.create(pod("plain"))
         self.wait_running("plain")
-        wait_for(lambda: self.cluster.node_events("ProfileForbidden"), 30, "an event at the node")
+
+        def told():  # the node may have events of other tests
+            return [e for e in self.cluster.node_events("ProfileForbidden") if parse_time(e["lastTimestamp"]) >= began]
+
+        wait_for(told, 30, "an event at the node")
+
+    def is_forbidden(self):
+        """The API server follows its roles a moment later."""
+        ask = ["auth", "can-i", "list", "configmaps/eci-profile", "-n", "kube-system"]
+        said = self.cluster.kubectl(*ask, kubeconfig=self.ecilet.config["KUBECONFIG"], check=False)
+        return said.split()[:1] == ["no"]
