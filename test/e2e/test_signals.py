@@ -12,7 +12,7 @@ NEW_SECRET = "RENEWEDsecretKEY9876543210zyxw"
 class SignalsTest(E2ETest):
     def end_soon(self, sig):
         """Within two seconds by its own clock; the machine may take a while until it hears of the signal."""
-        self.assertEqual(self.ecilet.end(sig, 10), 0)
+        self.assertEqual(self.ecilet.end(sig, 5), 0)
         said = self.ecilet.read_log_since_start()
         began, over = (re.findall(rf"(?m)^(\S+) info +stop +{word}", said)[-1] for word in ("stopping;", "stopped$"))
         self.assertLess(parse_time(over) - parse_time(began), 2)
