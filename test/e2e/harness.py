@@ -673,9 +673,14 @@ class Ecilet(Program):
         self.process.send_signal(signal.SIGHUP)
 
     def status(self):
-        """What `ecilet status` prints."""
+        """What `ecilet status` prints. It waits two seconds for an answer; on a busy machine that may be too short."""
         argv = [ECILET, "status", "--config", self.config_file]
-        return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=10).stdout
+
+        def ask():
+            done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=10)
+            return done.stdout if done.returncode == 0 else None
+
+        return wait_for(ask, 10, "ecilet status is answered")
 
     def resident_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:

@@ -36,7 +36,7 @@ class RotationTest(E2ETest):
         super().tearDown()
         self.ecilet.stop()
         for binding in self.cluster.bindings("rotation", []):
-            self.cluster.kubectl("delete", "-f", "-", stdin=json.dumps(binding))
+            self.cluster.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=json.dumps(binding))
 
     def account(self, name):
         self.kubectl("create", "serviceaccount", name)

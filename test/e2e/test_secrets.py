@@ -3,7 +3,7 @@ import base64
 import json
 import os
 
-from harness import ACCESS_KEY, UID_TAG, E2ETest, container, pod, wait_for
+from harness import ACCESS_KEY, UID_TAG, E2ETest, container, phase, pod
 
 SECRET = "PLANTEDsecret0123456789abcdefg"
 STS_TOKEN = "PLANTEDststoken" + "x" * 60
@@ -71,7 +71,11 @@ class SecretsTest(E2ETest):
             self.ecisim.clear_faults()
             self.ecisim.fault(action="CreateContainerGroup", count=1, **fault)
             self.create(pod(name, container(env=env)))
-            wait_for(lambda n=name: self.events(n), 20, f"an event of {name}")
+            # Before the next fault: it is for the next pod, not for another try of this one.
+            self.wait_pod(name, lambda p: phase(p) in ("Running", "Failed"), 90, "has come to something")
+            self.assertEqual(self.ecisim.faults_fired(), 1, name)
+            if "code" in fault:  # else a listing may show the instance before it is missed
+                self.wait_event(name, "ProviderCreateFailed")
         self.ecisim.set(access_secret="another" + SECRET)
         self.wait_reachable("False", 30)
         self.ecisim.set(access_secret=SECRET)

@@ -87,12 +87,12 @@ class SeedTest(E2ETest):
         made = self.load(name)
         count = made["spec"].get("replicas", 1)
         self.apply(made)
-        groups = wait_for(lambda: self.all_created(count), 20, f"{count} instances of {name}")
+        groups = wait_for(lambda: self.all_created(count), 60, f"{count} instances of {name}")
         asked = [self.ecisim.parameters(group["id"]) for group in groups]
         self.wait_all_running(count)
         kind, called = made["kind"].lower(), made["metadata"]["name"]
         self.kubectl("delete", kind, called, "--wait=false", "--grace-period=1")
-        wait_for(lambda: not self.pods(), 30, f"{name} is gone")
+        wait_for(lambda: not self.pods(), 90, f"{name} is gone")
         return asked
 
     def all_created(self, count):

@@ -81,7 +81,8 @@ class StreamsTest(E2ETest):
 
     def setUp(self):
         super().setUp()
-        self.create(pod("web", container("main", "busybox", command=["sh", "-c", SCRIPT])))
+        listens = {"tcpSocket": {"port": 7000}, "periodSeconds": 2}
+        self.create(pod("web", container("main", "busybox", command=["sh", "-c", SCRIPT], readinessProbe=listens)))
         self.wait_running("web", 60)
 
     def dial(self, path, protocol, port=None):
@@ -140,19 +141,14 @@ class StreamsTest(E2ETest):
         with self.exec("sh", input=1, tty=1) as session:
             session.send(b"are you there", PING)
             session.send(bytes([RESIZE]) + b'{"Width":132,"Height":41}')
+            ask = b"until stty size | grep '41 132'; do sleep 0.2; done; echo it is ri''ght\n"
+            session.send(bytes([STDIN]) + ask)
             shown = b""
             has_pong = False
-            deadline = time.monotonic() + 60
-            asked_at = 0.0
-            while b"41 132" not in shown and time.monotonic() < deadline:
-                if time.monotonic() - asked_at > 1:
-                    asked_at = time.monotonic()
-                    session.send(bytes([STDIN]) + b"stty size\n")
+            while b"it is right" not in shown or not has_pong:
                 opcode, data = session.read()
                 has_pong = has_pong or (opcode, data) == (PONG, b"are you there")
                 shown += data[1:] if opcode == 2 and data[:1] == bytes([STDOUT]) else b""
-            self.assertIn(b"41 132", shown)
-            self.assertTrue(has_pong)
             session.send(bytes([STDIN]) + b"exit 5\n")
             self.assertEqual(json.loads(self.collect(session)[ERROR])["details"]["causes"][0]["message"], "5")
 
@@ -248,8 +244,10 @@ class StreamsTest(E2ETest):
         client = find_clients(self.cluster)[-1]
         screen = Terminal(client.argv(self, "exec", "-it", "web", "--", "sh"))
         try:
-            screen.wait_shown("in the shell\r", 60, typed="echo in the sh''ell\n", each=30)
-            screen.type("trap 'echo got i''t' INT; while true; do sleep 1; done\n")
+            screen.wait_shown("in the shell\r", 90, typed="echo in the sh''ell\n", each=30)
+            # An interrupt before the trap is set would be the end of the line.
+            screen.type("trap 'echo got i''t' INT; echo it is se''t; while true; do sleep 1; done\n")
+            screen.wait_shown("it is set\r", 60)
             screen.wait_shown("got it\r", 60, typed="\x03")
         finally:
             screen.close()

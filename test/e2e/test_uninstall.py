@@ -1,7 +1,7 @@
 """`ecilet uninstall`: what ecilet made in the cluster is taken away, and nothing else."""
 import subprocess
 
-from harness import ECILET, NODE, E2ETest, free_port, pod, wait_for
+from harness import ECILET, NODE, E2ETest, Run, free_port, pod, wait_for
 
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
 SECRET = "/api/v1/namespaces/kube-system/secrets/vk-webhook-certs"
@@ -25,6 +25,12 @@ class UninstallTest(E2ETest):
         "LEADER_ELECT": "true",
         "LEADER_IDENTITY": "gateway-1",
     }
+
+    @classmethod
+    def setUpClass(cls):
+        for path in MADE:  # what others left
+            Run.cluster().remove(path)
+        super().setUpClass()
 
     @classmethod
     def tearDownClass(cls):
@@ -70,7 +76,7 @@ class UninstallTest(E2ETest):
         # It can be started again at any time; then the pod goes, and with it the rest.
         self.ecilet.start()
         self.kubectl("delete", "pod", "still-here", "--wait=false")
-        wait_for(lambda: self.pod("still-here") is None, 30, "the pod is gone")
+        wait_for(lambda: self.pod("still-here") is None, 60, "the pod is gone")
         wait_for(lambda: self.there() == MADE, 60, "everything is made again")
         self.ecilet.stop()
         code, said = self.uninstall("--yes")

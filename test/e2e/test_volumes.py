@@ -381,7 +381,7 @@ class LifeTest(InsideTest):
         self.assertRegex(last["containerID"], "^[a-z]+://.")
         self.assertGreaterEqual(parse_time(last["finishedAt"]), parse_time(last["startedAt"]))
         self.assertEqual(found["spec"]["restartPolicy"], "Always")
-        self.wait_event("sick", "Unhealthy", 60)
+        self.wait_event("sick", "Unhealthy", 100)
 
     def test_hooks_of_start_and_stop(self):
         self.create(pod("witness", container(image="nginx"), **NO_TOKEN))
@@ -428,7 +428,13 @@ class LifeTest(InsideTest):
             self.assertTrue(status["containerID"])
         self.assertEqual(condition(found, "Initialized")["status"], "True")
         broken = self.ended("broken", "Failed")
-        broken = self.wait_pod("broken", lambda p: "initContainerStatuses" in p["status"], 30, "shows them")
+        # How they ended is read after the end of the pod was written.
+        broken = self.wait_pod(
+            "broken",
+            lambda p: "terminated" in main_status(p, "initContainerStatuses", "bad")["state"],
+            60,
+            "shows how they ended",
+        )
         self.assertEqual(main_status(broken, "initContainerStatuses", "bad")["state"]["terminated"]["exitCode"], 3)
         self.assertIn("waiting", main_status(broken, "initContainerStatuses", "never")["state"])
         self.assertIn("waiting", main_status(broken)["state"])

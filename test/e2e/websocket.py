@@ -111,11 +111,9 @@ class WebSocket:
     def read(self):
         """(opcode, payload) of the next frame; None when the connection has ended."""
         head = self._take(2)
-        if len(head) < 2:
+        more = {126: 2, 127: 8}.get(head[1] & 127, 0) if len(head) == 2 else 0
+        length = self._take(more)
+        if len(head) < 2 or len(length) < more:
             return None
-        size = head[1] & 127
-        if size == 126:
-            size = struct.unpack("!H", self._take(2))[0]
-        elif size == 127:
-            size = struct.unpack("!Q", self._take(8))[0]
+        size = int.from_bytes(length, "big") if more else head[1] & 127
         return head[0] & 15, self._take(size)
