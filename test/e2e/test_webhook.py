@@ -6,7 +6,19 @@ import signal
 import subprocess
 import time
 
-from harness import ECILET, MANIFESTS, E2ETest, Run, condition, container, free_port, parse_time, pod, wait_for, workload
+from harness import (
+    ECILET,
+    MANIFESTS,
+    E2ETest,
+    Run,
+    condition,
+    container,
+    free_port,
+    parse_time,
+    pod,
+    wait_for,
+    workload,
+)
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
@@ -58,13 +70,15 @@ class WebhookTest(WebhookCase):
         self.wait_asked(free("ask", {"eci": "true"}), lambda found: found["spec"]["nodeSelector"])
 
     def tearDown(self):
-        self.cluster.remove(CONFIG_MAP)
-        self.kubectl("delete", "deployment,replicaset,daemonset", "--all")
-        for node in self.cluster.get("/api/v1/nodes")["items"]:
-            if node["metadata"]["name"].startswith("ordinary-"):
-                self.cluster.remove(f"/api/v1/nodes/{node['metadata']['name']}")
-        wait_for(self.none_is_elsewhere, 60, "ordinary nodes run nothing")
-        super().tearDown()
+        try:
+            self.cluster.remove(CONFIG_MAP)
+            self.kubectl("delete", "deployment,replicaset,daemonset", "--all")
+            for node in self.cluster.get("/api/v1/nodes")["items"]:
+                if node["metadata"]["name"].startswith("ordinary-"):
+                    self.cluster.remove(f"/api/v1/nodes/{node['metadata']['name']}")
+            wait_for(self.none_is_elsewhere, 60, "ordinary nodes run nothing")
+        finally:
+            super().tearDown()
 
     def none_is_elsewhere(self):
         """Nobody is there to end what runs on an ordinary node."""
@@ -299,8 +313,8 @@ class WebhookTest(WebhookCase):
         written = time.time()
 
         def taken_over():
-            lines = [line for line in self.ecilet.read_log()[before:].splitlines() if " taken over: 1 selectors" in line]
-            return parse_time(lines[0].split()[0])
+            lines = self.ecilet.read_log()[before:].splitlines()
+            return [parse_time(line.split()[0]) for line in lines if " taken over: 1 selectors" in line][0]
 
         self.assertLess(wait_for(taken_over, 60, "the log says so") - written, 2)
         self.wait_asked(free("late"), lambda found: found["spec"]["nodeSelector"] == {"type": "virtual-kubelet"})

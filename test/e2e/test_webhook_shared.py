@@ -322,7 +322,8 @@ class RefusedTest(SharedCase):
         asked = {"namespace": "kube-system", "verb": "create", "resource": "secrets"}
         review = {"spec": {"user": user, "resourceAttributes": asked}}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", **review}
-        return self.cluster.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"]
+        reviewed = self.cluster.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return reviewed["status"]["allowed"]
 
 
 class FilesTest(SharedCase):
