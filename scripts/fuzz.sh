@@ -18,10 +18,10 @@ for program in "$@"; do
     mkdir -p "$grown"
     echo "[$count/$#] $name, $([ "$seconds" -gt 0 ] && echo "$seconds s" || echo "the inputs of the tree")"
     [ -d "$seeds" ] || seeds=
-    bound=-max_total_time=$seconds
-    [ "$seconds" -gt 0 ] || { bound=-runs=0 grown=; }
+    bound=-max_total_time=$seconds one=10
+    [ "$seconds" -gt 0 ] || { bound=-runs=0 grown= one=120; } # no search for slow inputs
     # shellcheck disable=SC2086  # no seeds, no argument
-    if ! "$program" "$bound" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    if ! "$program" "$bound" -timeout=$one -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=0 -artifact_prefix="build/fuzz/$name-" $grown $seeds >"$program.log" 2>&1; then
         tail -n 40 "$program.log"
         echo "$name found something: see build/fuzz/$name-*" >&2

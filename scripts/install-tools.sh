@@ -35,6 +35,7 @@ demo  busybox-static                        busybox
 demo  iproute2                              ip
 demo  procps                                ps
 test  strace                                strace
+test  mount                                 mount
 test  util-linux                            prlimit
 demo  etcd-server                           etcd
 demo  golang-go                             go

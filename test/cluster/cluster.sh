@@ -28,7 +28,7 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY || true
 
 service_range=10.0.0.0/24
 service_ip=10.0.0.1
-ready_seconds_max=90
+ready_seconds_max=240
 
 usage() {
     sed -n '/^#!/d;/^#/!q;s/^# \{0,1\}//p' "$0" >&2

@@ -16,7 +16,25 @@ const keyId = "LTAI4EXAMPLEKEYID00001";
 const secret = "EXAMPLEsecretKEY0123456789abcd";
 const regionId = "cn-hangzhou";
 
+/* For what has to come at some time: a busy machine needs long. */
+const LIMIT_MS = 30000;
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/* The first value of check() that is not false. */
+async function eventually(what, check) {
+    const end = Date.now() + LIMIT_MS;
+    for (;;) {
+        const value = await check();
+        if (value) {
+            return value;
+        }
+        if (Date.now() > end) {
+            throw new Error(`never: ${what}`);
+        }
+        await sleep(20);
+    }
+}
 
 function encode(text) {
     return encodeURIComponent(text)
@@ -60,7 +78,7 @@ function send(address, method, target, body, options) {
             response.on("error", reject);
         });
         request.on("error", reject);
-        request.setTimeout(options?.limit ?? 10000, () => request.destroy(new Error("time over")));
+        request.setTimeout(options?.limit ?? LIMIT_MS, () => request.destroy(new Error("time over")));
         request.end(body);
     });
 }
@@ -124,8 +142,8 @@ class Cloud {
         return body.Data[0];
     }
 
-    async until(id, check, limitMs = 5000) {
-        const end = Date.now() + limitMs;
+    async until(id, check) {
+        const end = Date.now() + LIMIT_MS;
         const wanted = typeof check === "string" ? (row) => row?.Status === check : check;
         for (;;) {
             const row = await this.status(id);
@@ -154,7 +172,7 @@ async function start(...options) {
         "--check-replies", ...options], { stdio: ["ignore", "ignore", "inherit"] });
     const ended = new Promise((resolve) => child.on("exit", (code) => resolve(code)));
     for (let tries = 0; !fs.existsSync(controlFile); tries++) {
-        if (tries > 200 || child.exitCode !== null) {
+        if (tries > LIMIT_MS / 25 || child.exitCode !== null) {
             throw new Error("ecisim did not start");
         }
         await sleep(25);
@@ -172,4 +190,4 @@ async function start(...options) {
     return cloud;
 }
 
-module.exports = { Cloud, keyId, regionId, secret, send, signed, sleep, start };
+module.exports = { Cloud, eventually, keyId, regionId, secret, send, signed, sleep, start };

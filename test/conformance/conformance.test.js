@@ -57,7 +57,7 @@ async function refused(parameters, status, code) {
 }
 
 async function until(what, check) {
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 1500; tries++) {
         const value = await check();
         if (value) {
             return value;

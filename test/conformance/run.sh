@@ -21,14 +21,21 @@ if [ ! -x "$ecisim" ]; then
     exit 2
 fi
 
-if [ ! -e "$packages/installed" ]; then
+install() {
     rm -rf "$packages"
     mkdir -p "$packages"
     cp "$here/package.json" "$packages/"
     (cd "$packages" && npm install --no-save --no-package-lock --no-audit --no-fund \
         --ignore-scripts --loglevel=error)
+}
+mkdir -p "$cache"
+exec 9>"$packages.lock"
+flock 9 # another one may be installing
+if [ ! -e "$packages/installed" ]; then
+    install || { sleep 10 && install; } # a registry may be out of order for a moment
     touch "$packages/installed"
 fi
+exec 9>&-
 
 work=$(mktemp -d)
 pid=

@@ -102,6 +102,7 @@ class Flood:
     def __init__(self, kind, port, *sources):
         argv = [sys.executable, os.path.abspath(__file__), kind, str(port), *sources]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()  # it has begun
 
     def stop(self):
         """How many answers it was given."""
@@ -144,6 +145,7 @@ def flood(kind, port, sources):
 
     for source in sources * THREADS_PER_ADDRESS:
         threading.Thread(target=work, args=(source,), daemon=True).start()
+    print("on", flush=True)
     sys.stdin.read()
     print(sum(counts.values()), flush=True)
     os._exit(0)

@@ -107,10 +107,13 @@ def tail(path, lines):
         return f"{error}\n"
 
 
+_prctl = ctypes.CDLL(None).prctl  # looked up now: in a child it could wait for a lock of a thread that is not there
+
+
 def die_with_us():
     """In a child, before exec: it is told to stop when this process dies, however that happens."""
     PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 # Everything that was started and has not been stopped, newest last.
@@ -179,7 +182,7 @@ class Program:
         return process.returncode
 
     def stop(self):
-        return self.end(signal.SIGTERM, 20)
+        return self.end(signal.SIGTERM, 60)
 
     def read_log(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
@@ -205,6 +208,7 @@ NOT_YET = (
     ValueError,
     http.client.HTTPException,
     ApiError,
+    subprocess.SubprocessError,
 )
 
 AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
@@ -242,6 +246,7 @@ class Cluster:
             with open(policy, "w", encoding="utf-8") as file:
                 file.write(AUDIT_POLICY % USER_GROUP)
             flags = f"--audit-policy-file={policy} --audit-log-path={self.audit_log} --audit-log-mode=blocking"
+            flags += " --audit-log-maxsize=100000"  # in one piece: it would begin a new file after 100 MB
         _running.append(self)
         self._run("up", self.folder, env=dict(os.environ, APISERVER_FLAGS=flags))
         self.folder = os.path.realpath(self.folder)
@@ -319,7 +324,7 @@ class Cluster:
 
     def _connection(self, is_new):
         if is_new or getattr(self.local, "connection", None) is None:
-            self.local.connection = http.client.HTTPSConnection(self.address, timeout=10, context=self.tls)
+            self.local.connection = http.client.HTTPSConnection(self.address, timeout=30, context=self.tls)
         return self.local.connection
 
     def call(self, method, path, body=None, kind="application/json"):
@@ -381,14 +386,22 @@ class Cluster:
             and (reason is None or item["reason"] == reason)
         ]
 
-    def node_events(self, reason=None):
-        return [e for e in self.events("default", reason=reason) if e["involvedObject"]["kind"] == "Node"]
+    def node_events(self, reason=None, since=0):
+        """Those that came, or came again, since then (seconds since the epoch). They stay for the whole run, and name
+        whole seconds."""
+        return [
+            event
+            for event in self.events("default", reason=reason)
+            if event["involvedObject"]["kind"] == "Node" and parse_time(event["lastTimestamp"]) >= int(since)
+        ]
 
     def audit(self, since=0):
         """What the members of USER_GROUP asked for since then (seconds since the epoch)."""
         entries = []
         with open(self.audit_log, encoding="utf-8") as file:
             for line in file:
+                if not line.endswith("\n"):
+                    break  # it is being written
                 entry = json.loads(line)
                 if parse_time(entry["stageTimestamp"]) >= since:
                     entries.append(entry)
@@ -437,7 +450,8 @@ class PodWatch(threading.Thread):
         super().__init__(daemon=True)
         self.cluster, self.namespace = cluster, namespace
         self.seen = []  # (seconds since the epoch, ADDED ..., pod)
-        self.connection = http.client.HTTPSConnection(cluster.address, timeout=300, context=cluster.tls)
+        # Nothing may happen for longer than a test of ours lasts.
+        self.connection = http.client.HTTPSConnection(cluster.address, timeout=3600, context=cluster.tls)
         self.connection.request("GET", f"/api/v1/namespaces/{namespace}/pods?watch=true")
         self.reply = self.connection.getresponse()
         self.start()
@@ -479,19 +493,28 @@ class Ecisim(Program):
 
     def start(self):
         ports = [os.path.join(self.folder, name) for name in ("port", "control-port")]
+        for path in ports:  # those of the one before
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
         argv = [ECISIM, "--mode", self.mode, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
         argv += ["--port-file", ports[0], "--control-port-file", ports[1]]
         if self.is_tls:
             cert, key = self.cluster.certificate("ecisim", "IP:127.0.0.1,DNS:localhost,DNS:cloud.example")
             argv += ["--tls-cert", cert, "--tls-key", key]
         if self.mode == "container":
-            slot = os.getpid() % 16
+            slot = self.slot()
             argv += ["--state-dir", os.path.join(self.folder, "ecisim"), "--bridge", f"ecie2e{slot}"]
             argv += ["--subnet", f"172.30.{16 * slot}.0/20"]
         for name, value in self.settings.items():
             argv += ["--" + name.replace("_", "-"), str(value)]
         self.spawn(argv)
-        wait_for(self._is_ready, 20, "ecisim answers")
+        wait_for(self._is_ready, 60, "ecisim answers")
+
+    @staticmethod
+    def slot():
+        """One of the sixteen bridges; the one that nobody has, where several runs share a machine."""
+        slots = [(os.getpid() + at) % 16 for at in range(16)]
+        return next((slot for slot in slots if not os.path.exists(f"/sys/class/net/ecie2e{slot}")), slots[0])
 
     def _is_ready(self):
         if not self.is_alive():
@@ -654,7 +677,7 @@ class Ecilet(Program):
                 raise RuntimeError(f"ecilet ended with status {self.process.poll()}:\n{tail(self.log, 20)}")
             return "is registered" in self.read_log_since_start()
 
-        wait_for(is_ready, 15, "ecilet registers its node")
+        wait_for(is_ready, 60, "ecilet registers its node")
 
     def read_log_since_start(self):
         with open(self.log, "rb") as file:
@@ -663,10 +686,10 @@ class Ecilet(Program):
 
     def kill(self):
         """As the power would."""
-        self.end(signal.SIGKILL, 5)
+        self.end(signal.SIGKILL, 20)
 
     def restart(self, sig=signal.SIGTERM):
-        self.end(sig, 5)
+        self.end(sig, 20)
         self.start()
 
     def hangup(self):
@@ -677,7 +700,7 @@ class Ecilet(Program):
         argv = [ECILET, "status", "--config", self.config_file]
 
         def ask():
-            done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=10)
+            done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=30)
             return done.stdout if done.returncode == 0 else None
 
         return wait_for(ask, 10, "ecilet status is answered")
@@ -759,6 +782,13 @@ class Run:
         return path
 
     @classmethod
+    def new_folder(cls, name):
+        """Of a class: when it runs again it begins afresh, and what it said before is kept."""
+        names = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
+        parent = cls.make_folder("")
+        return cls.make_folder(next(n for n in names if not os.path.exists(os.path.join(parent, n))))
+
+    @classmethod
     def cluster(cls):
         if cls._cluster is None:
             cluster = Cluster(cls.make_folder("cluster"))
@@ -796,27 +826,31 @@ class E2ETest(unittest.TestCase):
         if cls.mode == "container" and os.geteuid() != 0:
             raise unittest.SkipTest("real containers need root")
         cls.cluster = Run.cluster()
-        cls.folder = Run.make_folder(cls.__module__.replace("test_", "") + "." + cls.__name__)
+        cls.folder = Run.new_folder(cls.__module__.replace("test_", "") + "." + cls.__name__)
         cls.ecisim = cls.ecilet = None
+        cls.addClassCleanup(cls.put_away)
         cls.ecisim = Ecisim(cls.cluster, cls.folder, cls.mode, **cls.cloud)
         cls.ecisim.start()
         cls.ecilet = Ecilet(cls.cluster, cls.ecisim, cls.folder, cls.config)
-        try:
-            if cls.starts_ecilet:
-                cls.ecilet.start()
-        except BaseException:
-            cls.ecisim.stop()
-            raise
+        if cls.starts_ecilet:
+            cls.ecilet.start()
 
     @classmethod
     def tearDownClass(cls):
-        cls.ecilet.stop()
-        cls.ecisim.stop()
-        for path in (
-            f"/api/v1/nodes/{cls.ecilet.node}",
-            f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{cls.ecilet.node}",
-        ):
-            cls.cluster.remove(path)
+        cls.put_away()
+
+    @classmethod
+    def put_away(cls):
+        """All that was started, in spite of one that does not stop. Also comes when setUpClass failed half-way:
+        two gateways with one node name would spoil the next class."""
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(cls.ecisim.stop)
+            if cls.ecilet:
+                node = cls.ecilet.node
+                lease = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}"
+                last_first.callback(cls.cluster.remove, lease)
+                last_first.callback(cls.cluster.remove, f"/api/v1/nodes/{node}")
+                last_first.callback(cls.ecilet.stop)
 
     def setUp(self):
         word = re.sub("[^a-z0-9]+", "-", self._testMethodName.removeprefix("test_").lower())
@@ -834,7 +868,8 @@ class E2ETest(unittest.TestCase):
 
     def tearDown(self):
         if not self.ecisim.is_alive():
-            return
+            self.kubectl("delete", "pods", "--all", "--wait=false", "--grace-period=0", "--force")
+            self.fail(f"ecisim ended by itself:\n{tail(self.ecisim.log, 20)}")
         self.ecisim.clear_faults()
         self.ecisim.reachable()
         if not self.ecilet.is_alive() and self.starts_ecilet:
@@ -843,13 +878,13 @@ class E2ETest(unittest.TestCase):
         kinds = "deployments,daemonsets,replicasets,jobs,pods"
         self.kubectl("delete", kinds, "--all", "--wait=false", "--grace-period=1")
         try:
-            wait_for(lambda: not self.cluster.pods(self.namespace), 80, "all pods of the test are gone")
+            wait_for(lambda: not self.cluster.pods(self.namespace), 120, "all pods of the test are gone")
         except AssertionError:
             self.kubectl("delete", "pods", "--all", "--wait=false", "--grace-period=0", "--force")
             raise
         finally:
             self.cluster.call("DELETE", f"/api/v1/namespaces/{self.namespace}")
-        wait_for(lambda: not self.groups_here(exists="true"), 20, "no instance is left without its pod")
+        wait_for(lambda: not self.groups_here(exists="true"), 60, "no instance is left without its pod")
         self.assert_no_doubles()
 
     # --- short forms
@@ -886,7 +921,7 @@ class E2ETest(unittest.TestCase):
 
         return wait_for(look, timeout, f"pod {name} {what}")
 
-    def wait_running(self, name, timeout=20):
+    def wait_running(self, name, timeout=60):
         return self.wait_pod(name, lambda p: phase(p) == "Running" and is_ready(p), timeout, "is Running and Ready")
 
     def wait_all_running(self, count, timeout=60):
@@ -896,10 +931,10 @@ class E2ETest(unittest.TestCase):
 
         return wait_for(look, timeout, f"{count} pods are Running and Ready")
 
-    def wait_event(self, name, reason, timeout=20):
+    def wait_event(self, name, reason, timeout=60):
         return wait_for(lambda: self.events(name, reason), timeout, f"an event {reason} of {name}")[0]
 
-    def wait_log(self, pattern, timeout=20):
+    def wait_log(self, pattern, timeout=60):
         def look():
             return re.search(pattern, self.ecilet.read_log_since_start())
 

@@ -6,12 +6,23 @@ import signal
 import subprocess
 import time
 
-from harness import ECILET, MANIFESTS, E2ETest, Run, condition, container, pod, wait_for, workload
+from harness import (
+    ECILET,
+    MANIFESTS,
+    E2ETest,
+    Run,
+    condition,
+    container,
+    free_port,
+    parse_time,
+    pod,
+    wait_for,
+    workload,
+)
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
 BURST = "alibabacloud.com/burst-resource"
-PORT = 18443
 
 
 def free(name, labels=None, annotations=None, **fields):
@@ -21,8 +32,20 @@ def free(name, labels=None, annotations=None, **fields):
     return made
 
 
-class WebhookTest(E2ETest):
-    config = {"WEBHOOK": "true", "WEBHOOK_PORT": str(PORT), "VKUBELET_POD_IP": "127.0.0.1"}
+class WebhookCase(E2ETest):
+    """What the classes below have in common."""
+
+    def asked(self, made):
+        """What would become of it."""
+        return self.cluster.call("POST", f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All", made)
+
+    def wait_asked(self, made, test):
+        """Until a pod like this would pass: labels of namespaces and selectors reach the API server by watches."""
+        wait_for(lambda: test(self.asked(made)), 60, "the webhook judges as it should")
+
+
+class WebhookTest(WebhookCase):
+    config = {"WEBHOOK": "true", "WEBHOOK_PORT": str(free_port()), "VKUBELET_POD_IP": "127.0.0.1"}
 
     @classmethod
     def setUpClass(cls):
@@ -44,26 +67,36 @@ class WebhookTest(E2ETest):
     def setUp(self):
         super().setUp()
         self.wait_hooks(lambda names: "default-selector-1" in names)
+        self.wait_asked(free("ask", {"eci": "true"}), lambda found: found["spec"]["nodeSelector"])
 
     def tearDown(self):
-        self.cluster.remove(CONFIG_MAP)
-        self.kubectl("delete", "deployment,replicaset,daemonset", "--all")
-        # Nobody is there to end what runs on an ordinary node.
+        try:
+            self.cluster.remove(CONFIG_MAP)
+            self.kubectl("delete", "deployment,replicaset,daemonset", "--all")
+            for node in self.cluster.get("/api/v1/nodes")["items"]:
+                if node["metadata"]["name"].startswith("ordinary-"):
+                    self.cluster.remove(f"/api/v1/nodes/{node['metadata']['name']}")
+            wait_for(self.none_is_elsewhere, 60, "ordinary nodes run nothing")
+        finally:
+            super().tearDown()
+
+    def none_is_elsewhere(self):
+        """Nobody is there to end what runs on an ordinary node."""
         orphans = [p["metadata"]["name"] for p in self.pods() if p["spec"].get("nodeName", "").startswith("ordinary-")]
-        if orphans:
-            self.kubectl("delete", "pod", *orphans, "--grace-period=0", "--force")
-        for node in self.cluster.get("/api/v1/nodes")["items"]:
-            if node["metadata"]["name"].startswith("ordinary-"):
-                self.cluster.remove(f"/api/v1/nodes/{node['metadata']['name']}")
-        super().tearDown()
+        for name in orphans:
+            self.remove_now(name)
+        return not orphans
+
+    def remove_now(self, name):
+        self.cluster.remove(f"/api/v1/namespaces/{self.namespace}/pods/{name}?gracePeriodSeconds=0")
 
     def hooks(self):
         found = self.cluster.find(HOOKS)
         return {hook["name"].split(".")[0]: hook for hook in found["webhooks"]} if found else {}
 
     def wait_hooks(self, test):
-        wait_for(lambda: test(self.hooks()), 30, "vk-webhook shows the selectors")
-        time.sleep(1.2)  # the API server follows its own objects with a watch
+        """In the object; the API server follows its own objects with a watch: wait_asked()."""
+        wait_for(lambda: test(self.hooks()), 60, "vk-webhook shows the selectors")
 
     def put(self, selectors, **data):
         metadata = {"name": "eci-profile", "namespace": "kube-system"}
@@ -71,12 +104,8 @@ class WebhookTest(E2ETest):
         self.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
     def is_scheduled_to(self, name, node):
-        self.wait_pod(name, lambda p: p["spec"].get("nodeName") == node, 30, f"is on {node}")
-
-    def wait_asked(self, made, test):
-        """Until a pod like this would pass: labels of namespaces and selectors reach the API server by watches."""
-        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
-        wait_for(lambda: test(self.cluster.call("POST", path, made)), 30, "the webhook judges as it should")
+        self.wait_pod(name, lambda p: p["spec"].get("nodeName"), 60, "has a node")
+        self.assertEqual(self.pod(name)["spec"]["nodeName"], node)
 
     # --- seed 2.2
 
@@ -108,12 +137,17 @@ class WebhookTest(E2ETest):
             "allocatable": {"cpu": str(cpu), "memory": "8Gi", "pods": "100"},
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
         }
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"type": "real"}}}
+        labels = {"type": "real", "name": name}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         self.cluster.call("POST", "/api/v1/nodes", node)
         path = f"/api/v1/nodes/{name}"
         self.cluster.call("PATCH", path + "/status", {"status": status}, kind="application/merge-patch+json")
         # The node controller taints nodes it has not heard of; a fresh Ready condition takes it away.
         self.cluster.call("PATCH", path, {"spec": {"taints": None}}, kind="application/merge-patch+json")
+        # The scheduler knows of it when it sends there what can go nowhere else.
+        self.create(free("scout", nodeSelector={"name": name}))
+        self.is_scheduled_to("scout", name)
+        self.remove_now("scout")
 
     def test_burst_resource_overflows(self):
         self.ordinary_node("ordinary-1", 4)
@@ -138,8 +172,8 @@ class WebhookTest(E2ETest):
             nodes = [p["spec"].get("nodeName") for p in self.pods() if p["metadata"]["name"].startswith("nginx-")]
             return nodes == [self.ecilet.node] * 4
 
-        wait_for(all_four, 20, "all replicas are in ECI")
-        self.wait_pod("waits", lambda p: condition(p, "PodScheduled").get("reason") == "Unschedulable", 15, "waits")
+        wait_for(all_four, 60, "all replicas are in ECI")
+        self.wait_pod("waits", lambda p: condition(p, "PodScheduled").get("reason") == "Unschedulable", 60, "waits")
         self.create(free("only", annotations={BURST: "eci_only"}))
         self.is_scheduled_to("only", self.ecilet.node)
 
@@ -166,7 +200,7 @@ class WebhookTest(E2ETest):
         made = self.pod("odd")
         self.assertNotIn("nodeSelector", made["spec"])
         self.assertNotIn("affinity", made["spec"])
-        self.assertIsInstance(said, str)
+        self.assertIn('"sometimes" is neither eci nor eci_only', said)
 
     def run_example(self, name):
         """A manifest of the manual as it stands; returns its pods when they run in ECI."""
@@ -183,7 +217,7 @@ class WebhookTest(E2ETest):
         self.kubectl("delete", "--wait=false", "--grace-period=1", "-f", path)
         for one in found:
             self.kubectl("delete", "pod", one["metadata"]["name"], "--wait=false", "--grace-period=1", "--ignore-not-found")
-        wait_for(lambda: not self.pods(), 60, f"{name} is gone")
+        wait_for(lambda: not self.pods(), 120, f"{name} is gone")
         return found
 
     def test_examples_of_the_manual(self):
@@ -237,6 +271,7 @@ class WebhookTest(E2ETest):
         self.wait_running("again")
 
         self.use_example("2.3-hot-reload", ["default-selector-1"])
+        self.wait_asked(free("ask", {"eci": "true"}), lambda found: found["spec"]["nodeSelector"])
         made = self.create(free("elsewhere", {"eci": "true"}))[0]
         self.wait_running("elsewhere")
         asked = self.ecisim.parameters(self.ecisim.groups_of(made)[0]["id"])
@@ -272,10 +307,18 @@ class WebhookTest(E2ETest):
         self.assertEqual(self.pod("own")["metadata"]["labels"]["created-by-eci"], "no")
 
     def test_an_edit_counts_for_the_next_pod_within_two_seconds(self):
+        """Measured by ecilet's own log: how long a question takes is the machine's affair."""
+        before = len(self.ecilet.read_log())
         self.put([{"name": "one", "objectSelector": {"matchLabels": {"app": "late"}}}])
-        time.sleep(2)
-        self.create(free("late"))
-        self.assertEqual(self.pod("late")["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
+        written = time.time()
+
+        def taken_over():
+            lines = self.ecilet.read_log()[before:].splitlines()
+            return [parse_time(line.split()[0]) for line in lines if " taken over: 1 selectors" in line][0]
+
+        self.assertLess(wait_for(taken_over, 60, "the log says so") - written, 2)
+        self.wait_asked(free("late"), lambda found: found["spec"]["nodeSelector"] == {"type": "virtual-kubelet"})
+        self.assertEqual(self.create(free("late"))[0]["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
 
     def test_daemon_sets_and_the_system_are_left_alone(self):
         spec = {"containers": [container()], "terminationGracePeriodSeconds": 1}
@@ -283,7 +326,7 @@ class WebhookTest(E2ETest):
         made["spec"]["template"]["metadata"]["labels"]["eci"] = "true"
         self.ordinary_node("ordinary-2", 1)
         self.apply(made)
-        wait_for(lambda: len(self.pods()) > 0, 15, "the DaemonSet has a pod")
+        wait_for(lambda: len(self.pods()) > 0, 60, "the DaemonSet has a pod")
         for one in self.pods():
             self.assertNotIn("nodeSelector", one["spec"])
         path = "/api/v1/namespaces/kube-system/pods"
@@ -292,9 +335,9 @@ class WebhookTest(E2ETest):
         self.assertNotIn("nodeSelector", made["spec"])
 
     def test_a_dry_run_shows_what_would_be(self):
-        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
-        made = self.cluster.call("POST", path, free("dry", {"eci": "true"}))
+        made = self.asked(free("dry", {"eci": "true"}))
         self.assertEqual(made["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
+        self.assertIsNone(self.pod("dry"))
 
     # --- when it is away
 
@@ -306,9 +349,10 @@ class WebhookTest(E2ETest):
             if at == 140:
                 self.ecilet.start(is_waiting=False)
             self.create(free(f"p{at}"))  # raises when the API server refuses
+        self.assertLess(time.time() - began, 60)
         self.assertEqual(len(self.pods()), 200)
         self.ecilet.wait_ready()
-        self.assertLess(time.time() - began, 60)
+        self.wait_asked(free("ask", {"eci": "true"}), lambda found: found["spec"]["nodeSelector"])
         self.create(free("after", {"eci": "true"}))
         self.wait_running("after")
 
@@ -318,12 +362,12 @@ class WebhookTest(E2ETest):
         self.wait_hooks(lambda names: "default-selector-5" in names)
 
 
-class OwnCertificateTest(E2ETest):
+class OwnCertificateTest(WebhookCase):
     """Nothing but WEBHOOK=true: the certificate is made by ecilet, and the API server believes it."""
 
     config = {
         "WEBHOOK": "true",
-        "WEBHOOK_PORT": str(PORT + 1),
+        "WEBHOOK_PORT": str(free_port()),
         "WEBHOOK_CERT_DIR": "/nonexistent",
         "VKUBELET_POD_IP": "127.0.0.1",
     }
@@ -335,7 +379,7 @@ class OwnCertificateTest(E2ETest):
         cls.cluster.remove("/api/v1/namespaces/kube-system/secrets/vk-webhook-certs")
 
     def test_labels_send_pods(self):
-        wait_for(lambda: self.cluster.find(HOOKS), 15, "vk-webhook is registered")
-        time.sleep(1.2)  # the API server follows its own objects with a watch
+        wait_for(lambda: self.cluster.find(HOOKS), 60, "vk-webhook is registered")
+        self.wait_asked(free("ask", {"eci": "true"}), lambda found: found["spec"]["nodeSelector"])
         self.create(free("labelled", {"alibabacloud.com/eci": "true"}))
         self.wait_running("labelled")

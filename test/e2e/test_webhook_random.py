@@ -12,6 +12,7 @@ SECRET = "/api/v1/namespaces/kube-system/secrets/vk-webhook-certs"
 BURST = "alibabacloud.com/burst-resource"
 TAINT = "virtual-kubelet.io/provider"
 OURS = {"type": "virtual-kubelet"}
+TEAM = {"key": "team", "operator": "Exists"}
 SPACES = [{}, {"team": "red"}, {"team": "blue", "eci": "true"}]
 PROFILES, PODS = 10, 100
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -106,7 +107,7 @@ def some_space_select(dice):
         [
             {"matchLabels": {"team": "red"}},
             {"matchLabels": {"eci": "true", "team": "blue"}},
-            {"matchExpressions": [{"key": "team", "operator": "Exists"}]},
+            {"matchExpressions": [TEAM]},
             {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["red"]}]},
         ]
     )
@@ -178,7 +179,7 @@ class RandomTest(E2ETest):
         data = {"selectors": json.dumps([*selectors, canary], ensure_ascii=False)}
         self.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
         asks = pod("canary", labels={"canary": str(number)}, node=None)
-        wait_for(lambda: self.dry(self.namespace, asks)["spec"]["nodeSelector"] == OURS, 30, "the profile counts")
+        wait_for(lambda: self.dry(self.namespace, asks)["spec"]["nodeSelector"] == OURS, 60, "the profile counts")
         return [*selectors, canary]
 
     def judge(self, seed, selectors, space, made, ask):
@@ -216,8 +217,14 @@ class RandomTest(E2ETest):
             self.addCleanup(self.cluster.remove, f"/api/v1/namespaces/{space}")
             self.cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": space, "labels": labels}})
             asks = pod("first", node=None)
-            wait_for(lambda space=space, asks=asks: self.dry(space, asks), 20, "the namespace takes pods")
-        wait_for(lambda: self.cluster.find(HOOKS), 30, "vk-webhook is registered")
+            wait_for(lambda space=space, asks=asks: self.dry(space, asks), 90, "the namespace takes pods")
+        wait_for(lambda: self.cluster.find(HOOKS), 60, "vk-webhook is registered")
+        # The gateway follows namespaces with a watch of its own.
+        self.use("spaces", [{"name": "any", "namespaceSelector": {"matchExpressions": [TEAM]}}])
+        for space, labels in zip(spaces, SPACES):
+            if labels:
+                asks = lambda space=space: self.dry(space, pod("ask", node=None))["spec"]["nodeSelector"] == OURS
+                wait_for(asks, 60, "the gateway knows the namespace")
         for number in range(PROFILES):
             selectors = self.use(number, some_selectors(dice, number))
             for at in range(PODS):

@@ -223,7 +223,7 @@ static void test_config_init_daemon_that_does_not_stop(void **state)
     pid_t pid = daemon_pid();
     assert_int_equal(service("stop", "ECILET_STOP_WAIT=1"), 0);
     assert_output("killing it");
-    for (int i = 0; i < 100 && is_alive(pid); i++) {
+    for (int i = 0; i < 1000 && is_alive(pid); i++) {
         (void)usleep(10000);
     }
     assert_false(is_alive(pid));

@@ -855,7 +855,7 @@ static void test_eci_call_refused_connection_was_never_sent(void **state)
 }
 
 /*
- * Name look-ups of this program: "slow.test" takes two seconds, "none.test" does not exist, the
+ * Name look-ups of this program: "slow.test" takes four seconds, "none.test" does not exist, the
  * rest is the C library's business. Shows that a slow resolver never holds up the loop.
  */
 int getaddrinfo(const char *restrict node, const char *restrict service,
@@ -867,7 +867,7 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
         return EAI_NONAME;
     }
     if (strcmp(node, "slow.test") == 0) {
-        poll(NULL, 0, 2000);
+        poll(NULL, 0, 4000);
         return EAI_AGAIN;
     }
     return real(strcmp(node, "good.test") == 0 ? "127.0.0.1" : node, service, hints, out);
@@ -914,11 +914,11 @@ static void test_eci_call_slow_resolver_does_not_hold_up_the_loop(void **state)
     assert_int_equal(timed.err, ERR_TIMEOUT);
     msec cancel_ms = os_now_ms();
     eci_call_cancel(&w->client, call_handle);
-    assert_true(os_now_ms() - cancel_ms < 500);
-    assert_true(worst_ms < 500);
-    assert_true(os_now_ms() - start_ms < 1500);
+    assert_true(os_now_ms() - cancel_ms < 2000); /* a busy machine is no resolver */
+    assert_true(worst_ms < 2000);
+    assert_true(os_now_ms() - start_ms < 3000);
     assert_int_equal(cancelled.count, 0);
-    turn_for(w, 2200); /* the threads end; nothing of theirs reaches us */
+    turn_for(w, 4200); /* the threads end; nothing of theirs reaches us */
     world_stop(w);
 }
 

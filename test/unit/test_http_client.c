@@ -19,7 +19,7 @@
 #include "os/os.h"
 
 #define CONNS_MAX 3
-#define PATIENCE_MS 5000 /* no test takes so long unless it hangs */
+#define PATIENCE_MS 20000 /* no test takes so long unless it hangs */
 
 static _Alignas(64) char region_memory[1 << 20];
 static char arena_memory[64 * 1024];

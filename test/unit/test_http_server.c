@@ -12,7 +12,7 @@
 #include "net_peer.h"
 #include "os/os.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 20000
 #define CONNS_MAX 12
 #define PER_PEER_MAX 10
 #define BODY_BYTES_MAX 4096

@@ -238,11 +238,11 @@ static void test_loop_sleeps_until_due_or_until_told(void **state)
     loop_timer_set(&loop, &timer, start_ms + 15);
     loop_turn(&loop, INT64_MAX);
     assert_int_equal(notes_count, 1);
-    assert_in_range(os_now_ms() - start_ms, 15, 2000);
+    assert_in_range(os_now_ms() - start_ms, 15, 20000);
     assert_true(loop.now_ms >= start_ms + 15);
     start_ms = os_now_ms();
     loop_turn(&loop, start_ms + 10); /* nothing set: as told */
-    assert_in_range(os_now_ms() - start_ms, 10, 2000);
+    assert_in_range(os_now_ms() - start_ms, 10, 20000);
     stop_loop();
 }
 
