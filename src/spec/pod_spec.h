@@ -233,10 +233,6 @@ struct sizing pod_spec_container_size(const struct spec_container *one);
 /* How many GPUs one container has: its limit, which is its request too. */
 int64_t pod_spec_container_gpus(const struct spec_container *one);
 
-/* The text of one label or annotation; STR_NONE when there is none. */
-str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena);
-str pod_spec_annotation(const struct pod_spec *pod, const char *key, struct arena *arena);
-
 /* "Always" for an image without tag or with :latest and no other tag, else "IfNotPresent"
  * (SetDefaults_Container). */
 str pod_spec_pull_policy(str image);
