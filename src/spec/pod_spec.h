@@ -138,6 +138,7 @@ enum spec_volume_kind {
     SPEC_VOLUME_NFS,
     SPEC_VOLUME_FLEX, /* flexVolume and what is expressed as one: disks, NAS and OSS by CSI */
     SPEC_VOLUME_HOST_PATH,
+    SPEC_VOLUME_PROMISED, /* of a promised claim (spec_refs.h): nothing is known of it */
 };
 
 struct spec_volume {
