@@ -41,9 +41,10 @@ struct spec_mount {
     bool is_secret; /* a secret variable is in sub_path */
 };
 
-struct spec_header {
+struct spec_setting { /* sysctl, resolver option, header of a request */
     str name;
     str value;
+    bool is_unsafe; /* sysctl: of the instance, not of the containers */
 };
 
 /* ProbeHandler and LifecycleHandler. */
@@ -54,11 +55,11 @@ struct spec_action {
     const str *command; /* EXEC */
     uint32_t command_count;
     uint32_t headers_count;
-    const struct spec_header *headers; /* HTTP; hooks only */
-    str host;                          /* HTTP, TCP; hooks only */
-    str path;                          /* HTTP */
-    str scheme;                        /* "HTTP", "HTTPS" or empty */
-    uint16_t port;                     /* HTTP, TCP: named ones are resolved */
+    const struct spec_setting *headers; /* HTTP; hooks only */
+    str host;                           /* HTTP, TCP; hooks only */
+    str path;                           /* HTTP */
+    str scheme;                         /* "HTTP", "HTTPS" or empty */
+    uint16_t port;                      /* HTTP, TCP: named ones are resolved */
 };
 
 /* Times in seconds; 0 leaves it to the cloud, whose defaults are those of Kubernetes. */
@@ -164,12 +165,6 @@ struct spec_login {
     str server; /* host, without scheme and path */
     str user;
     str password;
-};
-
-struct spec_setting { /* sysctl, resolver option */
-    str name;
-    str value;
-    bool is_unsafe; /* sysctl: of the instance, not of the containers */
 };
 
 /* Resolver settings: of dnsPolicy None. */
