@@ -306,7 +306,7 @@ static void explain_pod(struct explain *explain, const struct explain_pod *pod)
     }
     explain_check_texts(explain, pod, &result.verdict);
     if (result.err == ERR_OK) {
-        result.err = explain_refs(explain, object, &refs);
+        result.err = explain_refs(explain, pod, object, &refs);
     }
     if (result.err == ERR_OK) {
         result.err = pod_json_to_eci(object, &refs, &config, 1, &result.params, &result.size,

@@ -64,7 +64,8 @@ struct explain_pod {
     str json_text; /* of a whole pod, as the API server would make it: names filled in */
     str kind;      /* of the document: "Deployment" */
     str name_space;
-    str name; /* of the document */
+    str name;    /* of the document */
+    json claims; /* of a StatefulSet: the templates of its pods' claims */
     uint32_t line;
 };
 
@@ -108,6 +109,9 @@ struct explain {
  * do not refer to either. */
 void explain_find_pods(struct explain *explain, json object);
 
+/* The name of the claim that a StatefulSet makes from this template for its first pod. */
+str explain_claim_name(struct explain *explain, const struct explain_pod *pod, json claim);
+
 /* Whether this is a list whose items count, not itself. */
 bool explain_is_list(json object, str kind);
 
@@ -137,9 +141,10 @@ void explain_collect(struct explain *explain, json object);
 const struct explain_object *explain_find(const struct explain_objects *objects,
                                           enum explain_kind kind, str name_space, str name);
 
-/* What this pod refers to, each found among the objects or absent. In the arena. Errors: see
- * spec_refs_collect(). */
-MUST_USE enum err explain_refs(struct explain *explain, json pod, struct spec_refs *refs);
+/* What this pod (object: after admission) refers to, each found among the objects, promised or
+ * absent. In the arena. Errors: see spec_refs_collect(). */
+MUST_USE enum err explain_refs(struct explain *explain, const struct explain_pod *pod, json object,
+                               struct spec_refs *refs);
 
 /* ---- explain_profile.c ----------------------------------------------------------------------- */
 

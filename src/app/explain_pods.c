@@ -52,7 +52,7 @@ static void find_in(struct explain *explain, json object, uint32_t depth);
 static void found(struct explain *explain, const struct workload *workload, json object);
 static bool is_of_group(json object, const struct workload *workload, struct arena *arena);
 static str whole_pod(struct explain *explain, const struct workload *workload,
-                     const struct explain_pod *pod, json claims);
+                     const struct explain_pod *pod);
 
 void explain_find_pods(struct explain *explain, json object)
 {
@@ -134,8 +134,10 @@ static void found(struct explain *explain, const struct workload *workload, json
     if (str_is_empty(pod.name_space)) {
         pod.name_space = explain->name_space;
     }
-    pod.json_text = whole_pod(explain, workload, &pod,
-                              json_get(json_get(object, "spec"), "volumeClaimTemplates"));
+    if (strcmp(workload->kind, "StatefulSet") == 0) {
+        pod.claims = json_get(json_get(object, "spec"), "volumeClaimTemplates");
+    }
+    pod.json_text = whole_pod(explain, workload, &pod);
     explain->on_pod(explain, &pod);
     arena_rewind(&explain->arena, mark);
 }
@@ -335,6 +337,12 @@ static void put_filled(struct explain *explain, struct json_write *w, json value
 
 /* ---- one pod --------------------------------------------------------------------------------- */
 
+str explain_claim_name(struct explain *explain, const struct explain_pod *pod, json claim)
+{
+    str name = json_text(json_get(json_get(claim, "metadata"), "name"), &explain->arena);
+    return arena_fmt(&explain->arena, "%.*s-%.*s-0", STR_ARG(name), STR_ARG(pod->name));
+}
+
 static json claim_of(json claims, str name, struct arena *arena)
 {
     json one = json_first(claims);
@@ -347,7 +355,7 @@ static json claim_of(json claims, str name, struct arena *arena)
 
 /* The volumes, but those for which the StatefulSet has a claim; then its claims; then the token. */
 static void put_volumes(struct explain *explain, struct json_write *w,
-                        const struct explain_pod *pod, json claims, enum token token)
+                        const struct explain_pod *pod, enum token token)
 {
     json one = json_first(json_get(json_get(pod->object, "spec"), "volumes"));
     struct arena *arena = &explain->arena;
@@ -355,17 +363,15 @@ static void put_volumes(struct explain *explain, struct json_write *w,
     json_member_array(w, "volumes");
     for (; json_is_there(one); one = json_next(one)) {
         bool is_object = json_type(one) == JSON_TYPE_OBJECT;
-        if (!json_is_there(claim_of(claims, json_text(json_get(one, "name"), arena), arena))) {
+        if (!json_is_there(claim_of(pod->claims, json_text(json_get(one, "name"), arena), arena))) {
             put_filled(explain, w, one, is_object ? PLACE_VOLUME : PLACE_NONE);
         }
     }
-    for (one = json_first(claims); json_is_there(one); one = json_next(one)) {
-        str name = json_text(json_get(json_get(one, "metadata"), "name"), arena);
+    for (one = json_first(pod->claims); json_is_there(one); one = json_next(one)) {
         json_object(w);
-        json_member_text(w, "name", name);
+        json_member_text(w, "name", json_text(json_get(json_get(one, "metadata"), "name"), arena));
         json_member_object(w, "persistentVolumeClaim");
-        json_member_text(w, "claimName",
-                         arena_fmt(arena, "%.*s-%.*s-0", STR_ARG(name), STR_ARG(pod->name)));
+        json_member_text(w, "claimName", explain_claim_name(explain, pod, one));
         json_end(w);
         json_end(w);
     }
@@ -379,14 +385,13 @@ static void put_volumes(struct explain *explain, struct json_write *w,
 
 /* The spec with what the admission plugin ServiceAccount adds: the account's pull secrets when the
  * pod has none, the volume of its token; and with volumes for the claims of a StatefulSet. */
-static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod,
-                     json claims)
+static void put_spec(struct explain *explain, struct json_write *w, const struct explain_pod *pod)
 {
     json spec = json_get(pod->object, "spec"), volumes = json_get(spec, "volumes");
     json account = account_of(explain, pod), pulls = json_get(account, "imagePullSecrets");
     bool is_list = !json_is_there(volumes) || json_type(volumes) == JSON_TYPE_ARRAY;
     enum token token = is_list ? token_of(spec, account, &explain->arena) : TOKEN_NONE;
-    bool needs_volumes = token != TOKEN_NONE || (is_list && json_count(claims) > 0);
+    bool needs_volumes = token != TOKEN_NONE || (is_list && json_count(pod->claims) > 0);
     bool needs_pulls = json_count(pulls) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0;
     if (json_type(spec) != JSON_TYPE_OBJECT) {
         json_member_raw(w, "spec", json_raw(spec));
@@ -406,7 +411,7 @@ static void put_spec(struct explain *explain, struct json_write *w, const struct
         json_member_raw(w, "imagePullSecrets", json_raw(pulls));
     }
     if (needs_volumes) {
-        put_volumes(explain, w, pod, claims, token);
+        put_volumes(explain, w, pod, token);
     }
     json_end(w);
 }
@@ -428,7 +433,7 @@ static void put_labels(struct explain *explain, struct json_write *w, json label
 
 /* The pod as written, its metadata and what comes of its account completed. */
 static str whole_pod(struct explain *explain, const struct workload *workload,
-                     const struct explain_pod *pod, json claims)
+                     const struct explain_pod *pod)
 {
     static const char *const set_here[] = {"name", "namespace", "uid", "ownerReferences"};
     json metadata = json_get(pod->object, "metadata");
@@ -465,7 +470,7 @@ static str whole_pod(struct explain *explain, const struct workload *workload,
         put_labels(explain, &w, json_get(metadata, "labels"), name);
     }
     json_end(&w);
-    put_spec(explain, &w, pod, is_set ? claims : JSON_NONE);
+    put_spec(explain, &w, pod);
     json_end(&w);
     if (!json_write_ok(&w)) {
         explain->arena.has_failed = true;

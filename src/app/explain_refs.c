@@ -2,7 +2,8 @@
  * see explain.h: what pods refer to, out of the same files.
  *
  * An object is kept as the API server would give it back, as far as pods see the difference. What
- * only a cluster knows stands as <...>: the address of a Service, a token, the cluster's CA.
+ * only a cluster knows stands as <...>: the address of a Service, a token, the cluster's CA, the
+ * volume of a claim that a StatefulSet makes.
  */
 #include "app/explain.h"
 
@@ -330,19 +331,14 @@ static str volume_of(struct explain *explain, const struct explain_object *claim
     return named;
 }
 
-/* A claim as it will be once bound; one that a cluster has written says so itself. */
-static str claim_text(struct explain *explain, const struct explain_object *claim)
+/* A claim as it will be once bound; empty when its volume is not among the objects. */
+static str bound_text(struct explain *explain, const struct explain_object *claim, json object)
 {
-    json object = JSON_NONE;
     struct json_write w;
     struct buf text;
-    if (json_parse(claim->json_text, &explain->arena, &object, NULL) != ERR_OK ||
-        json_is_there(json_get(json_get(object, "status"), "phase"))) {
-        return claim->json_text;
-    }
     str volume = volume_of(explain, claim, object);
     if (str_is_empty(volume)) {
-        return claim->json_text;
+        return STR_NONE;
     }
     size_t bytes = claim->json_text.bytes + volume.bytes * 6 + 100; /* escaped at worst */
     char *memory = arena_take(&explain->arena, bytes);
@@ -356,7 +352,19 @@ static str claim_text(struct explain *explain, const struct explain_object *clai
     json_end(&w);
     json_member_raw(&w, "status", S("{\"phase\":\"Bound\"}"));
     json_end(&w);
-    return json_write_ok(&w) ? buf_str(&text) : claim->json_text;
+    return json_write_ok(&w) ? buf_str(&text) : STR_NONE; /* no memory: the arena says so */
+}
+
+/* One that a cluster has written says itself whether it is bound. */
+static str claim_text(struct explain *explain, const struct explain_object *claim)
+{
+    json object = JSON_NONE;
+    if (json_parse(claim->json_text, &explain->arena, &object, NULL) != ERR_OK ||
+        json_is_there(json_get(json_get(object, "status"), "phase"))) {
+        return claim->json_text;
+    }
+    str bound = bound_text(explain, claim, object);
+    return str_is_empty(bound) ? claim->json_text : bound;
 }
 
 /* What the API server would answer; empty: there is none. */
@@ -385,26 +393,53 @@ static str answer_to(struct explain *explain, const struct spec_ref *ref)
                     : STR_NONE;
 }
 
-static enum err answer(struct explain *explain, struct spec_ref *ref)
+/* A claim that the StatefulSet makes: bound when its volume is known, else promised. */
+static bool answer_from_template(struct explain *explain, const struct explain_pod *pod,
+                                 struct spec_ref *ref)
+{
+    json one = json_first(pod->claims);
+    while (json_is_there(one) && !str_eq(explain_claim_name(explain, pod, one), ref->name)) {
+        one = json_next(one);
+    }
+    if (ref->kind != SPEC_REF_CLAIM || !json_is_there(one)) {
+        return false;
+    }
+    const struct explain_object claim = {.kind = EXPLAIN_CLAIM,
+                                         .name_space = ref->name_space,
+                                         .name = ref->name,
+                                         .json_text = json_raw(one)};
+    str text = bound_text(explain, &claim, one);
+    bool is_bound =
+        !str_is_empty(text) && json_parse(text, &explain->arena, &ref->object, NULL) == ERR_OK;
+    ref->state = is_bound ? SPEC_REF_FOUND : SPEC_REF_PROMISED;
+    ref->object = is_bound ? ref->object : one;
+    return true;
+}
+
+static enum err answer(struct explain *explain, const struct explain_pod *pod, struct spec_ref *ref)
 {
     str text = answer_to(explain, ref);
+    if (str_is_empty(text) && answer_from_template(explain, pod, ref)) {
+        return ERR_OK;
+    }
     ref->state = str_is_empty(text) ? SPEC_REF_ABSENT : SPEC_REF_FOUND;
     ref->why = ref->kind == SPEC_REF_TOKEN && str_is_empty(text) ? S("there is no such account")
                                                                  : STR_NONE;
     return str_is_empty(text) ? ERR_OK : json_parse(text, &explain->arena, &ref->object, NULL);
 }
 
-enum err explain_refs(struct explain *explain, json pod, struct spec_refs *refs)
+enum err explain_refs(struct explain *explain, const struct explain_pod *pod, json object,
+                      struct spec_refs *refs)
 {
     uint32_t answered = 0;
     refs->count = 0;
-    enum err err = spec_refs_collect(pod, &explain->arena, refs);
+    enum err err = spec_refs_collect(object, &explain->arena, refs);
     while (err == ERR_OK && answered < refs->count) {
         for (; err == ERR_OK && answered < refs->count; answered++) {
-            err = answer(explain, &refs->items[answered]);
+            err = answer(explain, pod, &refs->items[answered]);
         }
         if (err == ERR_OK) { /* a claim has named its volume */
-            err = spec_refs_collect(pod, &explain->arena, refs);
+            err = spec_refs_collect(object, &explain->arena, refs);
         }
     }
     return err == ERR_OK && explain->arena.has_failed ? ERR_FULL : err;

@@ -101,6 +101,26 @@ static void tell_warnings(struct wire *wire, handle h, struct spec_verdict *verd
     }
 }
 
+static void create_waits(struct wire *wire, struct wire_job *job, const char *reason, str message)
+{
+    handle pod = job->effect.pod;
+    wire_job_give(job);
+    brain_create_waits(&wire->brain, pod, reason, message, wire_now_ms(wire));
+}
+
+/* The labels of its namespace come in a moment, unless something is wrong. */
+static void wait_for_labels(struct wire *wire, struct wire_job *job)
+{
+    char memory[POD_MESSAGE_BYTES];
+    struct buf text;
+    buf_init(&text, memory, sizeof memory);
+    if (profile_wire_put_trouble(wire, &text)) {
+        create_waits(wire, job, "NamespacesUnreadable", buf_str(&text));
+    } else {
+        wire_job_undo(job);
+    }
+}
+
 /* The pod cannot be created as it is, or not now. */
 static void create_is_refused(struct wire *wire, struct wire_job *job, enum err err,
                               const struct spec_verdict *verdict)
@@ -114,10 +134,7 @@ static void create_is_refused(struct wire *wire, struct wire_job *job, enum err 
         buf_put_fmt(&text, "the pod cannot be translated: %s", err_text(err));
     }
     if (verdict->answer == SPEC_WAIT && err == ERR_BUSY) {
-        handle pod = job->effect.pod;
-        const char *reason = verdict_reason(verdict);
-        wire_job_give(job);
-        brain_create_waits(&wire->brain, pod, reason, buf_str(&text), wire_now_ms(wire));
+        create_waits(wire, job, verdict_reason(verdict), buf_str(&text));
         return;
     }
     bool is_final = err_fate(err) == FATE_NEVER || err == ERR_TOO_BIG;
@@ -134,8 +151,8 @@ static void translate(struct wire *wire, struct wire_job *job, json object,
     verdict_init(&verdict, wire->arena);
     struct spec_config spec;
     enum err err = profile_wire_spec(wire, object, &spec);
-    if (err == ERR_BUSY) { /* the labels of its namespace come in a moment */
-        wire_job_undo(job);
+    if (err == ERR_BUSY) {
+        wait_for_labels(wire, job);
         return;
     }
     if (err == ERR_OK) {

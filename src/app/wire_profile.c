@@ -5,6 +5,13 @@
 
 #include "base/check.h"
 
+#define TROUBLE_TEXT                                                                   \
+    "effects of the eci-profile depend on the labels of the namespace, and namespaces " \
+    "cannot be listed: "
+_Static_assert(sizeof TROUBLE_TEXT + sizeof((struct wire_profile *)0)->namespaces_why <=
+                   POD_MESSAGE_BYTES,
+               "a pod's message is not cut");
+
 static void tell(struct wire *wire, bool is_warning, const char *reason, str message)
 {
     const struct kube_event event = {.kind = KUBE_CONFIG_MAP,
@@ -262,6 +269,7 @@ static void on_namespaces_end(struct kube_watch *watch, const struct kube_list_e
     namespaces_list_end(&wire->profile.namespaces);
     wire->profile.namespaces_are_known = true;
     wire->profile.namespaces_are_forbidden = false;
+    wire->profile.namespaces_fail_ms = 0;
 }
 
 static void on_namespace_unreadable(struct kube_watch *watch, const struct kube_unreadable *what)
@@ -275,17 +283,25 @@ static void on_namespaces_state(struct kube_watch *watch, bool is_connected, enu
                                 const char *why)
 {
     struct wire *wire = watch->owner;
+    struct wire_profile *own = &wire->profile;
     if (!is_connected && err == ERR_FORBIDDEN) {
         log_line(LOG_WARN, "profile",
                  "namespaces may not be read, so selectors see no labels of "
                  "theirs: %s",
                  why);
-        wire->profile.namespaces_are_known = true;
-        wire->profile.namespaces_are_forbidden = true;
-    } else if (!is_connected && !wire->profile.namespaces_are_known) {
+        own->namespaces_are_known = true;
+        own->namespaces_are_forbidden = true;
+    } else if (!is_connected && !own->namespaces_are_known) {
         log_line(LOG_WARN, "profile",
                  "namespaces cannot be listed; pods wait when effects depend on their labels: %s",
                  why);
+    }
+    if (!is_connected) {
+        (void)str_copy(own->namespaces_why, sizeof own->namespaces_why, str_of(why));
+        own->namespaces_fail_ms =
+            own->namespaces_fail_ms != 0 ? own->namespaces_fail_ms : wire_now_ms(wire);
+    } else if (own->namespaces_are_known) { /* else a list has only begun */
+        own->namespaces_fail_ms = 0;
     }
 }
 
@@ -314,6 +330,17 @@ enum err profile_wire_labels(struct wire *wire, str name_space, struct label_set
         return ERR_BUSY;
     }
     return namespaces_labels(&wire->profile.namespaces, name_space, wire->arena, out);
+}
+
+bool profile_wire_put_trouble(const struct wire *wire, struct buf *out)
+{
+    const struct wire_profile *own = &wire->profile;
+    if (own->namespaces_are_known || own->namespaces_fail_ms == 0 ||
+        wire_now_ms(wire) - own->namespaces_fail_ms < PROFILE_PATIENCE_MS) {
+        return false;
+    }
+    buf_put_fmt(out, TROUBLE_TEXT "%s", own->namespaces_why);
+    return true;
 }
 
 /* A pod lies in a namespace, so the namespace is there and the watch will show it. */

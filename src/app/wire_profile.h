@@ -18,6 +18,8 @@ struct wire;
 
 #define PROFILE_OBJECT_BYTES (1536 * 1024) /* a ConfigMap has 1 MiB; a larger object: event */
 #define PROFILE_WARNINGS_BYTES 900 /* remarks about one profile, in one event; more are counted */
+#define PROFILE_PATIENCE_MS \
+    5000 /* pods that wait for labels say so when listing has failed so long */
 
 struct wire_profile {
     struct profile *current; /* never NULL after the start */
@@ -33,6 +35,8 @@ struct wire_profile {
     bool namespaces_are_asked; /* somebody needs them */
     bool namespaces_are_known;
     bool namespaces_are_forbidden;
+    msec namespaces_fail_ms;  /* since then they could not be listed; 0: nothing has failed */
+    char namespaces_why[160]; /* ... the newest reason, cut */
     char version[KUBE_VERSION_BYTES_MAX + 1]; /* of the ConfigMap that was judged last */
     char uid[KUBE_UID_BYTES_MAX + 1];
 };
@@ -52,6 +56,12 @@ bool profile_wire_is_known(const struct wire *wire);
  * own, so a pod of a new namespace may be here first; ERR_FULL (arena).
  */
 MUST_USE enum err profile_wire_spec(struct wire *wire, json pod, struct spec_config *out);
+
+/*
+ * Why the labels of namespaces have been missing for PROFILE_PATIENCE_MS, as a sentence for the
+ * pods that wait for them: they cannot be listed. False, and nothing is put: they come in a moment.
+ */
+bool profile_wire_put_trouble(const struct wire *wire, struct buf *out);
 
 /*
  * The pod's instance is being made with these effects: the object is to show them, too. One merge

@@ -117,7 +117,6 @@ static void take_row(struct stats *stats, const struct metric_row *row)
     stats->node_cpu_ns +=
         row->usage.cpu_ns >= before_ns ? row->usage.cpu_ns - before_ns : row->usage.cpu_ns;
     sample->at_s = row->at_s != 0 ? row->at_s : stats->world->wall_s();
-    stats->node_at_s = sample->at_s > stats->node_at_s ? sample->at_s : stats->node_at_s;
     sample->seen_ms = now(stats);
     sample->usage = row->usage;
     sample->network = row->network;
@@ -170,7 +169,13 @@ void stats_node_usage(const struct stats *stats, struct metric_usage *usage,
 
 int64_t stats_node_at_s(const struct stats *stats)
 {
-    return stats->samples.count > 0 ? stats->node_at_s : stats->world->wall_s();
+    handle h = pool_first(&stats->samples);
+    int64_t newest_s = handle_is_none(h) ? stats->world->wall_s() : INT64_MIN;
+    for (; !handle_is_none(h); h = pool_after(&stats->samples, h)) {
+        const struct stats_sample *sample = pool_at(&stats->samples, h);
+        newest_s = sample->at_s > newest_s ? sample->at_s : newest_s;
+    }
+    return newest_s;
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */

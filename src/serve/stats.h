@@ -7,6 +7,7 @@
  * STATS_FRESH_MS starts another, and is answered when that has ended, or after STATS_WAIT_MS with
  * what is known. A pod without a sample is left out. What the node uses is the sum of its pods; its
  * CPU time only grows, and its time is that of the newest sample: readers divide one by the other.
+ * It is never kept beyond its sample, so a clock that was ahead and is set back is followed.
  *
  * Of a container there are CPU and memory; network and file systems are the pod's. Container start
  * times are those of the pod: the cloud's samples have none.
@@ -59,7 +60,6 @@ struct stats {
     msec round_ms; /* start of the newest that has ended; 0: none has */
     msec started_ms;
     uint64_t node_cpu_ns; /* grows by what the pods' grow */
-    int64_t node_at_s;    /* of the newest sample */
     struct stats_counters counters;
 };
 

@@ -50,7 +50,7 @@ struct stats_sample *stats_sample_of(const struct stats *stats, str group);
 void stats_node_usage(const struct stats *stats, struct metric_usage *usage,
                       struct metric_network *network);
 
-/* When that was; with no sample at all, now. */
+/* When that was: of the newest sample that is kept; with none at all, now. */
 int64_t stats_node_at_s(const struct stats *stats);
 
 /* The next piece of the answer; false when there is none any more. */

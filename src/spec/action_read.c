@@ -122,11 +122,6 @@ static void read_action(struct spec_read *read, json object, const struct scopes
 
 static void read_http(struct spec_read *read, json object, str path, struct spec_action *out)
 {
-    json list = spec_read_list(read, object, "httpHeaders", path);
-    uint32_t count = json_count(list), at = 0;
-    struct spec_header *headers =
-        count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_header) : NULL;
-
     out->path = spec_read_text(read, object, "path", path);
     out->host = spec_read_text(read, object, "host", path);
     out->scheme = spec_read_text(read, object, "scheme", path);
@@ -134,16 +129,8 @@ static void read_http(struct spec_read *read, json object, str path, struct spec
         !str_eq(out->scheme, S("HTTPS"))) {
         verdict_refuse(read->verdict, SPEC_NEVER, path, "its scheme must be HTTP or HTTPS");
     }
-    for (json one = json_first(list); headers != NULL && json_is_there(one);
-         one = json_next(one), at++) {
-        str here = spec_path_at(read, path, "httpHeaders", at);
-
-        fields_check(FIELD_SCOPE_HEADER, one, here, read->verdict);
-        headers[at] = (struct spec_header){.name = spec_read_text(read, one, "name", here),
-                                           .value = spec_read_text(read, one, "value", here)};
-    }
-    out->headers = headers;
-    out->headers_count = at;
+    out->headers = spec_read_settings(read, object, "httpHeaders", path, FIELD_SCOPE_HEADER,
+                                      &out->headers_count);
 }
 
 /* A number, a number as text, or the name of a port of the container. 0 with a refusal. */

@@ -1,6 +1,7 @@
 /* flex_read.c - see flex_read.h */
 #include "spec/flex_read.h"
 
+#include "base/check.h"
 #include "data/json_write.h"
 #include "spec/pod_fields.h"
 #include "spec/ref_read.h"
@@ -372,6 +373,31 @@ static void read_csi(struct spec_read *read, json csi, json mount_options, str n
     out->options = pairs_end(&pairs, read->arena);
 }
 
+static void refuse_block_device(struct spec_read *read, str path)
+{
+    verdict_refuse(read->verdict, SPEC_NEVER, path, "raw block devices cannot be attached");
+}
+
+/* Of a claim that was found; false: it is not only promised. */
+static bool read_promised(struct spec_read *read, const struct ref_use *use,
+                          struct spec_volume *out)
+{
+    const struct spec_ref *ref = spec_refs_find(read->refs, use->kind, use->name_space, use->name);
+    CHECK(ref != NULL); /* ref_object() has found it */
+    if (ref->state != SPEC_REF_PROMISED) {
+        return false;
+    }
+    out->kind = SPEC_VOLUME_PROMISED;
+    if (json_text_is(json_get(json_get(ref->object, "spec"), "volumeMode"), "Block")) {
+        refuse_block_device(read, use->path);
+    }
+    verdict_warn(read->verdict, use->path,
+                 "the claim %.*s is made from its template; the pod waits until it is bound, and "
+                 "to which volume is not known here",
+                 STR_ARG(str_sub(use->name, 0, TEXT_BYTES_SHOWN)));
+    return true;
+}
+
 static void read_claim(struct spec_read *read, json claim, str path, struct spec_volume *out)
 {
     struct ref_use use = {
@@ -384,7 +410,7 @@ static void read_claim(struct spec_read *read, json claim, str path, struct spec
     str claim_name = use.name;
 
     out->is_read_only |= spec_read_bool(read, claim, "readOnly", path);
-    if (!json_is_there(object)) {
+    if (!json_is_there(object) || read_promised(read, &use, out)) {
         return;
     }
     use.kind = SPEC_REF_VOLUME;
@@ -403,7 +429,7 @@ static void read_claim(struct spec_read *read, json claim, str path, struct spec
         return;
     }
     if (json_text_is(json_get(spec, "volumeMode"), "Block")) {
-        verdict_refuse(read->verdict, SPEC_NEVER, path, "raw block devices cannot be attached");
+        refuse_block_device(read, path);
     } else if (json_is_there(json_get(spec, "nfs"))) {
         warn_of_mount_options(read, json_get(spec, "mountOptions"), path);
         read_nfs(read, json_get(spec, "nfs"), path, out);

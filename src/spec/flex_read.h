@@ -9,7 +9,8 @@
 
 /*
  * Reads flexVolume, csi, nfs or persistentVolumeClaim. A claim must be bound, else the pod waits;
- * what its PersistentVolume is must be one of the other three.
+ * what its PersistentVolume is must be one of the other three. Of one that is only promised no more
+ * is known than its template says.
  *
  * flexVolume    drivers alicloud/disk, alicloud/nas and alicloud/oss; options as they are, with the
  *               keys of secretRef in them

@@ -83,24 +83,16 @@ void dns_read(struct spec_read *read, json spec)
 
 static void read_options(struct spec_read *read, json config, str path)
 {
-    json list = spec_read_list(read, config, "options", path);
-    uint32_t count = json_count(list), at = 0;
-    struct spec_setting *options =
-        count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_setting) : NULL;
+    struct spec_dns *dns = &read->pod->dns;
 
-    for (json one = json_first(list); options != NULL && json_is_there(one);
-         one = json_next(one), at++) {
-        str here = spec_path_at(read, path, "options", at);
-
-        fields_check(FIELD_SCOPE_DNS_OPTION, one, here, read->verdict);
-        options[at] = (struct spec_setting){.name = spec_read_text(read, one, "name", here),
-                                            .value = spec_read_text(read, one, "value", here)};
-        if (str_is_empty(options[at].name)) {
-            verdict_refuse(read->verdict, SPEC_NEVER, here, "an option needs a name");
+    dns->options = spec_read_settings(read, config, "options", path, FIELD_SCOPE_DNS_OPTION,
+                                      &dns->options_count);
+    for (uint32_t at = 0; at < dns->options_count; at++) {
+        if (str_is_empty(dns->options[at].name)) {
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_at(read, path, "options", at),
+                           "an option needs a name");
         }
     }
-    read->pod->dns.options = options;
-    read->pod->dns.options_count = at;
 }
 
 void logins_read(struct spec_read *read, json spec)

@@ -24,11 +24,9 @@ static const struct field fields[] = {
 #undef FIELD
 };
 
-static const struct scope {
-    const char *title;
-    const char *unknown_text;
-} scopes[FIELD_SCOPE_COUNT] = {
-#define SCOPE(name, title, unknown_text) [FIELD_SCOPE_##name] = {title, unknown_text},
+/* What is said of members that have no row. */
+static const char *const unknown_texts[FIELD_SCOPE_COUNT] = {
+#define SCOPE(name, title, unknown_text) [FIELD_SCOPE_##name] = unknown_text,
 #define FIELD(scope, key, treatment, passes, text)
 #include "spec/pod_fields.def"
 #undef SCOPE
@@ -64,7 +62,7 @@ void fields_check(enum field_scope scope, json object, str path, struct spec_ver
             verdict_warn_once(verdict, where, field->text);
         } else {
             verdict_refuse(verdict, SPEC_NEVER, where, "%s",
-                           field != NULL ? field->text : scopes[scope].unknown_text);
+                           field != NULL ? field->text : unknown_texts[scope]);
         }
     }
 }
@@ -132,20 +130,4 @@ static str shown_path(str path, json member, struct arena *arena)
     bool is_word = str_find_char(key, '.') < 0 && str_find_char(key, '/') < 0;
 
     return arena_fmt(arena, is_word ? "%.*s.%.*s" : "%.*s[%.*s]", STR_ARG(path), STR_ARG(shown));
-}
-
-static const char *treatment_name(enum treatment treatment)
-{
-    static const char *const names[] = {
-        [USED] = "used", [IGNORED] = "ignored", [WARNED] = "left out", [REFUSED] = "refused"};
-
-    return names[treatment];
-}
-
-void fields_print(struct buf *out)
-{
-    for (size_t i = 0; i < COUNT(fields); i++) {
-        buf_put_fmt(out, "%s | %s | %s | %s\n", scopes[fields[i].scope].title, fields[i].key,
-                    treatment_name(fields[i].treatment), fields[i].text);
-    }
 }

@@ -30,7 +30,4 @@ void fields_check(enum field_scope scope, json object, str path, struct spec_ver
 /* null, false, 0, "", [] and {}: what a Go client leaves out or writes without meaning anything. */
 bool fields_is_empty(json value);
 
-/* The table for people: one line "kind | field | what becomes of it | text" per row. */
-void fields_print(struct buf *out);
-
 #endif

@@ -281,16 +281,6 @@ int64_t pod_spec_container_gpus(const struct spec_container *one)
     return amount_milli(&one->gpu) / 1000;
 }
 
-str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena)
-{
-    return json_text(json_get(pod->labels, key), arena);
-}
-
-str pod_spec_annotation(const struct pod_spec *pod, const char *key, struct arena *arena)
-{
-    return json_text(json_get(pod->annotations, key), arena);
-}
-
 str pod_spec_pull_policy(str image)
 {
     str name = image;

@@ -41,9 +41,10 @@ struct spec_mount {
     bool is_secret; /* a secret variable is in sub_path */
 };
 
-struct spec_header {
+struct spec_setting { /* sysctl, resolver option, header of a request */
     str name;
     str value;
+    bool is_unsafe; /* sysctl: of the instance, not of the containers */
 };
 
 /* ProbeHandler and LifecycleHandler. */
@@ -54,11 +55,11 @@ struct spec_action {
     const str *command; /* EXEC */
     uint32_t command_count;
     uint32_t headers_count;
-    const struct spec_header *headers; /* HTTP; hooks only */
-    str host;                          /* HTTP, TCP; hooks only */
-    str path;                          /* HTTP */
-    str scheme;                        /* "HTTP", "HTTPS" or empty */
-    uint16_t port;                     /* HTTP, TCP: named ones are resolved */
+    const struct spec_setting *headers; /* HTTP; hooks only */
+    str host;                           /* HTTP, TCP; hooks only */
+    str path;                           /* HTTP */
+    str scheme;                         /* "HTTP", "HTTPS" or empty */
+    uint16_t port;                      /* HTTP, TCP: named ones are resolved */
 };
 
 /* Times in seconds; 0 leaves it to the cloud, whose defaults are those of Kubernetes. */
@@ -138,6 +139,7 @@ enum spec_volume_kind {
     SPEC_VOLUME_NFS,
     SPEC_VOLUME_FLEX, /* flexVolume and what is expressed as one: disks, NAS and OSS by CSI */
     SPEC_VOLUME_HOST_PATH,
+    SPEC_VOLUME_PROMISED, /* of a promised claim (spec_refs.h): nothing is known of it */
 };
 
 struct spec_volume {
@@ -163,12 +165,6 @@ struct spec_login {
     str server; /* host, without scheme and path */
     str user;
     str password;
-};
-
-struct spec_setting { /* sysctl, resolver option */
-    str name;
-    str value;
-    bool is_unsafe; /* sysctl: of the instance, not of the containers */
 };
 
 /* Resolver settings: of dnsPolicy None. */
@@ -232,10 +228,6 @@ struct sizing pod_spec_container_size(const struct spec_container *one);
 
 /* How many GPUs one container has: its limit, which is its request too. */
 int64_t pod_spec_container_gpus(const struct spec_container *one);
-
-/* The text of one label or annotation; STR_NONE when there is none. */
-str pod_spec_label(const struct pod_spec *pod, const char *key, struct arena *arena);
-str pod_spec_annotation(const struct pod_spec *pod, const char *key, struct arena *arena);
 
 /* "Always" for an image without tag or with :latest and no other tag, else "IfNotPresent"
  * (SetDefaults_Container). */

@@ -56,6 +56,7 @@ json ref_object(struct spec_read *read, const struct ref_use *use)
     str name = shown_name(read, use);
     switch (ref == NULL ? SPEC_REF_WANTED : ref->state) {
     case SPEC_REF_FOUND:
+    case SPEC_REF_PROMISED:
         return ref->object;
     case SPEC_REF_ABSENT:
         if (use->is_optional) {

@@ -125,31 +125,25 @@ static bool row_fits(const char *row, str name)
 void sysctls_read(struct spec_read *read)
 {
     str path = S("spec.securityContext");
-    json list = spec_read_list(read, read->pod_security, "sysctls", path);
-    uint32_t count = json_count(list), at = 0;
+    uint32_t count = 0;
     struct spec_setting *settings =
-        count > 0 ? ARENA_ARRAY(read->arena, count, struct spec_setting) : NULL;
+        spec_read_settings(read, read->pod_security, "sysctls", path, FIELD_SCOPE_SYSCTL, &count);
 
-    for (json one = json_first(list); settings != NULL && json_is_there(one);
-         one = json_next(one), at++) {
-        str here = spec_path_at(read, path, "sysctls", at);
-        str name = spec_read_text(read, one, "name", here);
+    for (uint32_t at = 0; at < count; at++) {
+        str name = settings[at].name;
         size_t rows = sizeof sysctl_rows / sizeof sysctl_rows[0], row = 0;
 
-        fields_check(FIELD_SCOPE_SYSCTL, one, here, read->verdict);
         while (row < rows && !row_fits(sysctl_rows[row].name, name)) {
             row++;
         }
         if (row == rows || sysctl_rows[row].kind == SYSCTL_REFUSED) {
-            verdict_refuse(read->verdict, SPEC_NEVER, here, "the cloud does not set \"%.*s\"",
+            verdict_refuse(read->verdict, SPEC_NEVER, spec_path_at(read, path, "sysctls", at),
+                           "the cloud does not set \"%.*s\"",
                            STR_ARG(str_sub(name, 0, TEXT_BYTES_SHOWN)));
             continue;
         }
-        settings[read->pod->sysctls_count++] = (struct spec_setting){
-            .name = name,
-            .value = spec_read_text(read, one, "value", here),
-            .is_unsafe = sysctl_rows[row].kind == SYSCTL_UNSAFE,
-        };
+        settings[at].is_unsafe = sysctl_rows[row].kind == SYSCTL_UNSAFE;
+        settings[read->pod->sysctls_count++] = settings[at]; /* the refused are left out */
     }
     read->pod->sysctls = settings;
 }

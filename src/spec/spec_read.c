@@ -77,6 +77,28 @@ const str *spec_read_texts(struct spec_read *read, json object, const char *key,
     return texts;
 }
 
+struct spec_setting *spec_read_settings(struct spec_read *read, json object, const char *key,
+                                        str path, enum field_scope scope, uint32_t *count)
+{
+    json list = spec_read_list(read, object, key, path);
+    uint32_t most = json_count(list);
+    struct spec_setting *settings =
+        most > 0 ? ARENA_ARRAY(read->arena, most, struct spec_setting) : NULL;
+
+    *count = 0;
+    for (json one = json_first(list); settings != NULL && json_is_there(one);
+         one = json_next(one)) {
+        str here = spec_path_at(read, path, key, *count);
+
+        fields_check(scope, one, here, read->verdict);
+        settings[(*count)++] = (struct spec_setting){
+            .name = spec_read_text(read, one, "name", here),
+            .value = spec_read_text(read, one, "value", here),
+        };
+    }
+    return settings;
+}
+
 bool spec_is_inner_path(str path)
 {
     str rest = path, part;

@@ -5,6 +5,7 @@
 #define ECILET_SPEC_SPEC_READ_H
 
 #include "data/json_read.h"
+#include "spec/pod_fields.h"
 #include "spec/pod_spec.h"
 
 /* Variables of all containers together; each costs two of PARAMS_MAX parameters. */
@@ -43,6 +44,10 @@ json spec_read_list(struct spec_read *read, json object, const char *key, str pa
 /* A list of texts; *count receives how many. */
 const str *spec_read_texts(struct spec_read *read, json object, const char *key, str path,
                            uint32_t *count);
+/* A list of objects with a name and a value, of which scope has the rows; *count receives how many.
+ * In the arena, for the caller to change. */
+struct spec_setting *spec_read_settings(struct spec_read *read, json object, const char *key,
+                                        str path, enum field_scope scope, uint32_t *count);
 /* Relative, not empty, and without ".." among its parts. */
 bool spec_is_inner_path(str path);
 /* "path.key" and "path.key[at]". */

@@ -30,11 +30,12 @@ enum spec_ref_kind {
 };
 
 enum spec_ref_state {
-    SPEC_REF_WANTED, /* not asked yet */
-    SPEC_REF_FOUND,  /* object is there */
-    SPEC_REF_ABSENT, /* the API server says there is none (its own Status, not any 404) */
-    SPEC_REF_DENIED, /* 401 or 403: why has its words. SERVICES: also too large for us */
-    SPEC_REF_FAILED, /* no answer, too big, unreadable: why. Later */
+    SPEC_REF_WANTED,   /* not asked yet */
+    SPEC_REF_FOUND,    /* object is there */
+    SPEC_REF_PROMISED, /* CLAIM, only offline: it will be made from this template, and bound */
+    SPEC_REF_ABSENT,   /* the API server says there is none (its own Status, not any 404) */
+    SPEC_REF_DENIED,   /* 401 or 403: why has its words. SERVICES: also too large for us */
+    SPEC_REF_FAILED,   /* no answer, too big, unreadable: why. Later */
 };
 
 struct spec_ref {
@@ -47,8 +48,8 @@ struct spec_ref {
     int64_t expiry_s; /* TOKEN: expirationSeconds */
     str page;         /* SERVICES: "continue" of the page before; empty: the first */
     uint32_t limit;   /* SERVICES: items of the page; 0: SPEC_SERVICES_PAGE */
-    json object;      /* FOUND: the object (TOKEN: the TokenRequest with its status; a page of
-                         SERVICES: as service_env_trim() leaves it) */
+    json object; /* FOUND, PROMISED: the object (TOKEN: the TokenRequest with its status; a page of
+                    SERVICES: as service_env_trim() leaves it) */
     str why;
 };
 

@@ -54,6 +54,7 @@ static void add_volume(const struct ways *to, const struct spec_volume *volume)
         [SPEC_VOLUME_EMPTY_DIR] = "EmptyDirVolume", [SPEC_VOLUME_FILES] = "ConfigFileVolume",
         [SPEC_VOLUME_NFS] = "NFSVolume",            [SPEC_VOLUME_FLEX] = "FlexVolume",
         [SPEC_VOLUME_HOST_PATH] = "HostPathVolume",
+        [SPEC_VOLUME_PROMISED] = "<of the volume of its claim>",
     };
     bool has_no_files = volume->kind == SPEC_VOLUME_FILES && volume->files_count == 0;
     enum spec_volume_kind kind = has_no_files ? SPEC_VOLUME_EMPTY_DIR : volume->kind;
@@ -79,6 +80,8 @@ static void add_volume(const struct ways *to, const struct spec_volume *volume)
     case SPEC_VOLUME_HOST_PATH:
         add_text(to, "HostPathVolume.Path", volume->path);
         add_text(to, "HostPathVolume.Type", volume->path_type);
+        break;
+    case SPEC_VOLUME_PROMISED:
         break;
     }
 }

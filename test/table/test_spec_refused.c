@@ -366,18 +366,6 @@ static void test_rows_are_unique(void **state)
     }
 }
 
-static void test_print(void **state)
-{
-    struct buf out;
-
-    (void)state;
-    buf_init(&out, case_output, sizeof case_output);
-    fields_print(&out);
-    const char *text = buf_cstr(&out);
-    assert_non_null(strstr(text, "PodSpec | hostNetwork | refused | an instance has its own"));
-    assert_non_null(strstr(text, "PodSpec | affinity | ignored | it steers the scheduler"));
-}
-
 /* ---- the rules ------------------------------------------------------------------------------- */
 
 #define ONE(members) "{'containers':[{'name':'a','image':'b:1'" members "}]}"
@@ -738,7 +726,6 @@ int main(void)
         cmocka_unit_test(test_ignored_fields_pass),
         cmocka_unit_test(test_unknown_fields),
         cmocka_unit_test(test_rows_are_unique),
-        cmocka_unit_test(test_print),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_many_refusals),
         cmocka_unit_test(test_expansion_bomb),

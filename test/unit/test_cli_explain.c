@@ -213,9 +213,15 @@ static void test_explain_stateful_sets(void **state)
     "        - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n" \
     "        volumeMounts: [{name: data, mountPath: /d}, {name: tmp, mountPath: /t}]\n" \
     "  volumeClaimTemplates:\n  - {metadata: {name: data}, spec: {}}\n"
-    assert_int_equal(explain(*state, SET, "text"), CLI_FAILED);
-    assert_says(":1: StatefulSet default/db: has to wait\n");
-    assert_says("there is no PersistentVolumeClaim default/data-db-0");
+    assert_int_equal(explain(*state, SET, "text"), CLI_OK);
+    assert_says(":1: StatefulSet default/db: can run\n");
+    assert_says(
+        "  warning  line 8: spec.volumes[1].persistentVolumeClaim: the claim data-db-0 is made "
+        "from its template; the pod waits until it is bound, and to which volume is not "
+        "known here\n");
+    assert_says("\n  Volume.2.Name = data\n  Volume.2.Type = <of the volume of its claim>\n");
+    assert_not_said("Volume.2.FlexVolume");
+    assert_says("\n  Container.1.VolumeMount.1.Name = data\n");
     assert_int_equal(explain(*state,
                              SET "---\nkind: PersistentVolumeClaim\nmetadata: {name: data-db-0}\n"
                                  "spec: {volumeName: v}\n---\nkind: PersistentVolume\n"
@@ -229,7 +235,65 @@ static void test_explain_stateful_sets(void **state)
     assert_says("\n  Volume.1.Name = tmp\n  Volume.1.Type = EmptyDirVolume\n"
                 "  Volume.2.Name = data\n  Volume.2.Type = NFSVolume\n");
     assert_not_said("Volume.3");
+    assert_not_said("from its template");
 #undef SET
+}
+
+/* What is known of a claim that a template will make. */
+static void test_explain_claims_of_templates(void **state)
+{
+    static const char set[] =
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n"
+        "  template: {spec: {containers: [{name: a, image: b}]}}\n"
+        "  volumeClaimTemplates: [{metadata: {name: data}, ";
+    static const char volume[] =
+        "---\nkind: PersistentVolume\nmetadata: {name: pv, labels: {a: b}}\n"
+        "spec: {";
+    static const struct {
+        const char *claim;  /* the rest of the template */
+        const char *volume; /* the beginning of its spec; NULL: there is none */
+        enum cli_exit code;
+        const char *says;
+    } rows[] = {
+        {"}", NULL, CLI_OK, "<of the volume of its claim>"},
+        {"spec: {storageClassName: fast}, status: {phase: Pending}}", NULL, CLI_OK,
+         "the claim data-db-0 is made from its template"},
+        {"spec: {volumeMode: Block}}", NULL, CLI_FAILED, "raw block devices cannot be attached"},
+        {"spec: {volumeName: gone}}", NULL, CLI_FAILED, "there is no PersistentVolume gone"},
+        {"spec: {volumeName: pv}}", "", CLI_OK, "  Volume.1.NFSVolume.Server = s\n"},
+        {"spec: {}, status: {phase: Pending}}", "claimRef: {namespace: default, name: data-db-0}, ",
+         CLI_OK, "  Volume.1.NFSVolume.Server = s\n"},
+        {"spec: {}}", "claimRef: {namespace: default, name: data-db-1}, ", CLI_OK,
+         "<of the volume of its claim>"},
+        {"spec: {selector: {matchLabels: {a: b}}}}", "", CLI_OK,
+         "  Volume.1.NFSVolume.Server = s\n"},
+    };
+    char text[2048];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof text, "%s%s]\n%s%s%s", set, rows[i].claim,
+                       rows[i].volume != NULL ? volume : "",
+                       rows[i].volume != NULL ? rows[i].volume : "",
+                       rows[i].volume != NULL ? "nfs: {server: s, path: /p}}\n" : "");
+        if (explain(*state, text, "text") != rows[i].code) {
+            fail_msg("%s: %s", rows[i].claim, out_text);
+        }
+        assert_says(rows[i].says);
+    }
+    /* Claims that no template makes have to be there; a Deployment has no templates. */
+    (void)snprintf(text, sizeof text, "%s}]\n", set);
+    memcpy(strstr(text, "StatefulSet"), "Deployment ", sizeof "Deployment " - 1);
+    assert_int_equal(explain(*state, text, "text"), CLI_OK);
+    assert_not_said("Volume.1");
+    assert_int_equal(
+        explain(*state,
+                "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n"
+                "  template: {spec: {containers: [{name: a, image: b}], volumes: [{name: "
+                "x, persistentVolumeClaim: {claimName: more-db-0}}]}}\n"
+                "  volumeClaimTemplates: [{metadata: {name: data}}]\n",
+                "text"),
+        CLI_FAILED);
+    assert_says("has to wait");
+    assert_says("there is no PersistentVolumeClaim default/more-db-0");
 }
 
 static void test_explain_daemon_sets_wait(void **state)
@@ -1058,6 +1122,7 @@ int main(void)
         TEST(test_explain_workloads),
         TEST(test_explain_workloads_of_other_groups),
         TEST(test_explain_stateful_sets),
+        TEST(test_explain_claims_of_templates),
         TEST(test_explain_daemon_sets_wait),
         TEST(test_explain_lines),
         TEST(test_explain_texts_without_quotes),

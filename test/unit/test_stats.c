@@ -54,16 +54,21 @@ static struct fake_peer *get(bool is_summary)
     return peer;
 }
 
-static const char *sample(const char *id, unsigned cpu_ns)
+static const char *sample_at(const char *id, unsigned cpu_ns, const char *at)
 {
     static char text[2048];
     (void)snprintf(text, sizeof text,
                    "{\"MonitorDatas\":[{\"ContainerGroupId\":\"%s\",\"Records\":[{\"Timestamp\":"
-                   "\"2024-01-02T03:04:05Z\",\"CPU\":{\"UsageCoreNanoSeconds\":%u},\"Memory\":{"
+                   "\"%s\",\"CPU\":{\"UsageCoreNanoSeconds\":%u},\"Memory\":{"
                    "\"WorkingSet\":77},\"Containers\":[{\"Name\":\"main\",\"CPU\":{"
                    "\"UsageCoreNanoSeconds\":%u},\"Memory\":{\"WorkingSet\":70}}]}]}]}",
-                   id, cpu_ns, cpu_ns);
+                   id, at, cpu_ns, cpu_ns);
     return text;
+}
+
+static const char *sample(const char *id, unsigned cpu_ns)
+{
+    return sample_at(id, cpu_ns, "2024-01-02T03:04:05Z");
 }
 
 static void test_stats_summary(void **state)
@@ -154,6 +159,40 @@ static void test_stats_batches_and_full(void **state)
     fake_peer_free(peer);
 }
 
+/* One round in which these are told; what the node's time is then. */
+static int64_t node_at_s(const char *id, const char *at)
+{
+    fake_loop.now_ms += STATS_FRESH_MS;
+    struct fake_peer *peer = get(false);
+    fake_answer(fake_open(ECI_DESCRIBE_METRICS), ERR_OK, sample_at(id, 7, at), "");
+    fake_turn();
+    assert_true(peer->is_ended);
+    const char *line = strstr(peer->got, "\nnode_memory_working_set_bytes ");
+    long long time_ms = 0;
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "\nnode_memory_working_set_bytes %*s %lld", &time_ms), 1);
+    fake_peer_free(peer);
+    return time_ms / 1000;
+}
+
+/* A clock that was ahead (the cloud's, or ours for samples without a time) and was set back must
+ * not leave the node in the future, where readers find no progress. */
+static void test_stats_follow_a_clock_that_is_set_back(void **state)
+{
+    const int64_t now_s = 1704164645;
+    (void)state;
+    pods_count = 1;
+    assert_int_equal(node_at_s("eci-0", "2024-01-02T04:04:05Z"), now_s + 3600);
+    assert_int_equal(node_at_s("eci-0", "2024-01-02T03:04:35Z"), now_s + 30);
+    assert_int_equal(node_at_s("eci-0", "2024-01-02T03:05:05Z"), now_s + 60);
+    /* Of a pod that is gone meanwhile: until its sample is forgotten. */
+    assert_int_equal(node_at_s("eci-0", "2024-01-02T04:04:05Z"), now_s + 3600);
+    assert_int_equal(node_at_s("eci-1", "2024-01-02T03:05:35Z"), now_s + 3600);
+    fake_loop.now_ms += STATS_OLD_MS;
+    (void)node_at_s("eci-1", "2024-01-02T03:10:35Z");
+    assert_int_equal(node_at_s("eci-1", "2024-01-02T03:11:05Z"), now_s + 420);
+}
+
 static void test_stats_trouble(void **state)
 {
     (void)state;
@@ -188,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup(test_stats_summary, set_up),
         cmocka_unit_test_setup(test_stats_resource_in_small_pieces, set_up),
         cmocka_unit_test_setup(test_stats_batches_and_full, set_up),
+        cmocka_unit_test_setup(test_stats_follow_a_clock_that_is_set_back, set_up),
         cmocka_unit_test_setup(test_stats_trouble, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
