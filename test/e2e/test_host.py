@@ -2,8 +2,6 @@
 import contextlib
 import os
 import signal
-import subprocess
-import time
 import unittest
 
 from harness import E2ETest, phase, pod, wait_for
