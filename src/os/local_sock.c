@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/os.h"
 #include "os/sock.h"
 
 static bool to_kernel(const char *path, struct sockaddr_un *out)
@@ -14,9 +15,20 @@ static bool to_kernel(const char *path, struct sockaddr_un *out)
     return str_copy(out->sun_path, sizeof out->sun_path, str_of(path));
 }
 
+/* A process that is stopped and goes on is interrupted in here. */
+static bool connect_patiently(int fd, const struct sockaddr_un *to)
+{
+    msec until_ms = os_now_ms() + (msec)SOCK_LOCAL_CONNECT_S * 1000;
+    int done;
+    do {
+        done = connect(fd, (const struct sockaddr *)to, sizeof *to);
+    } while (done != 0 && errno == EINTR && os_now_ms() < until_ms);
+    return done == 0;
+}
+
 static enum err why_not_connected(void)
 {
-    if (errno == EAGAIN) {
+    if (errno == EAGAIN || errno == EINTR) {
         return ERR_TIMEOUT;
     }
     return errno == ENOENT || errno == ECONNREFUSED ? ERR_REFUSED_CONN : ERR_SYSTEM;
@@ -35,7 +47,7 @@ enum err sock_local_connect(const char *path, int *fd)
     }
     if (setsockopt(made, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-        connect(made, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+        !connect_patiently(made, &addr)) {
         enum err err = why_not_connected();
         (void)close(made);
         return err;
@@ -57,6 +69,9 @@ enum err sock_local_listen(const char *path, int *fd)
     }
     if (err == ERR_OK || err == ERR_TIMEOUT) { /* one that is stopped lives, too */
         return ERR_BUSY;
+    }
+    if (err != ERR_REFUSED_CONN) { /* whether somebody lives there is not known */
+        return err;
     }
     int made = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0) {

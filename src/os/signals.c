@@ -56,15 +56,19 @@ void signals_hold(void)
     CHECK(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
 }
 
+/* A libc may begin the whole wait again each time the process is stopped and goes on (musl does).
+ */
+#define PAUSE_SLICE_MS 50
+
 bool signals_pause(uint32_t seconds)
 {
     sigset_t set;
     msec until_ms = os_now_ms() + (msec)seconds * 1000;
     fill(&set, SIGNALS_STOPS);
     for (msec left_ms = (msec)seconds * 1000; left_ms > 0; left_ms = until_ms - os_now_ms()) {
-        const struct timespec left = {.tv_sec = left_ms / 1000,
-                                      .tv_nsec = left_ms % 1000 * 1000000};
-        int number = sigtimedwait(&set, NULL, &left);
+        msec slice_ms = left_ms < PAUSE_SLICE_MS ? left_ms : PAUSE_SLICE_MS;
+        const struct timespec slice = {.tv_nsec = slice_ms * 1000000};
+        int number = sigtimedwait(&set, NULL, &slice);
         if (number > 0) {
             (void)raise(number); /* it waits, and the loop hears of it first */
             return false;

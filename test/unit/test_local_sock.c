@@ -1,10 +1,12 @@
 /* see sock.h: the socket in the file system */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,6 +28,21 @@ static int remove_folder(void **state)
     (void)state;
     (void)unlink(path);
     return rmdir(folder);
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* 0: no more. */
+static void interrupt_each_ms(long ms)
+{
+    const struct sigaction action = {.sa_handler = do_nothing};
+    const struct timeval each = {.tv_usec = ms * 1000};
+    const struct itimerval timer = {.it_interval = each, .it_value = each};
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
 static void test_local_sock_carries_bytes(void **state)
@@ -61,7 +78,8 @@ static void test_local_sock_replaces_what_the_dead_left(void **state)
     assert_int_equal(sock_local_connect(path, &other), ERR_REFUSED_CONN);
 }
 
-/* Nobody accepts, and no more connections can wait: an error, not a hang. */
+/* Nobody accepts, and no more connections can wait: an error, not a hang. It lives, and its file is
+ * spared, also when whoever looks is interrupted again and again. */
 static void test_local_sock_of_a_process_that_is_stopped(void **state)
 {
     (void)state;
@@ -75,6 +93,10 @@ static void test_local_sock_of_a_process_that_is_stopped(void **state)
     assert_int_equal(err, ERR_TIMEOUT);
     assert_in_range(count, 1, 63);
     assert_int_equal(sock_local_listen(path, &other), ERR_BUSY);
+    interrupt_each_ms(100);
+    assert_int_equal(sock_local_listen(path, &other), ERR_BUSY);
+    interrupt_each_ms(0);
+    assert_int_equal(access(path, F_OK), 0);
     while (count > 0) {
         sock_close(&waiting[--count]);
     }
