@@ -1,6 +1,7 @@
 /* see signals.h. One set of signals per process, so the state is static. */
 #include "os/signals.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -21,6 +22,7 @@ static const struct {
 
 #define SIGNALS_COUNT (sizeof(signals) / sizeof(signals[0]))
 #define SIGNALS_STOPS 2 /* rows that end the program, at the top */
+#define PAUSE_LOOK_MS 100
 
 static struct loop_watch watch = {.fd = -1};
 static signals_handler *handler_now;
@@ -56,23 +58,21 @@ void signals_hold(void)
     CHECK(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
 }
 
-/* A libc may begin the whole wait again each time the process is stopped and goes on (musl does).
- */
-#define PAUSE_SLICE_MS 50
-
+/* Not one long sigtimedwait(): musl begins it anew, with all of its time, whenever the process was
+ * stopped and continued, and who does that often (cpulimit) would make the pause endless. */
 bool signals_pause(uint32_t seconds)
 {
     sigset_t set;
+    const struct timespec none = {.tv_sec = 0};
     msec until_ms = os_now_ms() + (msec)seconds * 1000;
     fill(&set, SIGNALS_STOPS);
     for (msec left_ms = (msec)seconds * 1000; left_ms > 0; left_ms = until_ms - os_now_ms()) {
-        msec slice_ms = left_ms < PAUSE_SLICE_MS ? left_ms : PAUSE_SLICE_MS;
-        const struct timespec slice = {.tv_nsec = slice_ms * 1000000};
-        int number = sigtimedwait(&set, NULL, &slice);
+        int number = sigtimedwait(&set, NULL, &none);
         if (number > 0) {
             (void)raise(number); /* it waits, and the loop hears of it first */
             return false;
         }
+        (void)poll(NULL, 0, left_ms < PAUSE_LOOK_MS ? (int)left_ms : PAUSE_LOOK_MS);
     }
     return true;
 }

@@ -1,6 +1,11 @@
 /* see signals.h */
 #include "unit.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "os/signals.h"
 
 static struct loop loop;
@@ -48,10 +53,40 @@ static void test_signals_become_events(void **state)
     assert_int_equal(raise(SIGPIPE), 0); /* ignored: we are still here */
 }
 
+static int pause_in_child(int number)
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signals_hold();
+        _exit(signals_pause(1) ? 0 : 1);
+    }
+    for (int i = 0; i < 100 && waitpid(child, &status, WNOHANG) != child; i++) {
+        (void)poll(NULL, 0, 25);
+        (void)kill(child, SIGSTOP);
+        (void)poll(NULL, 0, 25);
+        (void)kill(child, SIGCONT);
+        (void)kill(child, number);
+    }
+    bool has_ended = WIFEXITED(status) && waitpid(child, NULL, WNOHANG) < 0;
+    (void)kill(child, SIGKILL);
+    return has_ended ? WEXITSTATUS(status) : -1;
+}
+
+/* As cpulimit does it. */
+static void test_a_pause_ends_also_when_it_is_stopped_again_and_again(void **state)
+{
+    (void)state;
+    assert_int_equal(pause_in_child(0), 0);
+    assert_int_equal(pause_in_child(SIGTERM), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signals_become_events),
+        cmocka_unit_test(test_a_pause_ends_also_when_it_is_stopped_again_and_again),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }
