@@ -483,6 +483,11 @@ struct pod *brain_pod(const struct brain *brain, handle h);
 struct group *brain_group(const struct brain *brain, handle h);
 struct pod *brain_find_pod(const struct brain *brain, str uid);
 struct group *brain_find_group(const struct brain *brain, str id);
+/* The pod that somebody asks for by its name; uid may be empty. When several had this name, one
+ * that is there, and the newest of these. NULL: none that was seen. */
+const struct pod *brain_find_named(const struct brain *brain, str name_space, str name, str uid);
+/* The group that answers for this pod. NULL: none is known to be its own. */
+const struct group *brain_instance(const struct brain *brain, const struct pod *pod);
 /* The sentence of the rule that holds the pod now. Static text. */
 const char *brain_pod_why(const struct pod *pod);
 const char *brain_group_why(const struct group *group);
