@@ -88,7 +88,10 @@ void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_
     if (group->is_noted) {
         group->is_noted = false;
         group_touch(brain, group);
-        if (!tags->is_ours || !str_eq(tags->uid, str_of(group->uid))) {
+        bool is_its_own =
+            str_eq(tags->uid, str_of(group->uid)) ||
+            (MUTANT(36) && brain->only_looks && str_eq(tags->name, str_of(group->claim_name)));
+        if (!tags->is_ours || !is_its_own) {
             note_is_refuted(brain, group, now_ms);
         }
     }
