@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prove that the simulator's checkers bite: each planted bug (src/base/mutant.h) must be found within
-# SEEDS=1000 random stories. One line each, and at the end how many were found. Exits 1 otherwise.
+# SEEDS=1000 random stories, and half as many of two gateways of which one waits. One line each, and
+# at the end how many were found. Exits 1 otherwise.
 #
 #   scripts/sim-mutants.sh PROGRAM [NUMBER...]      PROGRAM is build/sim-mutants
 #
@@ -58,6 +59,13 @@ names='
 33 24 does not tell why a pod waits for a long time
 34 24 an older status may stand over an end
 35 24 a leaving pod waits for its group, not for the twin of it
+36 12 who waits to lead believes a note when the tags have the name of the pod, not its UID
+37 3 who begins to lead takes what he saw while he waited for a listing of the pods
+38 12 a note that names what a read did not find counts as confirmed
+39 12 who waits to lead stays with the first instance that a note named
+40 3 who waits to lead decides what a group needs
+41 12 when a note is refuted, the group of the pod itself stays one too many
+42 24 of two pods whose notes name one group the second has none
 '
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046

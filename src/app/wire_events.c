@@ -97,7 +97,7 @@ static bool take_row(struct wire *wire, const struct eci_events_row *row)
 {
     const struct group *group = brain_find_group(&wire->brain, row->id);
     const struct pod *pod = group != NULL ? brain_pod(&wire->brain, group->pod) : NULL;
-    if (pod == NULL || group->is_foreign || pod->object != OBJECT_SEEN) {
+    if (pod == NULL || group->is_foreign || group->is_noted || pod->object != OBJECT_SEEN) {
         return true; /* nobody to tell */
     }
     for (uint32_t i = 0; i < row->events_count; i++) {
@@ -171,7 +171,7 @@ static uint32_t put_batch(struct wire *wire, struct buf *out)
         }
         *next = h;
         const struct group *group = brain_group(&wire->brain, h);
-        if (!handle_is_none(group->pod) && !group->is_foreign) {
+        if (!handle_is_none(group->pod) && !group->is_foreign && !group->is_noted) {
             buf_put_fmt(out, "%s\"%s\"", count > 0 ? "," : "", group->id);
             count++;
         }

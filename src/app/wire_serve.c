@@ -21,10 +21,7 @@
 
 static void describe(const struct brain *brain, const struct pod *pod, struct serve_pod *out)
 {
-    const struct group *group = brain_group(brain, pod->group);
-    if (group != NULL && group->is_noted) {
-        group = NULL; /* whoever may write annotations may have named another pod's */
-    }
+    const struct group *group = brain_instance(brain, pod);
     /* Of one that nobody has asked the cloud about, the pod's status tells: we wait to lead. */
     bool is_unasked = group != NULL && group->row_hash == 0 && !group->is_hidden;
     *out = (struct serve_pod){
@@ -44,19 +41,12 @@ static void describe(const struct brain *brain, const struct pod *pod, struct se
 static enum err find_pod(void *owner, str name_space, str name, str uid, struct serve_pod *out)
 {
     const struct wire *wire = owner;
-    const struct brain *brain = &wire->brain;
-    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
-        const struct pod *pod = brain_pod(brain, h);
-        bool is_it = pod->was_seen && pod->object != OBJECT_GONE &&
-                     str_eq(str_of(pod->name), name) &&
-                     str_eq(str_of(pod->name_space), name_space) &&
-                     (str_is_empty(uid) || str_eq(str_of(pod->uid), uid));
-        if (is_it) {
-            describe(brain, pod, out);
-            return ERR_OK;
-        }
+    const struct pod *pod = brain_find_named(&wire->brain, name_space, name, uid);
+    if (pod == NULL) {
+        return ERR_NOT_FOUND;
     }
-    return ERR_NOT_FOUND;
+    describe(&wire->brain, pod, out);
+    return ERR_OK;
 }
 
 static bool next_pod(void *owner, uint32_t *at, struct serve_pod *out)

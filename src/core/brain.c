@@ -296,33 +296,6 @@ static bool news_fit(const struct pod_news *news)
            name_fits(news->name_space, POD_NAMESPACE_BYTES);
 }
 
-/* The note on the pod stands for tags: it names the group and was made for this UID. */
-static void believe_note(struct brain *brain, const struct pod_news *news, msec now_ms)
-{
-    if (str_is_empty(news->instance_id) || news->instance_id.bytes >= GROUP_ID_BYTES) {
-        return;
-    }
-    struct group *group = brain_find_group(brain, news->instance_id);
-    if (group != NULL && group->has_tags) {
-        return; /* we know better */
-    }
-    if (group == NULL) {
-        group = group_new(brain, news->instance_id, now_ms);
-        if (group == NULL) {
-            return; /* sweeps will find it if it exists */
-        }
-        brain->untagged++;
-    }
-    const struct tag_facts tags = {.uid = news->uid,
-                                   .name_space = news->name_space,
-                                   .name = news->name,
-                                   .attempt = news->instance_attempt,
-                                   .is_ours = true};
-    group->was_seen = true; /* by the process that wrote the note */
-    brain_tags_seen(brain, group, &tags, now_ms);
-    group->is_noted = true; /* whoever may write annotations may have written it */
-}
-
 /* Seen for the first time as an object. It may have been claimed by a group before. */
 static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod_news *news,
                           msec now_ms)
@@ -337,7 +310,7 @@ static void pod_introduce(struct brain *brain, struct pod *pod, const struct pod
     pod->phase = news->phase;
     pod->is_described = news->is_described;
     link_pod(brain, pod, now_ms);
-    believe_note(brain, news, now_ms);
+    believe_note(brain, pod, news, now_ms);
     /* A list may come from a server that is behind: what is seen soon after it may be older too. */
     bool is_early = !brain->polls_are_on || now_ms - brain->started_ms < brain->config.young_ms;
     pod->is_older = !brain->pods_are_listed || is_early;
@@ -470,7 +443,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
         standby_pod_seen(brain, pod, news);
     }
     if (note_is_news(brain, pod, news)) {
-        believe_note(brain, news, now_ms);
+        believe_note(brain, pod, news, now_ms);
     }
     phase_seen(pod, news->phase, now_ms);
     pod->is_forced = pod->is_forced || news->is_forced;

@@ -22,6 +22,9 @@
  * the same client token.
  *   - A group is gone when a read by id does not find it *and* either a delete was accepted, or
  *     enough complete non-empty sweeps over enough time did not show it either.
+ *   - Whose a group is stands in its tags. What only a note on a pod names is nobody's till they
+ * were read; by its id alone it is deleted only when its pod goes, nothing has shown it since, and
+ * no other pod's note names it.
  *   - Of two groups of one pod the one too many is deleted only right after a read by id found the
  * other: a listing may show for a while what somebody has deleted.
  *   - A pod object is gone when an authoritative read says so, never because a list or a watch
@@ -118,6 +121,7 @@ struct pod {
     msec doubt_ms;         /* it may have a group that we do not see, since; 0 = no doubt */
     uint32_t doubt_sweeps; /* complete sweeps since that did not show one */
     uint32_t lost_attempt; /* of a group that was found gone, or given up; 0 = none */
+    handle disputed;       /* its note names this group, and so does another pod's; else none */
     msec unknown_ms;       /* newest create with an unknown outcome; 0 = none */
     bool token_clashed;    /* its token was used for something else: another one is taken only
                             * when a listing that is not empty does not show what it made */
@@ -162,11 +166,12 @@ struct group {
     handle pod;       /* whose group this is; none: unlinked */
     uint32_t attempt; /* from the tags */
     int64_t created_unix_s;
-    bool has_tags;   /* the tags were read */
-    bool is_foreign; /* the tags are not ours: never touched */
-    bool is_noted;   /* a note stood for the tags; they must still confirm it */
-    bool was_seen;   /* the cloud has shown it at least once */
-    bool is_extra;   /* a twin, or a former attempt: to be removed */
+    bool has_tags;       /* the tags were read */
+    bool is_foreign;     /* the tags are not ours: never touched */
+    bool is_noted;       /* a note stood for the tags; they must still confirm it */
+    bool is_noted_twice; /* ... and one on another pod names it too */
+    bool was_seen;       /* the cloud has shown it at least once */
+    bool is_extra;       /* a twin, or a former attempt: to be removed */
     bool
         must_date; /* it has a twin, and when it was made is not known yet: its row is read first */
     bool goes; /* its details say that it is being removed or has ended, whatever listings show */
@@ -483,6 +488,11 @@ struct pod *brain_pod(const struct brain *brain, handle h);
 struct group *brain_group(const struct brain *brain, handle h);
 struct pod *brain_find_pod(const struct brain *brain, str uid);
 struct group *brain_find_group(const struct brain *brain, str id);
+/* The pod that somebody asks for by its name; uid may be empty. When several had this name, one
+ * that is there, and the newest of these. NULL: none that was seen. */
+const struct pod *brain_find_named(const struct brain *brain, str name_space, str name, str uid);
+/* The group that answers for this pod. NULL: none is known to be its own. */
+const struct group *brain_instance(const struct brain *brain, const struct pod *pod);
 /* The sentence of the rule that holds the pod now. Static text. */
 const char *brain_pod_why(const struct pod *pod);
 const char *brain_group_why(const struct group *group);

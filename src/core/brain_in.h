@@ -138,6 +138,13 @@ void unlink_group(struct brain *brain, struct group *group);
 void link_pod(struct brain *brain, struct pod *pod, msec now_ms);
 /* When it was made is known now: who counts is decided again. */
 void group_is_dated(struct brain *brain, struct group *group, int64_t created_unix_s, msec now_ms);
+/* The note on the pod stands for tags until they are read: it names the group and was made for this
+ * UID. */
+void believe_note(struct brain *brain, struct pod *pod, const struct pod_news *news, msec now_ms);
+/* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
+void note_is_refuted(struct brain *brain, struct group *group, msec now_ms);
+/* Its note names a group that another pod's note names too, and whose it is was not read yet. */
+bool is_in_dispute(const struct brain *brain, const struct pod *pod);
 /* Unlinked groups with our tags get a pod that waits for proof. */
 void claim_orphans(struct brain *brain, msec now_ms);
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms);

@@ -34,14 +34,27 @@ static bool has_no_tags(const struct look *l)
     return !l->group->has_tags;
 }
 
+/* Who only looks gets no listings that would show it. */
 static bool is_noted(const struct look *l)
 {
-    return l->group->is_noted && !l->group->is_unreadable;
+    bool may_be_found = !l->group->is_hidden || l->brain->only_looks;
+    return l->group->is_noted && !l->group->is_unreadable && may_be_found;
 }
 
 static bool is_noted_only(const struct look *l)
 {
-    return l->group->is_noted;
+    return l->group->is_noted && l->group->is_unreadable;
+}
+
+/* When its pod goes, what nothing shows may be deleted by its id: that does no harm, and afterwards
+ * a read proves that it is gone, which an empty listing would never do. But another pod's note may
+ * name it too, and then only its tags tell whose it is. */
+static bool is_noted_in_vain(const struct look *l)
+{
+    const struct group *group = l->group;
+    bool goes = l->pod != NULL && (l->pod->is_leaving || l->pod->object == OBJECT_GONE);
+    bool was_swept = l->brain->swept_ms > group->known_since_ms;
+    return group->is_noted && (!goes || !was_swept || group->is_noted_twice);
 }
 
 static bool is_being_deleted(const struct look *l)
@@ -181,6 +194,8 @@ static const struct group_rule {
     {"it has a twin: which was made first?", must_date, EFFECT_READ_DETAIL},
     {"its details are too large to be read, and a note alone proves nothing", is_noted_only,
      EFFECT_NONE},
+    {"a note on its pod names it, and nothing shows it; its tags must be read first",
+     is_noted_in_vain, EFFECT_NONE},
     {"it has a twin, of which the newest is not known yet", has_unconfirmed_twin, EFFECT_NONE},
     {"it goes when it is certain that the one that counts is there", has_unproven_twin,
      EFFECT_NONE},

@@ -21,6 +21,10 @@ void brain_begin_anew(struct brain *brain)
 {
     CHECK(brain->only_looks);
     handle h;
+    if (MUTANT(37)) {
+        brain->only_looks = false;
+        return;
+    }
     while (!handle_is_none(h = pool_first(&brain->pods))) {
         pod_forget(brain, brain_pod(brain, h));
     }
@@ -44,7 +48,7 @@ void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_new
     struct group *group = group_of_pod(brain, pod);
     bool names_another = !str_is_empty(news->instance_id) && group != NULL &&
                          !str_eq(news->instance_id, str_of(group->id));
-    if (names_another) {
+    if (names_another && !MUTANT(39)) {
         group_forget(brain, group);
     }
 }
@@ -59,7 +63,7 @@ bool standby_wants(struct brain *brain, struct group *group)
     }
     /* The cloud keeps what has ended for a while only; many such pods may stay in the cluster. */
     bool is_over = group->is_hidden && pod_phase_is_terminal(pod->phase);
-    return group->is_noted && !is_over;
+    return (group->is_noted && !is_over) || MUTANT(40);
 }
 
 /* What the cloud does not show yet is asked for again, and stays a note until then. */

@@ -82,30 +82,16 @@ void brain_detail_seen(struct brain *brain, struct group *group, enum eci_status
     }
 }
 
-/* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
-static void note_is_refuted(struct brain *brain, struct group *group, msec now_ms)
-{
-    struct pod *pod = pod_of_group(brain, group);
-    unlink_group(brain, group);
-    bool was_there = index_remove(&brain->group_by_uid, str_hash(str_of(group->uid)),
-                                  group_handle(brain, group));
-    CHECK(was_there);
-    group->uid[0] = '\0';
-    group->is_extra = false;
-    group->has_tags = false;
-    brain->untagged++;
-    if (pod != NULL && pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
-        pod_doubt(pod, now_ms); /* it has one somewhere */
-    }
-}
-
 void brain_tags_seen(struct brain *brain, struct group *group, const struct tag_facts *tags,
                      msec now_ms)
 {
     if (group->is_noted) {
         group->is_noted = false;
         group_touch(brain, group);
-        if (!tags->is_ours || !str_eq(tags->uid, str_of(group->uid))) {
+        bool is_its_own =
+            str_eq(tags->uid, str_of(group->uid)) ||
+            (MUTANT(36) && brain->only_looks && str_eq(tags->name, str_of(group->claim_name)));
+        if (!tags->is_ours || !is_its_own) {
             note_is_refuted(brain, group, now_ms);
         }
     }
@@ -186,7 +172,8 @@ static bool doubt_is_over(const struct brain *brain, const struct pod *pod, msec
     msec lasted_ms = started_ms - pod->doubt_ms;
     bool goes = (pod->is_leaving || pod->object != OBJECT_SEEN) && !MUTANT(8);
     bool is_over = pod->doubt_sweeps >= brain->config.absence_sweeps && lasted_ms >= absence_ms;
-    return is_over && (!goes || (lasted_ms >= young_ms && late_sweeps_are_enough(brain, pod)));
+    return is_over && !is_in_dispute(brain, pod) &&
+           (!goes || (lasted_ms >= young_ms && late_sweeps_are_enough(brain, pod)));
 }
 
 static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty, msec now_ms)
@@ -204,6 +191,18 @@ static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty
         pod->doubt_sweeps++;
         if (doubt_is_over(brain, pod, started_ms)) {
             doubt_is_settled(brain, pod, is_empty, now_ms);
+        }
+    }
+}
+
+/* What a note names and this sweep did not show may be deleted now, if its pod goes. */
+static void notes_after_sweep(struct brain *brain)
+{
+    for (handle h = pool_first(&brain->groups); !handle_is_none(h);
+         h = pool_after(&brain->groups, h)) {
+        struct group *group = brain_group(brain, h);
+        if (group->is_noted && group->is_hidden) {
+            group_touch(brain, group);
         }
     }
 }
@@ -265,6 +264,7 @@ void sweep_digest(struct brain *brain, msec now_ms)
     trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
     watch_empty_sweeps(brain, is_empty);
     pods_after_sweep(brain, started_ms, is_empty, now_ms);
+    notes_after_sweep(brain);
     if (!is_empty || MUTANT(14)) { /* an empty listing is what a missing permission looks like */
         groups_after_sweep(brain, started_ms, now_ms);
     }
@@ -395,6 +395,9 @@ static void group_was_read(struct brain *brain, struct group *group, bool was_fo
         if (absence_is_believed(brain, group, now_ms)) {
             group_is_gone(brain, group, now_ms);
         } else { /* not listed yet, perhaps; sweeps will tell */
+            if (group->is_noted) {
+                sweep_soon(brain, now_ms);
+            }
             group_back_off(brain, group, RETRY_BASE_MS, GONE_POLL_CAP_MS, now_ms);
         }
         return;
@@ -496,9 +499,10 @@ void brain_read_done(struct brain *brain, const struct effect *effect, enum err 
         if (pod != NULL && effect->kind == EFFECT_READ_DETAIL) {
             pod->init_read_at_ms = now_ms + INIT_POLL_MS;
         }
-        if (effect->kind == EFFECT_READ_DETAIL && !was_found[i]) {
-            group->is_noted = false; /* nobody's: deleting it by id does no harm */
-        } else if (effect->kind == EFFECT_READ_DETAIL) {
+        if (MUTANT(38) && !was_found[i]) {
+            group->is_noted = false;
+        }
+        if (effect->kind == EFFECT_READ_DETAIL && was_found[i]) {
             group_is_proven(brain, group, effect->started_ms, now_ms);
         }
         group_was_read(brain, group, was_found[i], effect->started_ms, now_ms);

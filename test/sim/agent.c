@@ -71,7 +71,6 @@ static void brain_make(struct world *world, struct world_agent *agent)
     memset(agent->memory, 0, agent->memory_bytes);
     region_init(&region, agent->memory, agent->memory_bytes);
     brain_init(agent->brain, &config, &region, agent_now(world, agent));
-    brain_start(agent->brain, agent_now(world, agent));
 }
 
 static struct world_step *own_step(struct world *world, struct world_agent *agent,
@@ -93,7 +92,50 @@ void agent_start(struct world *world, struct world_agent *agent)
     agent->is_alive = true;
     agent->is_watching = false;
     agent->wake_at_ms = 0;
+    agent->has_looked = agent->has_listed = agent->has_swept = false;
+    if (world->options.elects) {
+        lease_start(world, agent);
+        return;
+    }
+    brain_start(agent->brain, agent_now(world, agent));
     (void)own_step(world, agent, STEP_LIST, world_delay(world));
+}
+
+void agent_waits(struct world *world, struct world_agent *agent)
+{
+    if (!agent->brain->only_looks) {
+        brain_only_look(agent->brain);
+        (void)own_step(world, agent, STEP_LIST, world_delay(world));
+    }
+}
+
+/* As the program does it: what it has of the time when it waited is forgotten, and so a new life
+ * begins, in which only replies to what it asked then still come. To act it must know first that
+ * the node is its own. */
+void agent_begins(struct world *world, struct world_agent *agent)
+{
+    world->figures.turns++;
+    agent->turn.leads_since_ms = world->now_ms;
+    if (agent->brain->only_looks) {
+        agent->is_watching = false;
+        agent->watch_epoch++;
+        brain_begin_anew(agent->brain);
+        agent->life++;
+        agent->has_looked = true;
+        agent->has_listed = agent->has_swept = false;
+        agent->wake_at_ms = 0;
+    }
+    (void)own_step(world, agent, STEP_LIST, world_delay(world));
+    (void)own_step(world, agent, STEP_BEGIN, world_delay(world));
+}
+
+void agent_starts_anew(struct world *world, struct world_agent *agent, msec away_ms)
+{
+    agent->is_alive = false;
+    agent->is_watching = false;
+    agent->watch_epoch++;
+    agent->life++;
+    (void)own_step(world, agent, STEP_RESTART, away_ms);
 }
 
 void agent_crash(struct world *world, struct world_agent *agent)
@@ -103,13 +145,9 @@ void agent_crash(struct world *world, struct world_agent *agent)
     }
     world->figures.crashes++;
     world->figures.crashes_recovering += world->now_ms - agent->born_ms < RECOVERING_MS ? 1 : 0;
-    agent->is_alive = false;
-    agent->is_watching = false;
-    agent->watch_epoch++;
-    agent->life++;
     /* Mostly back at once; sometimes nobody starts it for a while. */
     msec away_ms = world_chance(world, 20) ? world_up_to(world, 3600000) : world_delay(world);
-    (void)own_step(world, agent, STEP_RESTART, away_ms);
+    agent_starts_anew(world, agent, away_ms);
 }
 
 void agent_dies_on(struct world *world, struct world_agent *agent, uint32_t pod)
@@ -186,6 +224,7 @@ static struct world_step *launch(struct world *world, struct world_agent *agent,
         world, agent, STEP_ARRIVE,
         is_late ? REQUEST_MS + world_delay(world) + world_up_to(world, LATE_MAX_MS) : delay_ms);
     step->is_late = is_late;
+    step->is_looking = agent->brain->only_looks;
     step->sent_ms = world->now_ms;
     step->effect = *effect;
     if (is_late) { /* the sender gives up long before */
@@ -195,6 +234,7 @@ static struct world_step *launch(struct world *world, struct world_agent *agent,
         reply->err = is_write ? ERR_LOST_WRITE : ERR_TIMEOUT;
         reply->outcome = CREATE_UNKNOWN;
         reply->is_second = is_second;
+        reply->is_looking = step->is_looking;
         world->figures.ambiguous += is_write ? 1 : 0;
     }
     step->is_second = is_second;
@@ -244,12 +284,27 @@ static uint32_t proven_twin(const struct world *world, const struct world_agent 
     return is_proven ? slot + 1 : 0;
 }
 
+/* Who waits gets no listings: it asks again, now and then, for what a note names and the cloud does
+ * not show. */
+static bool asks_in_vain(const struct world *world, const struct world_agent *agent,
+                         const struct effect *effect)
+{
+    bool is_in_vain = agent->brain->only_looks;
+    for (uint32_t i = 0; i < effect->groups_count; i++) {
+        const struct group *group = brain_group(agent->brain, effect->groups[i]);
+        is_in_vain = is_in_vain && world->groups[group_slot(group)].is_gone;
+    }
+    return is_in_vain;
+}
+
 void agent_send(struct world *world, struct world_agent *agent, const struct effect *effect,
                 const struct world_step *more)
 {
     check_aside(world, agent, effect);
+    check_turn(world, agent, effect, false);
     world->figures.effects++;
-    world->writes_since += is_poll(effect->kind) ? 0 : 1;
+    bool is_quiet = is_poll(effect->kind) || asks_in_vain(world, agent, effect);
+    world->writes_since += is_quiet ? 0 : 1;
     world_digest(world, (uint64_t)effect->kind << 32 ^ (uint64_t)world->now_ms);
     struct world_step *step = launch(world, agent, effect, false);
     if (step == NULL) {
@@ -288,6 +343,7 @@ void agent_send_create(struct world *world, struct world_agent *agent,
         agent_dies_on(world, agent, slot);
         return;
     }
+    check_turn(world, agent, &read->effect, true);
     struct world_step *step = launch(world, agent, &read->effect, true);
     if (step != NULL) {
         memcpy(step->uid, read->uid, sizeof step->uid);
@@ -307,6 +363,9 @@ static void take_events(struct world *world, struct world_agent *agent)
         if (pod != NULL) {
             pod->told_ms = world->now_ms;
         }
+        if (pod != NULL && agent->brain->only_looks) {
+            world_broken(world, "a gateway that waits told of pod %s: %s", pod->uid, event.reason);
+        }
         if (world->options.is_verbose) {
             printf("%10.3f  %s%s %s: %s\n", (double)world->now_ms / 1000,
                    world->options.agents > 1 ? (agent == world->agents ? "A " : "B ") : "",
@@ -318,6 +377,13 @@ static void take_events(struct world *world, struct world_agent *agent)
 void agent_turn(struct world *world, struct world_agent *agent)
 {
     if (!agent->is_alive || agent->stalled_until_ms > world->now_ms) {
+        return;
+    }
+    if (agent->turn.is_leader && !agent_may_act(world, agent)) { /* it slept, or could not renew */
+        agent_starts_anew(world, agent, world_delay(world));
+        return;
+    }
+    if (!agent->brain->only_looks && !agent->brain->polls_are_on) {
         return;
     }
     msec now_ms = agent_now(world, agent);

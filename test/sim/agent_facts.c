@@ -30,6 +30,19 @@ static uint64_t hash_of(const struct world_row *row)
     return row->version * 2 + 1;
 }
 
+/* Deposed since the reading began, it writes nothing more (wire_cluster.c: send_status). */
+static void send_report(struct world *world, struct world_agent *agent, struct group *group,
+                        const struct world_step *more)
+{
+    const struct effect effect = {.kind = EFFECT_PATCH, .pod = group->pod};
+    if (agent_may_act(world, agent)) {
+        agent_send(world, agent, &effect, more);
+        return;
+    }
+    brain_undo(agent->brain, &effect, agent_now(world, agent));
+    brain_report_failed(agent->brain, group, ERR_FULL, agent_now(world, agent));
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static void report_row(struct world *world, struct world_agent *agent, struct group *group,
@@ -39,8 +52,7 @@ static void report_row(struct world *world, struct world_agent *agent, struct gr
     if (!brain_wants_report(brain, group, hash_of(row), false)) {
         return;
     }
-    handle h = group->pod;
-    struct pod *pod = brain_pod(brain, h);
+    struct pod *pod = brain_pod(brain, group->pod);
     uint32_t slot = world->groups[row->group].pod;
     if (world->pods[slot].kills_at_report) {
         agent_dies_on(world, agent, slot);
@@ -50,9 +62,11 @@ static void report_row(struct world *world, struct world_agent *agent, struct gr
     more.past.phase = phase_of(row->status, pod->phase);
     more.past.condition[POD_CONDITION_READY] = row->status == ECI_STATUS_RUNNING ? 'T' : 'F';
     more.past.hash = ((uint64_t)row->status << 8 | (uint64_t)more.past.phase) + 1;
+    if (world->options.elects) { /* another instance has other addresses */
+        more.past.hash += (uint64_t)(row->group + 1) << 16;
+    }
     if (brain_report(brain, group, more.past.hash, false, false, agent_now(world, agent))) {
-        const struct effect effect = {.kind = EFFECT_PATCH, .pod = h};
-        agent_send(world, agent, &effect, &more);
+        send_report(world, agent, group, &more);
     }
 }
 
@@ -63,15 +77,13 @@ static void report_init(struct world *world, struct world_agent *agent, struct g
     if (!brain_wants_report(brain, group, 0, true)) {
         return;
     }
-    handle h = group->pod;
     struct world_step more = {
-        .past = brain_pod(brain, h)->past, .is_init = true, .a = row->group};
+        .past = brain_pod(brain, group->pod)->past, .is_init = true, .a = row->group};
     bool is_settled = row->status >= ECI_STATUS_RUNNING; /* without init containers: described */
     more.past.init_hash = is_settled ? 2 : 1;
     if (brain_report(brain, group, more.past.init_hash, true, is_settled,
                      agent_now(world, agent))) {
-        const struct effect effect = {.kind = EFFECT_PATCH, .pod = h};
-        agent_send(world, agent, &effect, &more);
+        send_report(world, agent, group, &more);
     }
 }
 
@@ -114,9 +126,15 @@ static void give_rows(struct world *world, struct world_agent *agent,
     for (uint32_t i = 0; i < reply->rows_count && agent->is_alive; i++) {
         const struct world_row *row = &reply->rows[i];
         str id = str_of(world->groups[row->group].id);
+        bool was_asked = false;
         for (uint32_t g = 0; g < effect->groups_count; g++) {
             const struct group *asked = brain_group(agent->brain, effect->groups[g]);
-            found[g] = found[g] || (asked != NULL && str_eq(str_of(asked->id), id));
+            bool is_it = asked != NULL && str_eq(str_of(asked->id), id);
+            found[g] = found[g] || is_it;
+            was_asked = was_asked || is_it;
+        }
+        if (reply->is_looking && !was_asked) {
+            continue; /* it has begun to lead since, or lost interest: wire_cloud.c */
         }
         if (effect->kind == EFFECT_READ_DETAIL) {
             group_is_shown(world, row->group, reply);
@@ -166,7 +184,8 @@ static void create_replied(struct world *world, struct world_agent *agent,
 {
     msec now_ms = agent_now(world, agent);
     if (!reply->is_second && reply->err == ERR_OK && reply->outcome == CREATE_ACCEPTED) {
-        if (world_chance(world, world->options.no_room)) {
+        bool has_room = !world_chance(world, world->options.no_room);
+        if (!has_room || !agent_may_act(world, agent)) { /* or it is deposed meanwhile */
             brain_undo(agent->brain, &reply->effect, now_ms);
         } else if (world_chance(world, world->options.waits)) {
             brain_create_waits(agent->brain, reply->effect.pod, "MandatorySecretNotFound",
@@ -200,6 +219,7 @@ static void poll_replied(struct world *world, struct world_agent *agent,
         return;
     }
     if (reply->effect.kind == EFFECT_SWEEP) {
+        agent->has_swept = agent->has_swept || (reply->err == ERR_OK && !reply->is_partial);
         brain_sweep_done(brain, reply->err, !reply->is_partial, reply->rows_count,
                          reply->effect.started_ms, now_ms);
     } else {
@@ -270,6 +290,9 @@ void agent_give_object(struct world *world, struct world_agent *agent, uint32_t 
     enum err err = brain_pod_seen(agent->brain, &news, now_ms, NULL);
     if (err != ERR_OK && err != ERR_FULL) {
         world_broken(world, "pod not taken: %s", err_name(err));
+    }
+    if (note != NULL && agent->brain->only_looks) {
+        check_follows(world, agent, slot, note);
     }
     if (is_overwritten) {
         brain_status_overwritten(agent->brain, news.uid);

@@ -10,8 +10,11 @@
  * - blind: listings without permission look empty. A pod that leaves may be finished before its
  *   group (an orphan, and removed when the permission is back).
  *
- * - split: two gateways. One may finish a pod while a group of the other's is on its way (it is an
- *   orphan, and removed), or write a status that is older than the other's.
+ * - split: two gateways that both act. One may finish a pod while a group of the other's is on its
+ * way (it is an orphan, and removed), or write a status that is older than the other's.
+ *
+ * And a pod is not looked after as well when its user has written into the note on it that the
+ * group of another pod is its own (was_forged); the other pod is.
  *
  * In none of them a process may finish a pod before a group that it made, or whose tags it has
  * read, is gone (in a blind one: or goes).
@@ -19,6 +22,8 @@
  * A status write that was still on its way when its process died may land after one of the next
  * process's: for that moment a phase may go back too.
  */
+#include <stdlib.h>
+
 #include "world.h"
 
 #define EXPLAINED_MS 300000 /* a pod that waits for so long has been told why */
@@ -58,7 +63,7 @@ static bool had_a_twin_when_sent(const struct world *world, const struct world_p
 
 static bool is_split(const struct world *world)
 {
-    return world->options.agents > 1;
+    return world->options.agents > 1 && !world->options.elects;
 }
 
 /* I1: at most one live group per pod, at any instant. */
@@ -117,6 +122,9 @@ void check_finish(struct world *world, const struct world_pod *pod,
         bool is_new = is_forgetful(world) && world->now_ms - group->created_ms < TWIN_SHOWS_MS;
         bool did_not_know = is_blind || is_split(world) || is_new;
         bool was_sure = is_blind && group->status == ECI_STATUS_TERMINATING;
+        /* Whose user wrote into his note that another one is his: what nobody knew of is an orphan.
+         */
+        did_not_know = did_not_know || pod->was_forged;
         bool is_excused = was_sure || (did_not_know && !knew_of(request, group));
         if (!group->is_gone && !group->has_ended && !is_excused) {
             world_broken(world, "I5: pod %s was finished before its group %s was gone", pod->uid,
@@ -147,7 +155,8 @@ void check_status(struct world *world, const struct world_pod *pod, enum pod_pha
         own->hidden_ms = world->now_ms;
     }
     bool was_deleted = is_split(world) && pod->object.is_leaving; /* by the other one */
-    if (pod_phase_is_terminal(phase) && !pod->cause_seen && !was_deleted) {
+    bool is_excused = was_deleted || pod->was_forged; /* with a note of a group that is gone */
+    if (pod_phase_is_terminal(phase) && !pod->cause_seen && !is_excused) {
         world_broken(world, "I4: pod %s became %s without a cause", pod->uid,
                      pod_phase_name(phase));
     }
@@ -173,6 +182,74 @@ void check_aside(struct world *world, const struct world_agent *agent, const str
     }
 }
 
+/* ---- one leads, the other waits -------------------------------------------------------------- */
+
+void check_turn(struct world *world, const struct world_agent *agent, const struct effect *effect,
+                bool is_second)
+{
+    if (!world->options.elects) {
+        return;
+    }
+    if (agent->brain->only_looks) {
+        if (effect->kind != EFFECT_READ_DETAIL) {
+            world_broken(world, "a gateway that waits sends: %s", effect_name(effect->kind));
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < world->options.agents; i++) {
+        const struct world_agent *other = &world->agents[i];
+        if (other != agent && other->is_alive && agent_may_act(world, other)) {
+            world_broken(world, "two gateways lead: %s", effect_name(effect->kind));
+        }
+    }
+    if (is_second && !(agent->has_listed && agent->has_swept)) {
+        world_broken(world, "I1: a group is created before this leader has read %s",
+                     agent->has_listed ? "the cloud" : "the pods");
+    }
+}
+
+static const struct world_group *answer_of(struct world *world, const struct world_agent *agent,
+                                           const struct pod *pod)
+{
+    const struct group *group = brain_instance(agent->brain, pod);
+    if (group == NULL || !pod->was_seen) {
+        return NULL;
+    }
+    uint32_t slot;
+    const struct world_pod *truth = pod_of_uid(world, pod->uid, &slot);
+    const struct world_group *answer =
+        &world->groups[strtoul(group->id + strlen("eci-"), NULL, 10) - 1];
+    world->figures.answers++;
+    if (answer->pod != slot) {
+        world_broken(world, "%s for pod %s that %s answers, which is of pod %s",
+                     agent->brain->only_looks ? "who waits says" : "who leads says", truth->uid,
+                     answer->id, world->pods[answer->pod].uid);
+    }
+    return answer;
+}
+
+void check_follows(struct world *world, const struct world_agent *agent, uint32_t slot,
+                   const struct world_group *note)
+{
+    const struct pod *pod = brain_find_pod(agent->brain, str_of(world->pods[slot].uid));
+    const struct world_group *answer = pod != NULL ? answer_of(world, agent, pod) : NULL;
+    if (answer != NULL && answer != note) {
+        world_broken(world, "who waits says for pod %s that %s answers, but %s is noted there",
+                     pod->uid, answer->id, note->id);
+    }
+}
+
+void check_answers(struct world *world, const struct world_agent *agent)
+{
+    if (!world->options.elects || !agent->is_alive) {
+        return;
+    }
+    const struct pool *pods = &agent->brain->pods;
+    for (handle h = pool_first(pods); !handle_is_none(h); h = pool_after(pods, h)) {
+        (void)answer_of(world, agent, brain_pod(agent->brain, h));
+    }
+}
+
 static bool is_lasting(const struct world *world, msec since_ms)
 {
     return since_ms != 0 && since_ms + EXPLAINED_MS < world->now_ms;
@@ -182,8 +259,9 @@ static bool is_lasting(const struct world *world, msec since_ms)
  * older status was written is shown again. */
 void check_explained(struct world *world)
 {
-    const struct world_agent *agent = &world->agents[0];
-    bool can_tell = agent->is_alive && agent->api_cut == CUT_NONE &&
+    const struct world_agent *agent = agent_leading(world);
+    bool can_tell = agent != NULL && agent->is_alive && agent->api_cut == CUT_NONE &&
+                    agent->turn.leads_since_ms + EXPLAINED_MS < world->now_ms &&
                     agent->stalled_until_ms + EXPLAINED_MS < world->now_ms &&
                     agent->born_ms + EXPLAINED_MS < world->now_ms &&
                     agent->api_up_ms + EXPLAINED_MS < world->now_ms;
@@ -215,7 +293,8 @@ void check_explained(struct world *world)
 /* More orphans than the brake allows are left alone by design, and told. */
 static bool brake_holds(const struct world *world)
 {
-    return world->agents[0].brain->brake_is_on;
+    const struct world_agent *agent = agent_leading(world);
+    return agent != NULL && agent->brain->brake_is_on;
 }
 
 static void check_group_converged(struct world *world, const struct world_group *group)
@@ -240,7 +319,7 @@ static void check_pod_converged(struct world *world, const struct world_pod *pod
         if (pod->told_ms == 0) {
             world_broken(world, "I12: nobody was told that pod %s is set aside", pod->uid);
         }
-    } else if (lists_nothing && pod->newest_group != 0) {
+    } else if (lists_nothing && (pod->newest_group != 0 || pod->object.instance != 0)) {
         return; /* a cloud that lists nothing looks like a missing permission: it proves nothing */
     } else if (pod->object.is_leaving) {
         world_broken(world, "I2: pod %s is still leaving", pod->uid);
@@ -258,8 +337,68 @@ static void check_pod_converged(struct world *world, const struct world_pod *pod
     }
 }
 
+/* Here names come again while the pod before is still there; where it is not, the newest is meant.
+ */
+static void check_name_converged(struct world *world, const struct world_agent *agent,
+                                 uint32_t slot)
+{
+    const struct world_pod *pod = &world->pods[slot];
+    for (uint32_t i = 0; i < world->pods_count; i++) {
+        const struct world_pod *other = &world->pods[i];
+        if (i != slot && other->object.exists && strcmp(other->name, pod->name) == 0) {
+            return;
+        }
+    }
+    const struct pod *named = brain_find_named(agent->brain, S("web"), str_of(pod->name), STR_NONE);
+    if (named == NULL || strcmp(named->uid, pod->uid) != 0) {
+        world_broken(world, "asked for %s a gateway answers for pod %s, not %s", pod->name,
+                     named != NULL ? named->uid : "none", pod->uid);
+    }
+}
+
+/* Each gateway answers for what runs, from its own group. The one that waits knows it by the note
+ * on the pod: one that somebody forged tells it nothing. */
+static void check_answers_converged(struct world *world, const struct world_agent *agent)
+{
+    for (uint32_t i = 0; i < world->pods_count && agent->is_alive; i++) {
+        const struct world_pod *pod = &world->pods[i];
+        uint32_t note = pod->object.instance;
+        bool is_own = note != 0 && world->groups[note - 1].pod == i;
+        bool runs = pod->object.exists && !pod->object.is_leaving && pod->live == 1 &&
+                    pod->object.phase == POD_PHASE_RUNNING && !pod->kills_at_report;
+        if (!runs || !is_own) {
+            continue;
+        }
+        check_name_converged(world, agent, i);
+        const struct pod *known = brain_find_pod(agent->brain, str_of(pod->uid));
+        const struct world_group *answer = known != NULL ? answer_of(world, agent, known) : NULL;
+        if (answer == NULL || answer->is_gone || !eci_status_is_live(answer->status)) {
+            world_broken(world, "%s knows no instance of pod %s (%s)",
+                         agent->brain->only_looks ? "who waits" : "who leads", pod->uid,
+                         answer != NULL ? answer->id : "none");
+        }
+    }
+}
+
+static void check_turns_converged(struct world *world)
+{
+    const struct world_agent *leading = agent_leading(world);
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < world->options.agents; i++) {
+        waiting += world->agents[i].brain->only_looks ? 1 : 0;
+        check_answers_converged(world, &world->agents[i]);
+    }
+    if (leading == NULL || waiting + 1 != world->options.agents) {
+        world_broken(world, "of %u gateways %u wait, and %s leads", world->options.agents, waiting,
+                     leading != NULL ? "one" : "none");
+    }
+}
+
 void check_converged(struct world *world)
 {
+    if (world->options.elects) {
+        check_turns_converged(world);
+    }
     bool lists_nothing = true;
     for (uint32_t i = 0; i < world->groups_count; i++) {
         check_group_converged(world, &world->groups[i]);

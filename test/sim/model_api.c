@@ -171,6 +171,7 @@ void api_list(struct world *world, struct world_agent *agent)
         }
     }
     brain_list_end(agent->brain, true, agent_now(world, agent));
+    agent->has_listed = true;
     agent->watch_version = version;
     (void)api_step(world, agent, STEP_OPEN, world_delay(world));
 }

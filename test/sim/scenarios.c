@@ -256,12 +256,19 @@ static void poison(struct world *world)
     pass(world, 60000);
 }
 
+/* Of two that both believe to lead it is the first one that something happens to. */
+static struct world_agent *leader(struct world *world)
+{
+    const struct world_agent *leading = agent_leading(world);
+    return &world->agents[leading != NULL ? agent_number(world, leading) : 0];
+}
+
 /* The leader sleeps in the midst of its work, the other does it, and the first one wakes up. */
 static void old_leader_wakes(struct world *world)
 {
     uint32_t a = world_pod_create(world, false, false);
     (void)world_pod_create(world, true, false);
-    world->agents[0].stalled_until_ms = world->now_ms + 60000;
+    leader(world)->stalled_until_ms = world->now_ms + 60000;
     pass(world, 30000);
     world_pod_delete(world, a, false);
     pass(world, 31000);
@@ -269,9 +276,67 @@ static void old_leader_wakes(struct world *world)
     pass(world, 60000);
 }
 
+/* They take turns, in the midst of their work. */
+static void turns_are_taken(struct world *world)
+{
+    uint32_t a = world_pod_create(world, false, false);
+    pass(world, 400);
+    lease_give_back(world);
+    pass(world, 4000);
+    uint32_t b = world_pod_create(world, true, false);
+    world_pod_delete(world, a, false);
+    pass(world, 1000);
+    lease_give_back(world);
+    pass(world, 20000);
+    world_pod_delete(world, b, false);
+    pass(world, 300);
+    lease_give_back(world);
+    pass(world, 60000);
+}
+
+/* The leader is cut off from the cluster: the other one leads, and gives way to nobody. */
+static void leader_is_cut_off(struct world *world)
+{
+    (void)world_pod_create(world, false, false);
+    uint32_t b = world_pod_create(world, false, true);
+    pass(world, 2000);
+    struct world_agent *first = leader(world);
+    first->api_cut = CUT_ALL;
+    world_pod_delete(world, b, false);
+    pass(world, 40000);
+    (void)world_pod_create(world, false, false);
+    first->api_cut = CUT_NONE;
+    api_watch_cut(world, first, 1000);
+    pass(world, 60000);
+}
+
+/* While the permission to list is missing, one pod has a note that names the instance of another;
+ * who begins to lead then knows neither, and the first pod is deleted. */
+static void note_names_another(struct world *world)
+{
+    uint32_t a = world_pod_create(world, false, false);
+    uint32_t b = world_pod_create(world, false, false);
+    pass(world, 20000);
+    struct world_object before = world->pods[a].object;
+    world->pods[a].object.instance = world->pods[b].object.instance;
+    world->pods[a].was_forged = true;
+    api_changed(world, a, &before);
+    pass(world, 5000);
+    world->phase = PHASE_NO_PERMISSION;
+    agent_crash(world, leader(world));
+    pass(world, 30000);
+    lease_give_back(world);
+    pass(world, 10000);
+    world_pod_delete(world, a, false);
+    pass(world, 90000);
+    world->phase = PHASE_CALM;
+    pass(world, 180000);
+}
+
 #define TWO_CRASHES 1u  /* also with a second one, during the recovery */
 #define TWO_GATEWAYS 2u /* that both believe to lead */
 #define NO_TOKENS 4u    /* the cloud forgets client tokens at once */
+#define ONE_WAITS 8u    /* two gateways of which one leads */
 
 static const struct scenario {
     const char *name;
@@ -303,6 +368,15 @@ static const struct scenario {
     {"two gateways, no tokens", three, TWO_GATEWAYS | NO_TOKENS},
     {"two gateways, no tokens, no stock", schedule_failed, TWO_GATEWAYS | NO_TOKENS},
     {"two gateways, no tokens, the first wakes up", old_leader_wakes, TWO_GATEWAYS | NO_TOKENS},
+    {"one waits", three, ONE_WAITS},
+    {"one waits, a pod ends by itself", ends, ONE_WAITS},
+    {"one waits, no stock", schedule_failed, ONE_WAITS},
+    {"one waits, the leader wakes up", old_leader_wakes, ONE_WAITS},
+    {"one waits, no tokens, the leader wakes up", old_leader_wakes, ONE_WAITS | NO_TOKENS},
+    {"one waits, the leader is cut off", leader_is_cut_off, ONE_WAITS},
+    {"one waits, turns are taken", turns_are_taken, ONE_WAITS},
+    {"a note names another pod's instance", note_names_another, 0},
+    {"one waits, a note names another pod's instance", note_names_another, ONE_WAITS},
 };
 
 #define SCENARIOS_COUNT (sizeof scenarios / sizeof scenarios[0])
@@ -312,15 +386,16 @@ static uint64_t play(const struct scenario *scenario, uint32_t crash_at, uint32_
                      struct story_sum *sum)
 {
     struct world *world = calloc(1, sizeof *world);
-    const struct world_options options = {.seed = 1,
-                                          .pods_limit = 16,
-                                          .agents = (scenario->how & TWO_GATEWAYS) != 0 ? 2 : 1,
-                                          .delay_max_ms = 40,
-                                          .token_memory_ms =
-                                              (scenario->how & NO_TOKENS) != 0 ? 0 : WORLD_EVER,
-                                          .crash_at = crash_at,
-                                          .crash_again = again,
-                                          .crash_after_sending = after};
+    const struct world_options options = {
+        .seed = 1,
+        .pods_limit = 16,
+        .agents = (scenario->how & (TWO_GATEWAYS | ONE_WAITS)) != 0 ? 2 : 1,
+        .elects = (scenario->how & ONE_WAITS) != 0,
+        .delay_max_ms = 40,
+        .token_memory_ms = (scenario->how & NO_TOKENS) != 0 ? 0 : WORLD_EVER,
+        .crash_at = crash_at,
+        .crash_again = again,
+        .crash_after_sending = after};
     world_init(world, &options);
     pass(world, 1000);
     scenario->play(world);

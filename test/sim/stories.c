@@ -137,6 +137,17 @@ static void swarm_process(uint64_t seed, struct world_options *out)
     out->waits = some(&prng, 200);
 }
 
+/* Seeds of their own, so that those of before tell the same stories as ever. */
+static void swarm_turns(uint64_t seed, struct world_options *out)
+{
+    struct prng prng;
+    prng_seed(&prng, seed * 7919 + 15);
+    out->agents = 2;
+    out->elects = true;
+    out->upgrade = some(&prng, 30);
+    out->forge = some(&prng, 60);
+}
+
 static void swarm(uint64_t seed, double hours, struct world_options *out)
 {
     struct prng prng;
@@ -149,6 +160,9 @@ static void swarm(uint64_t seed, double hours, struct world_options *out)
         .agents = prng_below(&prng, 4) == 0 ? 2 : 1,
         .story_ms = (msec)(hours * 3600000),
     };
+    if (seed >= ELECTED_FIRST) {
+        swarm_turns(seed, out);
+    }
     swarm_requests(&prng, out);
     swarm_api(&prng, out);
     swarm_cloud(&prng, out);

@@ -19,6 +19,9 @@ void story_ends_well(struct world *world);
 /* Named scenarios with a crash at every request; prints a line. */
 void scenarios_run(struct story_sum *sum);
 
+/* Seeds from here on tell of two gateways of which one leads and the other waits. */
+#define ELECTED_FIRST 1000000
+
 struct story_order {
     uint64_t first, count;
     double hours;

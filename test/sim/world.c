@@ -71,6 +71,7 @@ static struct world_step *reply_to(struct world *world, const struct world_step 
     reply->row_hash = step->row_hash;
     reply->is_init = step->is_init;
     reply->is_second = step->is_second;
+    reply->is_looking = step->is_looking;
     reply->attempt = step->attempt;
     reply->a = step->a;
     memcpy(reply->uid, step->uid, sizeof reply->uid);
@@ -232,6 +233,27 @@ static void phase_changes(struct world *world)
     (void)world_step_new(world, STEP_PHASE, world_up_to(world, options->phase_every_ms));
 }
 
+/* Whoever may write annotations reads the note on one pod and writes it on his own: rather on one
+ * of the same name, which comes of copying manifests. */
+static void somebody_forges(struct world *world)
+{
+    if (!world_chance(world, world->options.forge) || world->pods_count < 2) {
+        return;
+    }
+    uint32_t from = (uint32_t)prng_below(&world->prng, world->pods_count), back = 16;
+    uint32_t to = world_chance(world, 500) && from + back < world->pods_count
+                      ? from + back
+                      : (uint32_t)prng_below(&world->prng, world->pods_count);
+    struct world_pod *pod = &world->pods[to];
+    if (from != to && pod->object.exists && world->pods[from].object.exists &&
+        world->pods[from].object.instance > 0) {
+        struct world_object before = pod->object;
+        pod->object.instance = world->pods[from].object.instance;
+        pod->was_forged = true;
+        api_changed(world, to, &before);
+    }
+}
+
 static void minute_passes(struct world *world)
 {
     const struct world_options *options = &world->options;
@@ -246,12 +268,15 @@ static void minute_passes(struct world *world)
         }
         if (world_chance(world, options->stall)) {
             /* Of two gateways none sleeps for longer than tokens are known: they are their lock. */
-            msec max_ms = options->agents > 1 ? 300000 : 600000;
+            bool is_alone = options->agents == 1 || options->elects;
+            msec max_ms = is_alone ? 600000 : 300000;
             bool may_sleep = options->agents == 1 || agent->stalled_until_ms <= world->now_ms;
             agent->stalled_until_ms =
                 may_sleep ? world->now_ms + world_up_to(world, max_ms) : agent->stalled_until_ms;
         }
     }
+    lease_minute(world);
+    somebody_forges(world);
     check_explained(world);
     (void)world_step_new(world, STEP_MINUTE, MINUTE_MS);
 }
@@ -274,16 +299,31 @@ static void perform_for(struct world *world, struct world_agent *agent, struct w
     case STEP_LIST:
         api_list(world, agent);
         break;
+    case STEP_LEASE:
+        lease_turn(world, agent, step);
+        break;
+    case STEP_BEGIN:
+        brain_start(agent->brain, agent_now(world, agent));
+        break;
     default: /* STEP_WAKE */
         break;
     }
     agent_turn(world, agent);
+    check_answers(world, agent);
 }
 
 static bool is_for_agent(enum step_kind kind)
 {
     return kind == STEP_REPLY || kind == STEP_WATCH || kind == STEP_OPEN || kind == STEP_LIST ||
-           kind == STEP_WAKE;
+           kind == STEP_WAKE || kind == STEP_LEASE || kind == STEP_BEGIN;
+}
+
+/* Of this life of the process; or a reply to what it asked while it waited to lead. */
+static bool is_of_its_life(const struct world_agent *agent, const struct world_step *step)
+{
+    bool is_older = step->kind == STEP_REPLY && step->is_looking && agent->has_looked &&
+                    step->life + 1 == agent->life;
+    return agent->is_alive && (step->life == agent->life || is_older);
 }
 
 static void perform(struct world *world, struct world_step *step)
@@ -291,6 +331,9 @@ static void perform(struct world *world, struct world_step *step)
     switch (step->kind) {
     case STEP_ARRIVE:
         request_arrives(world, step); /* also of a process that died: it was on its way */
+        break;
+    case STEP_ASKED:
+        lease_asked(world, step);
         break;
     case STEP_RESTART:
         if (world->agents[step->agent].is_alive) {
@@ -328,6 +371,7 @@ void world_init(struct world *world, const struct world_options *options)
     world->options = *options;
     world->now_ms = WORLD_START_MS;
     world->digest = UINT64_C(0xCBF29CE484222325);
+    world->lease_version = 1;
     prng_seed(&world->prng, options->seed);
     for (uint32_t i = 0; i < options->agents; i++) {
         agent_start(world, &world->agents[i]);
@@ -427,7 +471,7 @@ void world_run(struct world *world, msec until_ms)
             continue;
         }
         struct world_agent *agent = &world->agents[step->agent];
-        bool is_mine = agent->is_alive && step->life == agent->life;
+        bool is_mine = is_of_its_life(agent, step);
         if (is_mine && agent->stalled_until_ms > world->now_ms) {
             world_step_again(world, step, agent->stalled_until_ms);
             continue;

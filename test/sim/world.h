@@ -6,6 +6,7 @@
  *   steps.c        what happens next: a heap of steps by virtual time; chance
  *   agent.c        a gateway process around a real brain: starts, sends, dies
  *   agent_facts.c  replies, lists and watch events become the brain's facts
+ *   turns.c        of two gateways one leads and the other waits (options.elects)
  *   model_api.c    objects with versions, a watch log that is compacted, stale lists
  *   model_cloud.c  the ECI calls: tokens, listings that lag and omit, quotas, refusals
  *   model_group.c  container groups move, end, are reclaimed, deleted by hand and forgotten
@@ -17,8 +18,9 @@
  *
  * A request arrives after a sampled delay, takes effect (or is lost before), and its reply arrives
  * after another delay (or is lost, which the brain learns as a time-out). A crash forgets the brain
- * and everything that was on its way to it; requests already sent still arrive. The lease (I6) and
- * memory (I7) are not the brain's and not modelled here: unit tests and end-to-end tests hold them.
+ * and everything that was on its way to it; requests already sent still arrive. The lease of the
+ * node (I6) and memory (I7) are not the brain's and not modelled here: unit tests and end-to-end
+ * tests hold them.
  */
 #ifndef ECILET_TEST_SIM_WORLD_H
 #define ECILET_TEST_SIM_WORLD_H
@@ -50,6 +52,7 @@ struct world_options {
     uint32_t pods_ever;  /* and create so many over the story */
     uint32_t pods_limit; /* the brain's PODS_MAX */
     uint32_t agents;     /* 1; 2: two gateways that both believe to be in charge */
+    bool elects;         /* ... or of which one leads and the other waits */
 
     /* requests and replies */
     uint32_t lose_request; /* it never arrives */
@@ -70,12 +73,14 @@ struct world_options {
     uint32_t crash_at;        /* exhaustive crashes: die at this request (1...); 0 = never */
     uint32_t crash_again;     /* ... and so many requests after that once more; 0 = never */
     bool crash_after_sending; /* the request that it dies at still arrives */
+    uint32_t upgrade;         /* per minute: who leads is stopped in good order */
 
     /* the API server */
     uint32_t stale_list;  /* per list: from a replica that is up to a minute behind */
     uint32_t list_breaks; /* per list: it ends half-way */
     uint32_t event_drop, event_twice, event_reorder; /* per watch event */
     uint32_t watch_cut, compact;                     /* per minute */
+    uint32_t forge; /* per minute: a user writes another pod's group into the note on his pod */
 
     /* the cloud */
     uint32_t omit_row;   /* per row of a listing: not shown, and nothing says so */
@@ -117,6 +122,7 @@ struct world_pod {
     char name[32];
     bool is_never_restarted, has_init, is_bad;
     bool kills_at_create, kills_at_report;
+    bool was_forged; /* somebody wrote another pod's group into the note on it */
     struct world_object object;
     bool cause_seen; /* a cause for an end was observable */
     bool has_ended;  /* its status said so at some time */
@@ -158,6 +164,9 @@ enum step_kind {
     STEP_USER,    /* somebody creates or deletes a pod (a: this one, slot + 1) */
     STEP_GROUP,   /* a group moves on by itself */
     STEP_MINUTE,  /* small mishaps */
+    STEP_LEASE,   /* it is time to ask for the lease, or what came of that */
+    STEP_ASKED,   /* that reaches the API server */
+    STEP_BEGIN,   /* who leads may begin to act */
     STEP_PHASE,   /* a kind of trouble begins or ends */
     STEP_LINE,    /* a line goes down or comes back */
     STEP_SHOW
@@ -180,9 +189,10 @@ struct world_step {
     enum err err;   /* replies: how it went */
     uint32_t a;     /* pod or group slot, as the kind says */
     uint64_t version;
-    uint32_t twin;  /* deletions of one too many: the group that counts, proven: slot + 1 */
-    bool is_late;   /* arrivals: nobody waits for the reply any more */
-    bool is_second; /* creations: the pod was read, now the cloud is asked */
+    uint32_t twin;   /* deletions of one too many: the group that counts, proven: slot + 1 */
+    bool is_late;    /* arrivals: nobody waits for the reply any more */
+    bool is_looking; /* requests and replies: of a gateway that waits */
+    bool is_second;  /* creations: the pod was read, now the cloud is asked */
     bool is_partial;
     bool is_init;
     uint32_t attempt;
@@ -207,6 +217,16 @@ struct world_change {
 
 enum cut { CUT_NONE, CUT_ALL, CUT_REPLIES };
 
+/* What a gateway knows of the lease; times are of its own clock. */
+struct world_turn {
+    bool is_leader;
+    uint64_t version; /* of the lease when it was last ours to write; 0: it must be read first */
+    msec asked_ms, renewed_ms;
+    uint64_t foreign_version; /* somebody else holds it, and it has not changed since: */
+    msec foreign_ms;
+    msec leads_since_ms; /* of the world's clock */
+};
+
 struct world_agent {
     struct brain *brain;
     void *memory;
@@ -222,7 +242,11 @@ struct world_agent {
     bool is_watching;
     uint32_t watch_epoch;
     uint64_t watch_version;
-    msec watch_last_ms;             /* events of one stream come in order */
+    msec watch_last_ms; /* events of one stream come in order */
+    struct world_turn turn;
+    bool has_looked; /* in the life before this one, whose replies still come to this one */
+    bool has_listed; /* in this life */
+    bool has_swept;
     uint8_t deaths[WORLD_PODS_MAX]; /* on each pod; goes from life to life (os/crash.h) */
 };
 
@@ -230,6 +254,7 @@ struct world_figures {
     uint64_t steps, effects, requests, crashes, crashes_recovering, relists, stale_lists;
     uint64_t ambiguous; /* writes whose sender did not learn whether they took effect */
     uint64_t groups, finishes, twins, pods;
+    uint64_t turns, answers; /* a gateway began to lead; a gateway was asked for a pod's instance */
     uint64_t violations;
 };
 
@@ -249,6 +274,8 @@ struct world {
     struct world_change log[WORLD_LOG_MAX]; /* ring: version % WORLD_LOG_MAX */
     uint64_t version, compacted;
     struct world_agent agents[WORLD_AGENTS_MAX];
+    uint32_t lease_holder; /* agent + 1; 0: nobody */
+    uint64_t lease_version;
     enum phase_kind phase;
     bool is_healed;
     uint64_t crashed_at;   /* request number of the first exhaustive crash */
@@ -310,9 +337,28 @@ void agent_turn(struct world *world, struct world_agent *agent);
 void agent_reply(struct world *world, struct world_agent *agent, const struct world_step *reply);
 void agent_give_object(struct world *world, struct world_agent *agent, uint32_t pod,
                        const struct world_object *object);
+/* It only looks from now on; it begins to lead. */
+void agent_waits(struct world *world, struct world_agent *agent);
+void agent_begins(struct world *world, struct world_agent *agent);
+/* It ends and starts again soon, in good order or because it is deposed. */
+void agent_starts_anew(struct world *world, struct world_agent *agent, msec away_ms);
 /* Is it the cloud that this request goes to? */
 bool step_is_cloud(const struct world_step *step);
 bool effect_is_write(enum effect_kind kind);
+
+/* ---- turns.c --------------------------------------------------------------------------------- */
+
+void lease_start(struct world *world, struct world_agent *agent);
+void lease_turn(struct world *world, struct world_agent *agent, const struct world_step *step);
+void lease_asked(struct world *world, const struct world_step *step);
+/* The leader, if there is one and it does not sleep, is stopped in good order. */
+void lease_give_back(struct world *world);
+/* ... now and then. */
+void lease_minute(struct world *world);
+/* May it act at this moment, as far as it knows? Always true where nobody waits. */
+bool agent_may_act(const struct world *world, const struct world_agent *agent);
+/* Who leads, or NULL; the only one where nobody waits. */
+const struct world_agent *agent_leading(const struct world *world);
 
 /* ---- the models ------------------------------------------------------------------------------ */
 
@@ -347,6 +393,14 @@ void check_status(struct world *world, const struct world_pod *pod, enum pod_pha
 uint64_t step_writer(const struct world_step *step);
 /* What is done for a pod on which this process died often enough. */
 void check_aside(struct world *world, const struct world_agent *agent, const struct effect *effect);
+/* Of two gateways the one that waits writes nothing, and the other one first reads. */
+void check_turn(struct world *world, const struct world_agent *agent, const struct effect *effect,
+                bool is_second);
+/* What it would answer now for the pods it knows: never the instance of another pod. */
+void check_answers(struct world *world, const struct world_agent *agent);
+/* Who waits has just seen the pod with this note: no other instance answers for it. */
+void check_follows(struct world *world, const struct world_agent *agent, uint32_t pod,
+                   const struct world_group *note);
 /* I12, while faults are on. */
 void check_explained(struct world *world);
 /* After healing: everything converged? */

@@ -229,7 +229,9 @@ static void test_events_of_others_are_not_passed_on(void **state)
     begin();
     pod_with_group("web-1", "eci-1");
     pod_with_group("web-2", "eci-2");
+    pod_with_group("web-3", "eci-3");
     brain_find_group(&wire.brain, S("eci-2"))->is_foreign = true;
+    brain_find_group(&wire.brain, S("eci-3"))->is_noted = true; /* its tags were not read yet */
     tested_turn(&wire);
     assert_string_equal(calls[0].ids, "[\"eci-1\"]");
     reply(0, ERR_OK, ROW("eci-2", EVENT("n.1", "NoStock", "1", "01", "01")));
@@ -238,6 +240,11 @@ static void test_events_of_others_are_not_passed_on(void **state)
     now_ms = wake_ms;
     tested_turn(&wire);
     reply(1, ERR_OK, ROW("eci-unknown", EVENT("n.1", "NoStock", "1", "01", "01")));
+    assert_int_equal(posts_count, 0);
+    tested_turn(&wire);
+    now_ms = wake_ms;
+    tested_turn(&wire);
+    reply(2, ERR_OK, ROW("eci-3", EVENT("n.1", "NoStock", "1", "01", "01")));
     assert_int_equal(posts_count, 0);
 }
 
