@@ -29,17 +29,20 @@ class LeaderCase(E2ETest):
             folder,
             {**self.config, "LEADER_IDENTITY": "two", "KUBECONFIG": self.ecilet.config["KUBECONFIG"], **self.more},
         )
+        self.addCleanup(self.other.stop)  # when it does not get as far as tearDown()
         self.other.start(is_waiting=False)
         wait_for(lambda: "one leads; waiting" in self.other.read_log_since_start(), 30, "the second one waits")
 
     def tearDown(self):
         """The first one leads again, for the next test."""
-        self.other.end(signal.SIGTERM, 20)
-        if not self.ecilet.is_alive():
-            self.ecilet.start(is_waiting=False)
-        wait_for(lambda: self.holder() == "one", 60, "the first one leads")
-        self.ecilet.wait_ready()
-        super().tearDown()
+        try:
+            self.other.end(signal.SIGTERM, 20)
+            if not self.ecilet.is_alive():
+                self.ecilet.start(is_waiting=False)
+            wait_for(lambda: self.holder() == "one", 60, "the first one leads")
+            self.ecilet.wait_ready()
+        finally:
+            super().tearDown()
 
     def holder(self):
         path = f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ecilet-{self.ecilet.node}"
