@@ -335,6 +335,9 @@ class PlantedTest(E2ETest):
             wait_for(has_failed, 60, f"{name} has failed, or runs in spite of it")
             self.assertGreaterEqual(self.ecisim.faults_fired(), 1, name)
         self.ecisim.clear_faults()
+        # A pod that leaves before it is known whether it has an instance may take a minute.
+        for name in "again1", "again2", "again3":
+            self.wait_running(name, 120)
 
     def assert_hidden(self, *values):
         shown = {
