@@ -89,12 +89,12 @@ class LeaderTest(LeaderCase):
         before = self.ecisim.calls("CreateContainerGroup")
         self.create_many(0, 20)
         wait_for(lambda: self.ecisim.calls("CreateContainerGroup") > before, 20, "creations are under way")
-        self.ecilet.process.send_signal(signal.SIGSTOP)
+        self.ecilet.hold()
         try:
             self.create_many(20, 10)
             wait_for(lambda: self.leads(self.other), 25, "the lease has run out and is taken")
         finally:
-            self.ecilet.process.send_signal(signal.SIGCONT)
+            self.ecilet.go_on()
         wait_for(lambda: "starting anew" in self.ecilet.read_log_since_start(), 20, "it sees that it lost")
         wait_for(lambda: "two leads; waiting" in self.ecilet.read_log_since_start(), 20, "it waits")
         self.all_run_once(30)
