@@ -79,6 +79,7 @@ static void use_defaults(struct wire *wire)
 {
     profile_init(wire->profile.current);
     wire->profile.version[0] = '\0';
+    wire->profile.is_there = false;
     apply(wire);
 }
 
@@ -145,8 +146,7 @@ static void on_list_begin(struct kube_watch *watch)
 
 static void on_gone(struct wire *wire)
 {
-    bool was_there = wire->profile.version[0] != '\0';
-    if (was_there || !wire->profile.is_known) {
+    if (wire->profile.is_there || !wire->profile.is_known) {
         log_line(LOG_INFO, "profile",
                  "there is no ConfigMap " PROFILE_NAMESPACE "/" PROFILE_NAME
                  ": the configuration counts alone");
@@ -168,7 +168,7 @@ static void on_object(struct kube_watch *watch, enum kube_change change, json ob
         on_gone(wire);
         return;
     }
-    own->was_listed = true;
+    own->was_listed = own->is_there = true;
     if (str_eq(str_of(own->version), meta.resource_version)) {
         return; /* listed again, unchanged */
     }
@@ -194,6 +194,7 @@ static void on_unreadable(struct kube_watch *watch, const struct kube_unreadable
         on_gone(wire);
         return;
     }
+    own->is_there = true;
     if (!str_is_empty(what->meta.resource_version) &&
         str_eq(str_of(own->version), what->meta.resource_version)) {
         return; /* listed again, unchanged */

@@ -32,6 +32,7 @@ struct wire_profile {
     struct kube_watch namespace_watch;
     bool is_known;             /* the ConfigMap was looked for */
     bool was_listed;           /* the list under way has shown it */
+    bool is_there;             /* the ConfigMap was seen, readable or not */
     bool namespaces_are_asked; /* somebody needs them */
     bool namespaces_are_known;
     bool namespaces_are_forbidden;

@@ -113,7 +113,10 @@ class World:
         wait_for(lambda: self.running() == count, timeout, f"{count} pods are Running")
 
     def delete_all(self, timeout):
-        self.cluster.call("DELETE", self.path())
+        token = ""
+        while token is not None:  # all in one call would take the API server longer than we wait
+            done = self.cluster.call("DELETE", f"{self.path()}?limit=500&continue={token}")
+            token = done["metadata"].get("continue")
         wait_for(lambda: self.ecisim.stats()["groups_exist"] == 0, timeout, "all instances are gone")
         wait_for(lambda: not self.cluster.get(self.path() + "?resourceVersion=0")["items"], timeout, "all pods are gone")
 

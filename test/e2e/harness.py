@@ -417,9 +417,32 @@ class Cluster:
             group = {"kind": "Group", "name": USER_GROUP, "apiGroup": "rbac.authorization.k8s.io"}
             self.revoke()  # a binding cannot be given another role
             self.apply(*self.bindings(USER_GROUP, [group], "ecilet" if node == NODE else f"ecilet-{node}"))
+            self.wait_permitted(USER, USER_GROUP, node=node)
             self.granted = node
         path = os.path.join(self.folder, f"{USER}.kubeconfig")
         return path if os.path.exists(path) else self.user(USER, USER_GROUP)
+
+    def is_allowed(self, user, groups, verb, resource, namespace="", name=""):
+        """As the API server's authorizer sees it now. resource: with its API group, as in leases.coordination.k8s.io"""
+        resource, _, group = resource.partition(".")
+        asked = {"verb": verb, "resource": resource, "group": group, "namespace": namespace, "name": name}
+        review = {"spec": {"user": user, "groups": list(groups), "resourceAttributes": asked}}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", **review}
+        return self.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)["status"]["allowed"]
+
+    def wait_permitted(self, user, *groups, node=NODE):
+        """Roles and bindings count a little after they were written: something of each is asked for."""
+        for verb, resource, namespace, name in (
+            ("list", "namespaces", "", ""),
+            ("patch", "nodes", "", node),
+            ("create", "leases.coordination.k8s.io", "kube-node-lease", ""),
+            ("create", "secrets", "kube-system", ""),
+        ):
+            wait_for(
+                lambda wanted=(verb, resource, namespace, name): self.is_allowed(user, groups, *wanted),
+                30,
+                f"{user} may {verb} {resource} {name}",
+            )
 
     def revoke(self):
         for binding in self.bindings(USER_GROUP, []):

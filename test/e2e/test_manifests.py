@@ -2,29 +2,11 @@
 import subprocess
 import time
 
-from harness import ECILET, NODE, USER, USER_GROUP, E2ETest, phase, pod, wait_for
+from harness import ECILET, NODE, USER_GROUP, E2ETest, phase, pod, wait_for
 
 
 class ManifestsTest(E2ETest):
     starts_ecilet = False
-
-    def wait_permitted(self, user, *groups):
-        """The API server takes roles and bindings over a little later: one of each kind is looked at."""
-        for verb, resource, namespace in (
-            ("create", "nodes", ""),
-            ("create", "leases.coordination.k8s.io", "kube-node-lease"),
-            ("create", "secrets", "kube-system"),
-        ):
-            resource, _, group = resource.partition(".")
-            asked = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}
-            review = {"spec": {"user": user, "groups": groups, "resourceAttributes": asked}}
-            path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-            body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", **review}
-            wait_for(
-                lambda body=body: self.cluster.call("POST", path, body)["status"]["allowed"],
-                30,
-                f"{user} may {verb} {resource}",
-            )
 
     def test_permissions_suffice_for_a_node_and_a_pods_whole_life(self):
         text = subprocess.run([ECILET, "manifests"], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -37,7 +19,7 @@ class ManifestsTest(E2ETest):
         self.cluster.revoke()
         self.ecilet.config["KUBECONFIG"] = self.cluster.user(user, USER_GROUP)
         self.ecilet.write_config()
-        self.wait_permitted(user)
+        self.cluster.wait_permitted(user)
         self.ecilet.start()
         began = time.time()
         self.create(pod("whole"))
@@ -79,7 +61,6 @@ class ManifestsTest(E2ETest):
             self.assertIn(word, done.stdout)
 
     def test_check_is_content(self):
-        self.wait_permitted(USER, USER_GROUP)
         done = subprocess.run(
             [ECILET, "check", "--config", self.ecilet.config_file],
             env={},

@@ -2,9 +2,11 @@
 import json
 import time
 
-from harness import E2ETest, NODE, parse_time, pod, wait_for
+from front import Front
+from harness import E2ETest, NODE, USER, USER_GROUP, parse_time, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
+READ_IT = ("list", "configmaps", "kube-system", "eci-profile")
 
 
 def profile(**data):
@@ -168,7 +170,7 @@ class NoPermissionTest(E2ETest):
             '{"apiGroups":[""],"resources":["nodes","nodes/status","pods","pods/status","events"],"verbs":["*"]}]}]',
         )
         self.cluster.granted = None  # the next test gets the roles again
-        wait_for(self.is_forbidden, 30, "the permission is taken away")
+        wait_for(lambda: not self.cluster.is_allowed(USER, [USER_GROUP], *READ_IT), 30, "the permission is taken away")
         began = int(time.time())
         self.ecilet.start()
         self.create(pod("plain"))
@@ -179,8 +181,36 @@ class NoPermissionTest(E2ETest):
 
         wait_for(told, 30, "an event at the node")
 
-    def is_forbidden(self):
-        """The API server follows its roles a moment later."""
-        ask = ["auth", "can-i", "list", "configmaps/eci-profile", "-n", "kube-system"]
-        said = self.cluster.kubectl(*ask, kubeconfig=self.ecilet.config["KUBECONFIG"], check=False)
-        return said.split()[:1] == ["no"]
+
+class UnlistedNamespacesTest(E2ETest):
+    """An API server that does not list namespaces, and not for want of permission."""
+
+    starts_ecilet = False
+
+    def tearDown(self):
+        self.cluster.remove(CONFIG_MAP)
+        super().tearDown()
+
+    def test_pods_that_need_their_labels_say_what_they_wait_for(self):
+        self.cluster.grant()
+        front = Front(self.cluster, USER, self.folder)
+        self.addCleanup(front.close)
+        self.ecilet.config["KUBECONFIG"] = front.kubeconfig
+        self.ecilet.write_config()
+        select = {"matchLabels": {"department": "bigdata"}}
+        effect = {"annotations": {"k8s.aliyun.com/eci-vswitch": "vsw-matched"}}
+        self.cluster.kubectl("label", "namespace", self.namespace, "department=bigdata")
+        selectors = json.dumps([{"name": "one", "namespaceSelector": select, "effect": effect}])
+        self.cluster.apply(profile(selectors=selectors))
+        front.ill = (b"GET /api/v1/namespaces?",)
+        self.ecilet.start()
+        made = self.create(pod("waits"))[0]
+        event = self.wait_event("waits", "NamespacesUnreadable", 60)
+        self.assertIn("namespaces cannot be listed: 500 InternalError: it is ill", event["message"])
+        found = self.wait_pod("waits", lambda p: p["status"].get("reason") == "NamespacesUnreadable", 30, "says it, too")
+        self.assertEqual(found["status"]["message"], event["message"])
+        self.assertIn(event["message"], self.ecilet.status())
+        self.assertEqual(self.ecisim.groups_of(made), [])
+        front.ill = ()
+        self.wait_running("waits", 90)
+        self.assertEqual(self.ecisim.groups_of(made)[0]["vswitch"], "vsw-matched")

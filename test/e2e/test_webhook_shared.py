@@ -313,20 +313,13 @@ class RefusedTest(SharedCase):
         self.assertEqual(self.ecilet.read_log_since_start().count("WebhookSecretRefused"), 1)
         # The permission comes, nothing else is done but a restart: now it is shared.
         self.cluster.apply(*[b for b in bindings if b not in own])
-        wait_for(lambda: self.may_make_secrets(user), 60, "the API server knows the permission")
+        wait_for(lambda: self.cluster.is_allowed(user, [], "create", "secrets", "kube-system"), 60, "the API server knows the permission")
         self.ecilet.restart()
         wait_for(lambda: self.cluster.find(SECRET), 60, "the Secret is made")
         wait_for(lambda: self.bundle() == self.secret()["ca.crt"], 60, "and registered")
         wait_for(self.is_sent, 60, "pods are seen")
         self.kubectl("delete", "pod", "p", "--wait=false")
         wait_for(lambda: self.pod("p") is None, 60, "the pod is gone")
-
-    def may_make_secrets(self, user):
-        asked = {"namespace": "kube-system", "verb": "create", "resource": "secrets"}
-        review = {"spec": {"user": user, "resourceAttributes": asked}}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", **review}
-        reviewed = self.cluster.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        return reviewed["status"]["allowed"]
 
 
 class FilesTest(SharedCase):

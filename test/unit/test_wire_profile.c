@@ -12,6 +12,20 @@ static struct config config;
 static void *brain_memory;
 static bool is_ill; /* namespaces cannot be listed */
 
+/* What a list of ConfigMaps holds. */
+static enum { PROFILE_GOOD, PROFILE_TORN, PROFILE_GONE } profile_now;
+#define LIST(items) "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[" items "]}"
+
+static const char *const profile_lists[] = {
+    [PROFILE_GOOD] = LIST("{\"metadata\":{\"name\":\"eci-profile\",\"resourceVersion\":\"5\"},"
+                          "\"data\":{\"selectors\":\"[{\\\"name\\\":\\\"x\\\","
+                          "\\\"namespaceSelector\\\":{\\\"matchLabels\\\":{"
+                          "\\\"team\\\":\\\"blue\\\"}},\\\"effect\\\":{"
+                          "\\\"labels\\\":{\\\"a\\\":\\\"b\\\"}}}]\"}}"),
+    [PROFILE_TORN] = LIST("{\"data\":{\"selectors\":tru}}"),
+    [PROFILE_GONE] = LIST(""),
+};
+
 /* ---- the server's side ----------------------------------------------------------------------- */
 
 static void answer(struct fake_api *api, struct fake_conn *conn, const struct fake_request *request)
@@ -20,12 +34,7 @@ static void answer(struct fake_api *api, struct fake_conn *conn, const struct fa
     if (fake_has(request, "watch=")) {
         fake_hang(conn);
     } else if (fake_has(request, "/configmaps?")) {
-        fake_reply_text(conn, 200,
-                        "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[{\"metadata\":{"
-                        "\"name\":\"eci-profile\",\"resourceVersion\":\"5\"},\"data\":{"
-                        "\"selectors\":\"[{\\\"name\\\":\\\"x\\\",\\\"namespaceSelector\\\":{"
-                        "\\\"matchLabels\\\":{\\\"team\\\":\\\"blue\\\"}},\\\"effect\\\":{"
-                        "\\\"labels\\\":{\\\"a\\\":\\\"b\\\"}}}]\"}}]}");
+        fake_reply_text(conn, 200, "%s", profile_lists[profile_now]);
     } else if (fake_has(request, "/namespaces?") && is_ill) {
         fake_reply_status(conn, 500, "InternalError", "");
     } else if (fake_has(request, "/namespaces?")) {
@@ -60,6 +69,7 @@ static int start(void **state)
     auth.kubeconfig = str_of(world.kubeconfig);
     assert_int_equal(kube_auth_load(&wire.auth, &auth), ERR_OK);
     is_ill = false;
+    profile_now = PROFILE_GOOD;
     return 0;
 }
 
@@ -222,6 +232,32 @@ static void test_profile_namespaces_once_listed_are_known(void **state)
     assert_int_equal(wire.profile.namespaces_fail_ms, 0);
 }
 
+static bool list_again(void)
+{
+    fake_api_cut_all(&world.api);
+    kube_watch_relist(&wire.profile.watch);
+    uint64_t lists = wire.profile.watch.lists;
+    return FAKE_UNTIL(&world.loop, 60000, wire.profile.watch.lists > lists);
+}
+
+/* A profile that cannot even be named keeps the last good one; taken away, it is gone all the same.
+ */
+static void test_profile_unreadable_and_taken_away(void **state)
+{
+    (void)state;
+    profile_wire_start(&wire);
+    assert_true(FAKE_UNTIL(&world.loop, 1000, wire.profile.current->selectors_count == 1));
+    profile_now = PROFILE_TORN;
+    assert_true(list_again());
+    assert_int_equal(wire.profile.watch.unreadable, 1);
+    assert_int_equal(wire.profile.current->selectors_count, 1);
+    assert_false(wire.profile.current->has_default_selectors);
+    profile_now = PROFILE_GONE;
+    assert_true(list_again());
+    assert_true(wire.profile.current->has_default_selectors ||
+                wire.profile.current->selectors_count == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +265,7 @@ int main(void)
             test_profile_namespaces_that_cannot_be_listed_are_told_to_the_pod, start, stop),
         cmocka_unit_test_setup_teardown(test_profile_namespaces_once_listed_are_known, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(test_profile_unreadable_and_taken_away, start, stop),
     };
     return cmocka_run_group_tests_name("wire_profile", tests, NULL, NULL);
 }
