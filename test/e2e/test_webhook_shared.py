@@ -313,7 +313,8 @@ class RefusedTest(SharedCase):
         self.assertEqual(self.ecilet.read_log_since_start().count("WebhookSecretRefused"), 1)
         # The permission comes, nothing else is done but a restart: now it is shared.
         self.cluster.apply(*[b for b in bindings if b not in own])
-        wait_for(lambda: self.cluster.is_allowed(user, [], "create", "secrets", "kube-system"), 60, "the API server knows the permission")
+        may = (user, [], "create", "secrets", "kube-system")
+        wait_for(lambda: self.cluster.is_allowed(*may), 60, "the API server knows the permission")
         self.ecilet.restart()
         wait_for(lambda: self.cluster.find(SECRET), 60, "the Secret is made")
         wait_for(lambda: self.bundle() == self.secret()["ca.crt"], 60, "and registered")
