@@ -636,6 +636,7 @@ class Ecilet(Program):
     def __init__(self, cluster, ecisim, folder, config=None, kubeconfig=None):
         super().__init__(os.path.join(folder, "ecilet.log"))
         self.cluster, self.ecisim, self.folder = cluster, ecisim, folder
+        self.is_held, self.stopping = False, threading.Lock()
         self.config_file = os.path.join(folder, "ecilet.conf")
         self.secret_file = os.path.join(folder, "secret-key")
         self.key_file = os.path.join(folder, "access-key")
@@ -681,6 +682,7 @@ class Ecilet(Program):
         self.log_start = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         # Nothing of our environment: a variable would win over the file.
         self.spawn(self.argv(), env={"PATH": "/usr/bin:/bin"})
+        self.is_held = False
         if STALL_S:
             threading.Thread(target=self.stall, args=[self.process], daemon=True).start()
         if is_waiting:
@@ -689,10 +691,22 @@ class Ecilet(Program):
     def stall(self, process):
         """As on a machine where something else has the processor."""
         while self.process is process and process.poll() is None:
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(random.uniform(0, STALL_S))
-            process.send_signal(signal.SIGCONT)
-            time.sleep(random.uniform(0, 2 * STALL_S))
+            for sig, most in (signal.SIGSTOP, STALL_S), (signal.SIGCONT, 2 * STALL_S):
+                with self.stopping:
+                    if not self.is_held:
+                        process.send_signal(sig)
+                time.sleep(random.uniform(0, most))
+
+    def hold(self):
+        """It stands still until go_on()."""
+        with self.stopping:
+            self.is_held = True
+            self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        with self.stopping:
+            self.is_held = False
+            self.process.send_signal(signal.SIGCONT)
 
     def wait_ready(self):
         def is_ready():

@@ -2,9 +2,7 @@
 where nothing listens yet, clients that are killed in the middle of a transfer. By the oldest and the newest of them.
 """
 import contextlib
-import http.client
 import os
-import signal
 import subprocess
 import time
 

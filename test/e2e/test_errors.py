@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import ACCESS_KEY, ECILET, SECRET_KEY, USER, USER_GROUP, E2ETest, is_ready, phase, pod, stays, wait_for
+from harness import ACCESS_KEY, ECILET, SECRET_KEY, USER, USER_GROUP, E2ETest, is_ready, phase, pod, stays
 
 
 class CloudErrorsTest(E2ETest):

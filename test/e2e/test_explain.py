@@ -184,6 +184,9 @@ class ExplainTest(E2ETest):
         event = self.wait_event("lost", refusal["reason"])
         self.assertIn(refusal["what"], event["message"])
         self.assertEqual(self.pod("lost")["spec"]["nodeName"], NODE)
+        # When it is there the pod runs. Without an instance it would take a minute to leave.
+        self.apply(reference("Secret", "nobody", stringData={"A": "b"}))
+        self.wait_running("lost", 60)
 
 
 def is_signed(name):

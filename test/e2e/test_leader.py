@@ -29,17 +29,20 @@ class LeaderCase(E2ETest):
             folder,
             {**self.config, "LEADER_IDENTITY": "two", "KUBECONFIG": self.ecilet.config["KUBECONFIG"], **self.more},
         )
+        self.addCleanup(self.other.stop)  # when it does not get as far as tearDown()
         self.other.start(is_waiting=False)
         wait_for(lambda: "one leads; waiting" in self.other.read_log_since_start(), 30, "the second one waits")
 
     def tearDown(self):
         """The first one leads again, for the next test."""
-        self.other.end(signal.SIGTERM, 20)
-        if not self.ecilet.is_alive():
-            self.ecilet.start(is_waiting=False)
-        wait_for(lambda: self.holder() == "one", 60, "the first one leads")
-        self.ecilet.wait_ready()
-        super().tearDown()
+        try:
+            self.other.end(signal.SIGTERM, 20)
+            if not self.ecilet.is_alive():
+                self.ecilet.start(is_waiting=False)
+            wait_for(lambda: self.holder() == "one", 60, "the first one leads")
+            self.ecilet.wait_ready()
+        finally:
+            super().tearDown()
 
     def holder(self):
         path = f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ecilet-{self.ecilet.node}"
@@ -86,12 +89,12 @@ class LeaderTest(LeaderCase):
         before = self.ecisim.calls("CreateContainerGroup")
         self.create_many(0, 20)
         wait_for(lambda: self.ecisim.calls("CreateContainerGroup") > before, 20, "creations are under way")
-        self.ecilet.process.send_signal(signal.SIGSTOP)
+        self.ecilet.hold()
         try:
             self.create_many(20, 10)
             wait_for(lambda: self.leads(self.other), 25, "the lease has run out and is taken")
         finally:
-            self.ecilet.process.send_signal(signal.SIGCONT)
+            self.ecilet.go_on()
         wait_for(lambda: "starting anew" in self.ecilet.read_log_since_start(), 20, "it sees that it lost")
         wait_for(lambda: "two leads; waiting" in self.ecilet.read_log_since_start(), 20, "it waits")
         self.all_run_once(30)

@@ -118,9 +118,9 @@ class WatchedTest(E2ETest):
     def test_a_stopped_process_is_not_stuck_and_a_killed_one_has_no_suspects(self):
         self.create(pod("stays", container()))
         self.wait_running("stays")
-        self.ecilet.process.send_signal(signal.SIGSTOP)
+        self.ecilet.hold()
         time.sleep(15)  # longer than the look of the watchdog
-        self.ecilet.process.send_signal(signal.SIGCONT)
+        self.ecilet.go_on()
         # The look that was due meanwhile comes at once.
         self.create(pod("next", container()))
         self.wait_running("next", 60)

@@ -19,10 +19,12 @@ class ProfileTest(E2ETest):
         self.cluster.apply(profile(**data))
 
     def tearDown(self):
-        if self.cluster.find(CONFIG_MAP) and self.ecilet.is_alive():
-            self.noticed("the configuration counts alone", self.cluster.remove, CONFIG_MAP)  # for the next test
-        self.cluster.remove(CONFIG_MAP)
-        super().tearDown()
+        try:
+            if self.cluster.find(CONFIG_MAP) and self.ecilet.is_alive():
+                self.noticed("the configuration counts alone", self.cluster.remove, CONFIG_MAP)  # for the next test
+            self.cluster.remove(CONFIG_MAP)
+        finally:
+            super().tearDown()
 
     def runs_in(self, name):
         """The vSwitch of a new pod's instance."""

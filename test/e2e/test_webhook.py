@@ -312,11 +312,14 @@ class WebhookTest(WebhookCase):
         self.put([{"name": "one", "objectSelector": {"matchLabels": {"app": "late"}}}])
         written = time.time()
 
-        def taken_over():
-            lines = self.ecilet.read_log()[before:].splitlines()
-            return [parse_time(line.split()[0]) for line in lines if " taken over: 1 selectors" in line][0]
+        def said_at(words, since=0.0):
+            lines = [line for line in self.ecilet.read_log()[before:].splitlines() if words in line]
+            return [at for at in (parse_time(line.split()[0]) for line in lines) if at >= since][0]
 
-        self.assertLess(wait_for(taken_over, 60, "the log says so") - written, 2)
+        taken = wait_for(lambda: said_at(" taken over: 1 selectors"), 60, "the log says so")
+        self.assertLess(taken - written, 2)
+        shown = wait_for(lambda: said_at(" is in step with the profile", taken), 60, "vk-webhook shows it")
+        self.assertLess(shown - written, 5, "three are the API server's")
         self.wait_asked(free("late"), lambda found: found["spec"]["nodeSelector"] == {"type": "virtual-kubelet"})
         self.assertEqual(self.create(free("late"))[0]["spec"]["nodeSelector"], {"type": "virtual-kubelet"})
 

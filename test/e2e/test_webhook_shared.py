@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import ECILET, E2ETest, Ecilet, Run, free_port, parse_time, pod, wait_for
+from harness import ECILET, ApiError, E2ETest, Ecilet, Run, free_port, parse_time, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vk-webhook"
@@ -142,19 +142,22 @@ class SharedCase(E2ETest):
         return made["spec"].get("nodeSelector") == SENT
 
     def create_until(self, is_over, what):
-        """One pod after the other; none is missed at any time."""
+        """One pod after the other; none is missed or refused at any time."""
         missed, numbers = [], itertools.count()
 
         def look():
             name = f"p{next(numbers)}"
-            if not self.create_one(name):
-                missed.append(name)
+            try:
+                if not self.create_one(name):
+                    missed.append(name)
+            except ApiError as error:  # wait_for() would only try the next one
+                missed.append(f"{name}: {error}")
             time.sleep(0.4)
             return is_over()
 
         wait_for(look, 180, what)
         self.create_sent("last")
-        self.assertEqual(missed, [], "pods that no webhook has seen")
+        self.assertEqual(missed, [], "pods that no webhook has seen, or that were refused")
 
 
 class SharedTest(SharedCase):
@@ -310,7 +313,8 @@ class RefusedTest(SharedCase):
         self.assertEqual(self.ecilet.read_log_since_start().count("WebhookSecretRefused"), 1)
         # The permission comes, nothing else is done but a restart: now it is shared.
         self.cluster.apply(*[b for b in bindings if b not in own])
-        wait_for(lambda: self.cluster.is_allowed(user, [], "create", "secrets", "kube-system"), 60, "the API server knows the permission")
+        may = (user, [], "create", "secrets", "kube-system")
+        wait_for(lambda: self.cluster.is_allowed(*may), 60, "the API server knows the permission")
         self.ecilet.restart()
         wait_for(lambda: self.cluster.find(SECRET), 60, "the Secret is made")
         wait_for(lambda: self.bundle() == self.secret()["ca.crt"], 60, "and registered")

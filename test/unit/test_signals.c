@@ -55,13 +55,21 @@ static void test_signals_become_events(void **state)
 
 static int pause_in_child(int number)
 {
-    int status = 0;
+    int status = 0, held[2];
+    char byte = 0;
+    assert_int_equal(pipe(held), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         signals_hold();
+        if (write(held[1], &byte, 1) != 1) {
+            _exit(2);
+        }
         _exit(signals_pause(1) ? 0 : 1);
     }
+    assert_int_equal(read(held[0], &byte, 1), 1); /* before that a signal would be its end */
+    (void)close(held[0]);
+    (void)close(held[1]);
     for (int i = 0; i < 100 && waitpid(child, &status, WNOHANG) != child; i++) {
         (void)poll(NULL, 0, 25);
         (void)kill(child, SIGSTOP);
