@@ -440,7 +440,7 @@ enum err brain_pod_seen(struct brain *brain, const struct pod_news *news, msec n
     }
     object_is_there(brain, pod);
     if (brain->only_looks) {
-        standby_pod_seen(brain, pod, news);
+        standby_pod_seen(brain, pod, news, now_ms);
     }
     if (note_is_news(brain, pod, news)) {
         believe_note(brain, pod, news, now_ms);

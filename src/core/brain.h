@@ -23,8 +23,8 @@
  *   - A group is gone when a read by id does not find it *and* either a delete was accepted, or
  *     enough complete non-empty sweeps over enough time did not show it either.
  *   - Whose a group is stands in its tags. What only a note on a pod names is nobody's till they
- * were read; by its id alone it is deleted only when its pod goes, nothing has shown it since, and
- * no other pod's note names it.
+ * were read; by its id alone it is deleted only when its pod goes, the newest complete sweep has
+ * not shown it, and no pod that stays has a note that names it too.
  *   - Of two groups of one pod the one too many is deleted only right after a read by id found the
  * other: a listing may show for a while what somebody has deleted.
  *   - A pod object is gone when an authoritative read says so, never because a list or a watch

@@ -138,13 +138,6 @@ void unlink_group(struct brain *brain, struct group *group);
 void link_pod(struct brain *brain, struct pod *pod, msec now_ms);
 /* When it was made is known now: who counts is decided again. */
 void group_is_dated(struct brain *brain, struct group *group, int64_t created_unix_s, msec now_ms);
-/* The note on the pod stands for tags until they are read: it names the group and was made for this
- * UID. */
-void believe_note(struct brain *brain, struct pod *pod, const struct pod_news *news, msec now_ms);
-/* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
-void note_is_refuted(struct brain *brain, struct group *group, msec now_ms);
-/* Its note names a group that another pod's note names too, and whose it is was not read yet. */
-bool is_in_dispute(const struct brain *brain, const struct pod *pod);
 /* Unlinked groups with our tags get a pod that waits for proof. */
 void claim_orphans(struct brain *brain, msec now_ms);
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms);
@@ -163,6 +156,24 @@ bool twin_is_unconfirmed(const struct brain *brain, const struct group *extra);
 bool pod_has_any_group(const struct brain *brain, const struct pod *pod);
 void brake_refresh(struct brain *brain, msec now_ms);
 
+/* notes.c: what the notes on pods name. */
+/* The note on the pod stands for tags until they are read: it names the group and was made for this
+ * UID. */
+void believe_note(struct brain *brain, struct pod *pod, const struct pod_news *news, msec now_ms);
+/* The note that stood for the tags named another pod's group, or nobody's: as if it never was. */
+void note_is_refuted(struct brain *brain, struct group *group, msec now_ms);
+/* It stands for the group of another pod whose note names that too; false: there is none. */
+bool note_passes_on(struct brain *brain, struct group *group, msec now_ms);
+/* A sweep did not show what it names: is its pod gone meanwhile, or may it be deleted now? */
+void note_looks_again(struct brain *brain, struct group *group, msec now_ms);
+/* Another pod's note names it too, and that pod does not go. */
+bool other_note_stays(const struct brain *brain, const struct group *group);
+/* When there is no slot for a group that is there: one goes that only a note tells of, and that a
+ * read did not find. */
+void notes_make_room(struct brain *brain, msec now_ms);
+/* Its note names a group that another pod's note names too, and whose it is was not read yet. */
+bool is_in_dispute(const struct brain *brain, const struct pod *pod);
+
 /* say.c: statuses of our own and events. */
 /* False when this was said already: silence when nothing changes. */
 bool pod_say(struct brain *brain, struct pod *pod, enum say_kind kind, const char *reason,
@@ -171,9 +182,10 @@ void brain_tell(struct brain *brain, const struct pod *pod, bool is_warning, con
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* standby.c, when only looking: what others wrote on the pod. */
-void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_news *news);
+void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_news *news,
+                      msec now_ms);
 /* The pod is not shown any more: it and its groups are forgotten. */
-void standby_forget(struct brain *brain, struct pod *pod);
+void standby_forget(struct brain *brain, struct pod *pod, msec now_ms);
 /* Must this group's tags confirm a note? One that no note stands for is forgotten. */
 bool standby_wants(struct brain *brain, struct group *group);
 void standby_group_read(struct brain *brain, struct group *group, bool was_found, msec now_ms);

@@ -270,73 +270,6 @@ bool pod_has_any_group(const struct brain *brain, const struct pod *pod)
     return false;
 }
 
-/* ---- notes ----------------------------------------------------------------------------------- */
-
-/* Another pod's note names the same group: whose it is stands in its tags, and until they are read
- * no sweep says that this pod has none. */
-static void note_is_disputed(struct brain *brain, struct pod *pod, struct group *group, msec now_ms)
-{
-    group->is_noted_twice = true;
-    pod->disputed = group_handle(brain, group);
-    if (handle_is_none(pod->group) && pod->doubt_ms == 0) {
-        pod_doubt(pod, now_ms);
-    }
-}
-
-bool is_in_dispute(const struct brain *brain, const struct pod *pod)
-{
-    const struct group *group = brain_group(brain, pod->disputed);
-    return group != NULL && group->is_noted && !group->is_unreadable;
-}
-
-void believe_note(struct brain *brain, struct pod *pod, const struct pod_news *news, msec now_ms)
-{
-    if (str_is_empty(news->instance_id) || news->instance_id.bytes >= GROUP_ID_BYTES) {
-        return;
-    }
-    struct group *group = brain_find_group(brain, news->instance_id);
-    if (group != NULL && group->has_tags) { /* we know better, or know no better */
-        if (group->is_noted && !str_eq(str_of(group->uid), news->uid) && !MUTANT(42)) {
-            note_is_disputed(brain, pod, group, now_ms);
-        }
-        return;
-    }
-    if (group == NULL) {
-        group = group_new(brain, news->instance_id, now_ms);
-        if (group == NULL) {
-            return; /* sweeps will find it if it exists */
-        }
-        brain->untagged++;
-    }
-    const struct tag_facts tags = {.uid = news->uid,
-                                   .name_space = news->name_space,
-                                   .name = news->name,
-                                   .attempt = news->instance_attempt,
-                                   .is_ours = true};
-    group->was_seen = true; /* by the process that wrote the note */
-    brain_tags_seen(brain, group, &tags, now_ms);
-    group->is_noted = true; /* whoever may write annotations may have written it */
-}
-
-void note_is_refuted(struct brain *brain, struct group *group, msec now_ms)
-{
-    struct pod *pod = pod_of_group(brain, group);
-    unlink_group(brain, group);
-    bool was_there = index_remove(&brain->group_by_uid, str_hash(str_of(group->uid)),
-                                  group_handle(brain, group));
-    CHECK(was_there);
-    group->uid[0] = '\0';
-    group->is_extra = false;
-    group->has_tags = false;
-    brain->untagged++;
-    if (pod != NULL && !MUTANT(41)) {
-        link_pod(brain, pod, now_ms); /* its own, if it was one too many beside this one */
-    }
-    if (pod != NULL && pod->phase == POD_PHASE_RUNNING && handle_is_none(pod->group)) {
-        pod_doubt(pod, now_ms); /* it has one somewhere */
-    }
-}
-
 /* ---- the end of a group ---------------------------------------------------------------------- */
 
 /* Its pod lives on, and nobody asked for the group to go. */
@@ -379,6 +312,26 @@ static void look_for_later_attempt(struct brain *brain, struct pod *pod)
     }
 }
 
+/* Nothing but notes told of it, and more than one: a pod that ran has lost it as the one has that
+ * was first, and one that leaves has none to wait for. (Others are told by sweeps.) */
+static void others_lost_it(struct brain *brain, handle group, enum eci_status last_status,
+                           const char *id, msec now_ms)
+{
+    for (handle h = pool_first(&brain->pods); !handle_is_none(h); h = pool_after(&brain->pods, h)) {
+        struct pod *pod = brain_pod(brain, h);
+        if (!handle_eq(pod->disputed, group) || !handle_is_none(pod->group) ||
+            pod->object != OBJECT_SEEN || pod->phase != POD_PHASE_RUNNING) {
+            continue;
+        }
+        pod->doubt_ms = 0;
+        pod->doubt_sweeps = 0;
+        if (!pod->is_leaving) {
+            pod_lost_group(brain, pod, last_status, pod->attempt, id, now_ms);
+        }
+        pod_touch(brain, pod);
+    }
+}
+
 void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
 {
     trace_add(&brain->trace, now_ms, "group gone", group_handle(brain, group).slot,
@@ -390,7 +343,12 @@ void group_is_gone(struct brain *brain, struct group *group, msec now_ms)
     uint32_t attempt = group->attempt;
     char id[GROUP_ID_BYTES];
     memcpy(id, group->id, sizeof id);
+    bool was_noted_twice = group->is_noted && group->is_noted_twice;
+    handle was = group_handle(brain, group);
     group_forget(brain, group);
+    if (was_noted_twice) {
+        others_lost_it(brain, was, last_status, id, now_ms);
+    }
     if (pod != NULL) {
         pod_touch(brain, pod);
     }

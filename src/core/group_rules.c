@@ -47,14 +47,16 @@ static bool is_noted_only(const struct look *l)
 }
 
 /* When its pod goes, what nothing shows may be deleted by its id: that does no harm, and afterwards
- * a read proves that it is gone, which an empty listing would never do. But another pod's note may
- * name it too, and then only its tags tell whose it is. */
+ * a read proves that it is gone, which an empty listing would never do. But the note of another pod
+ * that stays may name it too, also one that the list under way has not shown yet, and then only its
+ * tags tell whose it is. */
 static bool is_noted_in_vain(const struct look *l)
 {
     const struct group *group = l->group;
     bool goes = l->pod != NULL && (l->pod->is_leaving || l->pod->object == OBJECT_GONE);
-    bool was_swept = l->brain->swept_ms > group->known_since_ms;
-    return group->is_noted && (!goes || !was_swept || group->is_noted_twice);
+    bool was_missed = l->brain->swept_ms > group->known_since_ms &&
+                      l->brain->swept_ms > group->seen_at_ms && l->brain->pods_are_listed;
+    return group->is_noted && (!goes || !was_missed || other_note_stays(l->brain, group));
 }
 
 static bool is_being_deleted(const struct look *l)

@@ -27,6 +27,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
         }
     } else {
         if (group == NULL) {
+            notes_make_room(brain, now_ms);
             group = id.bytes < GROUP_ID_BYTES ? group_new(brain, id, now_ms) : NULL;
             if (group == NULL) { /* no slot: the tags will bring it back with a later sweep */
                 pod_doubt(pod, now_ms);

@@ -92,7 +92,7 @@ static void judge_pod(struct brain *brain, struct pod *pod, msec now_ms)
 {
     if (brain->only_looks) {
         if (pod->object != OBJECT_SEEN) {
-            standby_forget(brain, pod);
+            standby_forget(brain, pod, now_ms);
         }
         return;
     }

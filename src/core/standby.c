@@ -40,7 +40,8 @@ void brain_begin_anew(struct brain *brain)
 
 /* Nothing is written here, so all of it is news. Whoever acts may have gone on to another group:
  * the one before is not needed any more. */
-void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_news *news)
+void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_news *news,
+                      msec now_ms)
 {
     if (news->past != NULL) {
         pod->past = *news->past;
@@ -48,7 +49,7 @@ void standby_pod_seen(struct brain *brain, struct pod *pod, const struct pod_new
     struct group *group = group_of_pod(brain, pod);
     bool names_another = !str_is_empty(news->instance_id) && group != NULL &&
                          !str_eq(news->instance_id, str_of(group->id));
-    if (names_another && !MUTANT(39)) {
+    if (names_another && !MUTANT(39) && !note_passes_on(brain, group, now_ms)) {
         group_forget(brain, group);
     }
 }
@@ -75,11 +76,13 @@ void standby_group_read(struct brain *brain, struct group *group, bool was_found
     }
 }
 
-void standby_forget(struct brain *brain, struct pod *pod)
+void standby_forget(struct brain *brain, struct pod *pod, msec now_ms)
 {
     struct group *group;
     while ((group = group_of_uid(brain, pod->uid)) != NULL) {
-        group_forget(brain, group);
+        if (!note_passes_on(brain, group, now_ms)) {
+            group_forget(brain, group);
+        }
     }
     pod_forget(brain, pod);
 }

@@ -30,6 +30,7 @@ struct group *brain_row_seen(struct brain *brain, str id, enum eci_status status
     }
     struct group *group = brain_find_group(brain, id);
     if (group == NULL) {
+        notes_make_room(brain, now_ms);
         group = group_new(brain, id, now_ms);
         if (group == NULL) {
             return NULL;
@@ -196,13 +197,13 @@ static void pods_after_sweep(struct brain *brain, msec started_ms, bool is_empty
 }
 
 /* What a note names and this sweep did not show may be deleted now, if its pod goes. */
-static void notes_after_sweep(struct brain *brain)
+static void notes_after_sweep(struct brain *brain, msec now_ms)
 {
     for (handle h = pool_first(&brain->groups); !handle_is_none(h);
          h = pool_after(&brain->groups, h)) {
         struct group *group = brain_group(brain, h);
         if (group->is_noted && group->is_hidden) {
-            group_touch(brain, group);
+            note_looks_again(brain, group, now_ms);
         }
     }
 }
@@ -264,7 +265,7 @@ void sweep_digest(struct brain *brain, msec now_ms)
     trace_add(&brain->trace, now_ms, "sweep digested", brain->sweeps_digested, brain->groups.count);
     watch_empty_sweeps(brain, is_empty);
     pods_after_sweep(brain, started_ms, is_empty, now_ms);
-    notes_after_sweep(brain);
+    notes_after_sweep(brain, now_ms);
     if (!is_empty || MUTANT(14)) { /* an empty listing is what a missing permission looks like */
         groups_after_sweep(brain, started_ms, now_ms);
     }
@@ -422,11 +423,12 @@ static void group_is_proven(struct brain *brain, struct group *group, msec start
     twins_touch(brain, group);
 }
 
-/* Details of twenty groups may be larger than any buffer (they quote config files): ask for fewer
- * at a time, down to one, and for one more after each success. */
+/* Details of twenty groups may be larger than any buffer (they quote config files), and the id in
+ * somebody's note may be one for which the cloud refuses the others with it: ask for fewer at a
+ * time, down to one, and for one more after each success. */
 static void fit_batch(struct brain *brain, enum err err)
 {
-    if (err == ERR_TOO_BIG || err == ERR_FULL) {
+    if (err == ERR_TOO_BIG || err == ERR_FULL || err_fate(err) == FATE_NEVER) {
         brain->detail_batch = brain->detail_batch > 1 ? brain->detail_batch / 2 : 1;
     } else if (err == ERR_OK && brain->detail_batch < READ_BATCH_MAX) {
         brain->detail_batch++;

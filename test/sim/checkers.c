@@ -14,7 +14,8 @@
  * way (it is an orphan, and removed), or write a status that is older than the other's.
  *
  * And a pod is not looked after as well when its user has written into the note on it that the
- * group of another pod is its own (was_forged); the other pod is.
+ * group of another pod is its own (was_forged); the other pod is. When its own group is gone
+ * meanwhile, it may stay Running for ever.
  *
  * In none of them a process may finish a pod before a group that it made, or whose tags it has
  * read, is gone (in a blind one: or goes).
@@ -310,6 +311,12 @@ static void check_group_converged(struct world *world, const struct world_group 
     }
 }
 
+static bool has_forged_note(const struct world *world, const struct world_pod *pod)
+{
+    uint32_t note = pod->object.instance;
+    return note != 0 && world->groups[note - 1].pod != (uint32_t)(pod - world->pods);
+}
+
 static void check_pod_converged(struct world *world, const struct world_pod *pod,
                                 bool lists_nothing)
 {
@@ -328,6 +335,8 @@ static void check_pod_converged(struct world *world, const struct world_pod *pod
     } else if (pod->is_bad && pod->newest_group == 0) {
         world_broken(world, "I2: pod %s cannot run and is still %s", pod->uid,
                      pod_phase_name(phase));
+    } else if (pod->live == 0 && phase == POD_PHASE_RUNNING && has_forged_note(world, pod)) {
+        return; /* its own is gone, and nothing tells that there was one: it is left as it is */
     } else if (pod->live != 1) {
         world_broken(world, "I2: pod %s (%s) has %u groups", pod->uid, pod_phase_name(phase),
                      pod->live);

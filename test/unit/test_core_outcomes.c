@@ -384,7 +384,8 @@ static void test_outcomes_of_nothing_change_nothing(void **state)
 
 /* ---- reads and polls ------------------------------------------------------------------------- */
 
-/* Fewer details at a time only when they did not fit, and one more after each success. */
+/* Fewer details at a time only when they did not fit, or one of the ids (which may come from a
+ * note) makes the cloud refuse them all, and one more after each success. */
 static void test_outcomes_the_batch_of_details_shrinks_when_it_does_not_fit(void **state)
 {
     static const struct {
@@ -394,7 +395,8 @@ static void test_outcomes_the_batch_of_details_shrinks_when_it_does_not_fit(void
     } cases[] = {{20, ERR_OK, 20},      {20, ERR_TOO_BIG, 10}, {20, ERR_FULL, 10},
                  {20, ERR_SERVER, 20},  {20, ERR_TIMEOUT, 20}, {20, ERR_THROTTLED, 20},
                  {10, ERR_OK, 11},      {1, ERR_OK, 2},        {1, ERR_SERVER, 1},
-                 {1, ERR_THROTTLED, 1}, {4, ERR_TOO_BIG, 2}};
+                 {1, ERR_THROTTLED, 1}, {4, ERR_TOO_BIG, 2},   {20, ERR_INVALID, 10},
+                 {1, ERR_INVALID, 1}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct scene scene;
