@@ -298,10 +298,12 @@ ecisim-check: $(if $(ecisim_src),build/ecisim build/san/ecisim)
 # --- all together ----------------------------------------------------------------------------------
 
 .PHONY: check test clang e2e demo bench
+# The tests wait now and then: the simulator runs beside them.
 check: $(unit_programs) build/static_heap $(if $(sim_src),build/san/sim) $(if $(main_src),build/ecilet)
 	@scripts/lint.sh
-	@scripts/run-tests.sh $(unit_programs) build/static_heap
-	$(if $(sim_src),@build/san/sim $(SIM_SHORT))
+	@build/san/sim $(SIM_SHORT) >build/sim-short.log 2>&1 & sim=$$!; \
+	scripts/run-tests.sh $(unit_programs) build/static_heap; tests=$$?; \
+	wait $$sim; stories=$$?; cat build/sim-short.log; [ $$tests = 0 ] && [ $$stories = 0 ]
 	@$(MAKE) docs-check
 
 clang: $(call objects,clang,$(product_src) $(main_src) $(lib_src) $(unit_src) $(sim_src) $(ecisim_src))
