@@ -299,7 +299,7 @@ ecisim-check: $(if $(ecisim_src),build/ecisim build/san/ecisim)
 
 .PHONY: check test clang e2e demo bench
 # The tests wait now and then: the simulator runs beside them.
-check: $(unit_programs) build/static_heap $(if $(sim_src),build/san/sim) $(if $(main_src),build/ecilet)
+check: $(unit_programs) build/static_heap build/san/sim $(if $(main_src),build/ecilet)
 	@scripts/lint.sh
 	@build/san/sim $(SIM_SHORT) >build/sim-short.log 2>&1 & sim=$$!; \
 	scripts/run-tests.sh $(unit_programs) build/static_heap; tests=$$?; \

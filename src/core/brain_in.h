@@ -76,6 +76,17 @@ static inline bool name_fits(str name, size_t room)
     return is_plain;
 }
 
+/* What the tags of a group of this pod's say, for one whose tags are not read yet. Points into the
+ * pod. */
+static inline struct tag_facts tags_of_pod(const struct pod *pod)
+{
+    return (struct tag_facts){.uid = str_of(pod->uid),
+                              .name_space = str_of(pod->name_space),
+                              .name = str_of(pod->name),
+                              .attempt = pod->attempt,
+                              .is_ours = true};
+}
+
 /* After an attempt that came to nothing. Counted from the group, so that all who saw the same group
  * go on to the same attempt, and so to the same token. */
 static inline void pod_next_attempt(struct pod *pod, uint32_t attempt)

@@ -73,11 +73,7 @@ bool note_passes_on(struct brain *brain, struct group *group, msec now_ms)
     }
     group->is_noted = false;
     note_is_refuted(brain, group, now_ms);
-    const struct tag_facts tags = {.uid = str_of(next->uid),
-                                   .name_space = str_of(next->name_space),
-                                   .name = str_of(next->name),
-                                   .attempt = next->attempt,
-                                   .is_ours = true};
+    const struct tag_facts tags = tags_of_pod(next);
     note_stands_for(brain, group, &tags, now_ms);
     next->disputed = HANDLE_NONE;
     return true;

@@ -35,11 +35,7 @@ static void create_was_accepted(struct brain *brain, struct pod *pod, str id, ms
             }
             brain->untagged++;
         }
-        const struct tag_facts tags = {.uid = str_of(pod->uid),
-                                       .name_space = str_of(pod->name_space),
-                                       .name = str_of(pod->name),
-                                       .attempt = pod->attempt,
-                                       .is_ours = true};
+        const struct tag_facts tags = tags_of_pod(pod);
         brain_tags_seen(brain, group, &tags, now_ms);
     }
     poll_soon(brain, now_ms);

@@ -2,7 +2,7 @@
 import re
 import time
 
-from harness import E2ETest, condition, is_ready, parse_time, pod, wait_for
+from harness import E2ETest, condition, is_ready, pod, wait_for
 
 
 class OrphansTest(E2ETest):
@@ -30,11 +30,7 @@ class OrphansTest(E2ETest):
             30,
             "the node says that it does not delete",
         )
-
-        def told():  # the node may have events of other tests
-            return [e for e in self.cluster.node_events("OrphanBrake") if parse_time(e["lastTimestamp"]) >= began]
-
-        wait_for(told, 20, "an event of the node says so too")
+        wait_for(lambda: self.cluster.node_events("OrphanBrake", began), 20, "an event of the node says so too")
         self.wait_sweeps(2)
         self.assertEqual(len(self.groups_here(exists="true")), 12)
         self.assertTrue(is_ready(self.node()))

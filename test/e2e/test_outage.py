@@ -25,12 +25,7 @@ class CloudOutageTest(E2ETest):
         began = time.time()
         self.ecisim.unreachable(how)
         self.wait_reachable("False", until_noticed)
-
-        def told():  # the node may have events of other tests
-            found = self.cluster.node_events("ECIUnreachable")
-            return [event for event in found if parse_time(event["lastTimestamp"]) >= int(began)]
-
-        wait_for(told, 30, "an event of the node tells")
+        wait_for(lambda: self.cluster.node_events("ECIUnreachable", began), 30, "an event of the node tells")
         self.create(pod("waits"))
         event = wait_for(
             lambda: self.events("waits", "ECIUnreachable") or self.events("waits", "ProviderCreateFailed"),

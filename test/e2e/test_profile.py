@@ -3,7 +3,7 @@ import json
 import time
 
 from front import Front
-from harness import E2ETest, NODE, USER, USER_GROUP, parse_time, pod, wait_for
+from harness import E2ETest, NODE, USER, USER_GROUP, pod, wait_for
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/eci-profile"
 READ_IT = ("list", "configmaps", "kube-system", "eci-profile")
@@ -175,11 +175,7 @@ class NoPermissionTest(E2ETest):
         self.ecilet.start()
         self.create(pod("plain"))
         self.wait_running("plain")
-
-        def told():  # the node may have events of other tests
-            return [e for e in self.cluster.node_events("ProfileForbidden") if parse_time(e["lastTimestamp"]) >= began]
-
-        wait_for(told, 30, "an event at the node")
+        wait_for(lambda: self.cluster.node_events("ProfileForbidden", began), 30, "an event at the node")
 
 
 class UnlistedNamespacesTest(E2ETest):

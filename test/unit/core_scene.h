@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "brain_open.h"
@@ -17,6 +18,13 @@ struct scene {
     void *memory;
     msec now_ms;
 };
+
+/* "eci-7", in memory. */
+static inline const char *numbered(char memory[static 16], const char *prefix, uint32_t number)
+{
+    (void)snprintf(memory, 16, "%s%u", prefix, number);
+    return memory;
+}
 
 static inline void scene_open_with(struct scene *scene, uint32_t pods_max)
 {

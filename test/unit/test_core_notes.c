@@ -28,12 +28,6 @@ static uint32_t up_to(struct story *story, uint32_t bound)
     return (uint32_t)prng_below(&story->prng, bound);
 }
 
-static const char *name_of(char memory[static 16], const char *prefix, uint32_t number)
-{
-    (void)snprintf(memory, 16, "%s%u", prefix, number);
-    return memory;
-}
-
 static uint32_t number_of(const char *name)
 {
     return (uint32_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
@@ -57,14 +51,14 @@ static void see_pod(struct story *story, uint32_t number, bool is_honest)
     }
     is_honest = is_honest || is_victim(number);
     uint32_t noted = is_honest ? number : up_to(story, 3 * PODS);
-    const struct pod_news news = {.uid = str_of(name_of(uid, "u", number)),
+    const struct pod_news news = {.uid = str_of(numbered(uid, "u", number)),
                                   .name_space = S("web"),
                                   .name = str_of(uid),
                                   .phase =
                                       is_victim(number) ? POD_PHASE_RUNNING : POD_PHASE_PENDING,
                                   .is_leaving = story->is_leaving[number],
                                   .is_described = true,
-                                  .instance_id = str_of(name_of(id, "eci-", noted)),
+                                  .instance_id = str_of(numbered(id, "eci-", noted)),
                                   .instance_attempt = is_honest ? 1 : 1 + up_to(story, 40)};
     assert_int_equal(brain_pod_seen(&story->scene.brain, &news, story->scene.now_ms, NULL), ERR_OK);
 }
@@ -103,7 +97,7 @@ static void answer_listing(struct story *story, const struct effect *effect)
         rows++;
     }
     for (uint32_t i = 0; i < PODS; i++) {
-        if (is_shown(story, name_of(id, "eci-", i))) {
+        if (is_shown(story, numbered(id, "eci-", i))) {
             show(story, effect, id);
             rows++;
         }
@@ -130,7 +124,7 @@ static void answer_read(struct story *story, const struct effect *effect)
             continue;
         }
         char uid[16];
-        const char *owner = is_other(group->id) ? OTHER : name_of(uid, "u", number_of(group->id));
+        const char *owner = is_other(group->id) ? OTHER : numbered(uid, "u", number_of(group->id));
         const struct tag_facts tags = {.uid = str_of(owner),
                                        .name_space = S("web"),
                                        .name = str_of(owner),
@@ -247,7 +241,7 @@ static void play(struct story *story)
         case 1:
             if (up_to(story, 4) == 0) {
                 story->is_gone[number] = true;
-                brain_pod_deleted(brain, str_of(name_of(uid, "u", number)), story->scene.now_ms);
+                brain_pod_deleted(brain, str_of(numbered(uid, "u", number)), story->scene.now_ms);
             }
             break;
         case 2:

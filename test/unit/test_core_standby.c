@@ -25,18 +25,12 @@ static uint32_t up_to(struct story *story, uint32_t bound)
     return (uint32_t)prng_below(&story->prng, bound);
 }
 
-static const char *name_of(char memory[static 16], const char *prefix, uint32_t number)
-{
-    (void)snprintf(memory, 16, "%s%u", prefix, number);
-    return memory;
-}
-
 static void see_pod(struct story *story)
 {
     char uid[16], id[16];
     const struct pod_status_past past = {.phase = POD_PHASE_RUNNING};
     const struct pod_news news = {
-        .uid = str_of(name_of(uid, "u", up_to(story, IDS))),
+        .uid = str_of(numbered(uid, "u", up_to(story, IDS))),
         .name_space = S("web"),
         .name = str_of(uid),
         .phase = (enum pod_phase)(POD_PHASE_PENDING + up_to(story, 4)),
@@ -45,7 +39,7 @@ static void see_pod(struct story *story)
         .has_init = up_to(story, 2) == 0,
         .past = up_to(story, 2) == 0 ? &past : NULL,
         .instance_id = up_to(story, 4) == 0 ? STR_NONE
-                                            : str_of(name_of(id, "eci-", up_to(story, IDS))),
+                                            : str_of(numbered(id, "eci-", up_to(story, IDS))),
         .instance_attempt = 1 + up_to(story, 3)};
     enum err err = brain_pod_seen(&story->scene.brain, &news, story->scene.now_ms, NULL);
     assert_true(err == ERR_OK || err == ERR_FULL);
@@ -85,7 +79,7 @@ static void answer(struct story *story)
     for (uint32_t i = 0; i < effect.groups_count && err == ERR_OK; i++) {
         struct group *group = brain_group(brain, effect.groups[i]);
         char uid[16];
-        const struct tag_facts tags = {.uid = str_of(name_of(uid, "u", up_to(story, IDS + 2))),
+        const struct tag_facts tags = {.uid = str_of(numbered(uid, "u", up_to(story, IDS + 2))),
                                        .name_space = S("web"),
                                        .name = str_of(uid),
                                        .attempt = 1 + up_to(story, 3),
@@ -137,7 +131,7 @@ static void play(struct story *story)
             list(story);
             break;
         case 1:
-            brain_pod_deleted(&scene->brain, str_of(name_of(uid, "u", up_to(story, IDS))),
+            brain_pod_deleted(&scene->brain, str_of(numbered(uid, "u", up_to(story, IDS))),
                               scene->now_ms);
             break;
         case 2:
